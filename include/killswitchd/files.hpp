@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace ks {
+
+/// Reads a file that decides about safety.
+///
+/// Opened once (O_NOFOLLOW is not set: an administrator may link it); all checks are made on the
+/// descriptor: regular file, owned by root or by the effective user, not writable by group or
+/// others, at most `max_bytes`.
+/// \return the errno of open(2)/read(2), EFBIG when too large, EPERM for owner or mode, EINVAL for
+///         anything that is not a regular file.
+[[nodiscard]] Result<std::string> read_trusted_file(const std::string& path, std::size_t max_bytes);
+
+/// Replaces `path` so that after a crash at any moment it holds the old or the new text, whole:
+/// temporary file beside it, fsync, rename, fsync of the directory. Mode 0600.
+[[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view text);
+
+/// Removes `path` and fsyncs its directory; done when it does not exist.
+[[nodiscard]] Status remove_file(const std::string& path);
+
+/// mkdir -p for the last component only, mode 0755; done when it is a directory already.
+[[nodiscard]] Status ensure_directory(const std::string& path);
+
+/// inode number of a cgroup2 directory ("system.slice/x.service" below the cgroup2 root), which is
+/// the id that nftables compares. \return ENOENT when it does not exist.
+[[nodiscard]] Result<std::uint64_t> cgroup_id(const std::string& path);
+
+}  // namespace ks

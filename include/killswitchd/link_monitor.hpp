@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/links.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace ks {
+
+/// Follows the links and addresses of this network namespace by rtnetlink.
+/// Source: rtnetlink(7); kernel behaviour on overruns: ENOBUFS means notifications were lost.
+class LinkMonitor {
+  public:
+    /// Subscribes, then dumps, so that nothing between the two is missed.
+    [[nodiscard]] static Result<LinkMonitor> open();
+    LinkMonitor(LinkMonitor&&) noexcept;
+    LinkMonitor& operator=(LinkMonitor&&) noexcept;
+    ~LinkMonitor();
+
+    [[nodiscard]] int fd() const noexcept;  ///< Readable when drain() has work.
+    [[nodiscard]] const LinkTable& links() const noexcept;
+    /// How often notifications were lost and the picture was rebuilt from a dump.
+    [[nodiscard]] std::uint64_t overruns() const noexcept;
+
+    /// Reads all that is queued. Never blocks on an empty queue.
+    /// \return whether links() changed; after an error the picture is unknown: lock.
+    [[nodiscard]] Result<bool> drain();
+
+  private:
+    struct Impl;
+    explicit LinkMonitor(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// One-off dump for commands that need the links once.
+[[nodiscard]] Result<LinkTable> read_links();
+
+}  // namespace ks

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/net.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ks {
+
+/// One network interface as rtnetlink describes it.
+struct Link {
+    std::string name;
+    std::string kind;  ///< IFLA_INFO_KIND ("wireguard", "tun", "veth"); empty for hardware and lo.
+    bool up = false;   ///< IFF_UP. Carrier is no condition: its loss is announced up to 1 s late.
+    std::vector<Prefix> addresses;  ///< Own addresses, sorted; length = on-link prefix length.
+    friend bool operator==(const Link&, const Link&) = default;
+};
+
+/// All interfaces of one network namespace by ifindex. Names are reused at once, indices are not.
+using LinkTable = std::map<int, Link>;
+
+}  // namespace ks

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ks {
+
+struct CounterValue {
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+    friend bool operator==(const CounterValue&, const CounterValue&) = default;
+};
+
+/// One rule as the kernel holds it: its expressions in libnftnl's notation, and its comment.
+struct LiveRule {
+    std::string expressions;
+    std::string comment;
+    friend bool operator==(const LiveRule&, const LiveRule&) = default;
+};
+
+struct LiveChain {
+    std::string name;
+    /// "filter input 300 drop" for a base chain, empty for a regular one.
+    std::string base;
+    std::vector<LiveRule> rules;
+    friend bool operator==(const LiveChain&, const LiveChain&) = default;
+};
+
+struct LiveSet {
+    std::string name;
+    std::string key;                    ///< Key type and length, flags.
+    std::vector<std::string> elements;  ///< Raw key bytes, sorted.
+    friend bool operator==(const LiveSet&, const LiveSet&) = default;
+};
+
+/// Who, if anybody, the kernel protects the table for.
+enum class TableOwner : std::uint8_t {
+    none,      ///< Anybody with CAP_NET_ADMIN may change it.
+    orphan,    ///< Persistent, the owner is gone: anybody may change it until it is claimed.
+    us,        ///< Only this socket may change it.
+    somebody,  ///< Only another socket may change it.
+};
+
+/// Our table, read back from the kernel.
+struct LiveTable {
+    bool dormant = false;  ///< The kernel skips it: the host is open although the rules are listed.
+    bool persist = false;  ///< Outlives its owner.
+    TableOwner owner = TableOwner::none;
+    std::vector<LiveChain> chains;  ///< Sorted by name.
+    std::vector<LiveSet> sets;      ///< Sorted by name.
+    std::map<std::string, CounterValue> counters;
+};
+
+/// Chains and sets of `ruleset` in the notation of LiveTable, for comparison. No socket needed.
+[[nodiscard]] Result<LiveTable> expected_table(const Ruleset& ruleset);
+
+/// Where `live` differs from `wanted`, one line each ("chain output rule 3: ..."). Empty: the
+/// kernel enforces exactly `wanted`. Counters' values, ownership and comments do not count.
+[[nodiscard]] std::vector<std::string> differences(const LiveTable& wanted,
+                                                   const std::optional<LiveTable>& live);
+
+/// A NETLINK_NETFILTER socket that reads and writes the table `inet killswitchd`.
+///
+/// With Ownership::automatic, and where the kernel can (OWNER and PERSIST, Linux 6.9), the table
+/// that it creates or finds orphaned belongs to this socket: nobody else can change or flush it,
+/// and it stays when the socket closes. One process must therefore do all its writes through one
+/// object. Not thread-safe; blocks for at most the timeout of two seconds per call.
+class Nftables {
+  public:
+    /// \return EPERM when the process has no CAP_NET_ADMIN; EPROTONOSUPPORT without nf_tables.
+    [[nodiscard]] static Result<Nftables> open(Ownership ownership);
+    Nftables(Nftables&&) noexcept;
+    Nftables& operator=(Nftables&&) noexcept;
+    ~Nftables();
+
+    /// The table as it is now, or nothing when there is none. A dump that another writer disturbed
+    /// is repeated. "Nothing" is only ever the kernel's own answer, never a failed question.
+    [[nodiscard]] Result<std::optional<LiveTable>> read();
+
+    /// Makes the table exactly `ruleset` in one transaction, and proves it by reading back.
+    ///
+    /// Atomic: on an error of the commit the previous rules are in force, untouched. Base chains
+    /// are never deleted or created anew while they stand as we make them; only what differs is
+    /// sent. A repeated call with the same ruleset changes nothing.
+    ///
+    /// \return EPERM without CAP_NET_ADMIN or when another socket owns the table; ETIMEDOUT when
+    ///         the outcome is unknown (call again); the errno of the first refused object, which
+    ///         Error::what names; Error without errno when the rules read back differ.
+    [[nodiscard]] Status apply(const Ruleset& ruleset);
+
+    /// Removes the table. Done when there is none.
+    [[nodiscard]] Status remove();
+
+    /// The ruleset generation of this network namespace: changes with every commit by anybody.
+    [[nodiscard]] Result<std::uint32_t> generation();
+
+  private:
+    struct Impl;
+    explicit Nftables(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Watches nftables' notifications for changes by others. Keep it beside the Nftables of the same
+/// process: commits of the socket with port id `own_port` are not reported.
+class NftablesWatch {
+  public:
+    [[nodiscard]] static Result<NftablesWatch> open();
+    NftablesWatch(NftablesWatch&&) noexcept;
+    NftablesWatch& operator=(NftablesWatch&&) noexcept;
+    ~NftablesWatch();
+
+    [[nodiscard]] int fd() const noexcept;
+    /// Reads all that is queued. \return the name of the last program, other than this process,
+    /// that changed any table ("nft"), "unknown" after an overrun, or nothing when nobody did.
+    [[nodiscard]] Result<std::optional<std::string>> drain();
+
+  private:
+    struct Impl;
+    explicit NftablesWatch(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ks

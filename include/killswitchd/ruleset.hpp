@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/net.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace ks {
+
+/// The typed form of an nftables table. Netlink bytes, nft text and evaluate() all read this, and
+/// nothing else, so they cannot disagree about what a rule is.
+
+enum class Hook : std::uint8_t { input, forward, output };
+[[nodiscard]] std::string_view word(Hook hook) noexcept;
+
+namespace match {
+
+/// `iifname` / `oifname`. A trailing '*' matches by prefix.
+struct InInterface {
+    std::string name;
+    bool negated = false;
+    friend bool operator==(const InInterface&, const InInterface&) = default;
+};
+struct OutInterface {
+    std::string name;
+    bool negated = false;
+    friend bool operator==(const OutInterface&, const OutInterface&) = default;
+};
+/// `iif lo` / `oif lo`. Source: Linux net/core/dev.c, loopback is ifindex 1 in every namespace.
+struct InLoopback {
+    friend bool operator==(const InLoopback&, const InLoopback&) = default;
+};
+struct OutLoopback {
+    friend bool operator==(const OutLoopback&, const OutLoopback&) = default;
+};
+/// `meta nfproto`.
+struct Family {
+    IpFamily family = IpFamily::v4;
+    friend bool operator==(const Family&, const Family&) = default;
+};
+/// `ip saddr` / `ip6 daddr` ...; must come after a Family of the same family.
+struct Source {
+    Prefix prefix;
+    friend bool operator==(const Source&, const Source&) = default;
+};
+struct Destination {
+    Prefix prefix;
+    friend bool operator==(const Destination&, const Destination&) = default;
+};
+/// `meta l4proto`: behind IPv6 extension headers too.
+struct Protocol {
+    std::uint8_t number = 0;
+    friend bool operator==(const Protocol&, const Protocol&) = default;
+};
+/// `th sport` / `th dport`; must come after a Protocol that has ports (tcp or udp).
+struct SourcePort {
+    PortRange ports;
+    friend bool operator==(const SourcePort&, const SourcePort&) = default;
+};
+struct DestinationPort {
+    PortRange ports;
+    friend bool operator==(const DestinationPort&, const DestinationPort&) = default;
+};
+/// First byte of the transport header; must come after Protocol icmp or ipv6-icmp.
+struct IcmpType {
+    std::uint8_t type = 0;
+    friend bool operator==(const IcmpType&, const IcmpType&) = default;
+};
+/// `ip6 hoplimit`; must come after Family v6.
+struct HopLimit {
+    std::uint8_t value = 0;
+    friend bool operator==(const HopLimit&, const HopLimit&) = default;
+};
+/// TCP segments other than the first of a connection: `tcp flags & (syn | ack) != syn`.
+struct TcpNotOpening {
+    friend bool operator==(const TcpNotOpening&, const TcpNotOpening&) = default;
+};
+/// `meta mark`, masked.
+struct Mark {
+    std::uint32_t value = 0;
+    std::uint32_t mask = 0xffffffff;
+    friend bool operator==(const Mark&, const Mark&) = default;
+};
+/// `meta skuid` / `meta skgid` of the sending socket; never match packets without one.
+struct User {
+    std::uint32_t uid = 0;
+    friend bool operator==(const User&, const User&) = default;
+};
+struct Group {
+    std::uint32_t gid = 0;
+    friend bool operator==(const Group&, const Group&) = default;
+};
+/// `socket cgroupv2 level N "path"`; the kernel compares the id of the ancestor at that level.
+struct Cgroup {
+    std::string path;
+    std::uint64_t id = 0;  ///< Inode number of the cgroup directory.
+    friend bool operator==(const Cgroup&, const Cgroup&) = default;
+};
+/// Address, protocol and port of the far side are in a named set of endpoints. `far` is the
+/// destination on output and the source on input.
+struct EndpointIn {
+    enum class Far : std::uint8_t { destination, source } far = Far::destination;
+    std::string set;
+    friend bool operator==(const EndpointIn&, const EndpointIn&) = default;
+};
+
+}  // namespace match
+
+using Match = std::variant<match::InInterface, match::OutInterface, match::InLoopback,
+                           match::OutLoopback, match::Family, match::Source, match::Destination,
+                           match::Protocol, match::SourcePort, match::DestinationPort,
+                           match::IcmpType, match::HopLimit, match::TcpNotOpening, match::Mark,
+                           match::User, match::Group, match::Cgroup, match::EndpointIn>;
+
+enum class Verdict : std::uint8_t {
+    accept,
+    drop,
+    reject,      ///< ICMP "administratively prohibited" to the sender, then drop.
+    reject_tcp,  ///< TCP reset to the sender, then drop; the rule must match Protocol tcp.
+    jump,        ///< To Rule::target; continues behind this rule when that chain has no verdict.
+};
+
+struct Rule {
+    std::vector<Match> matches;  ///< All must match, tested in order. Empty: always.
+    std::string counter;         ///< Name of a counter that counts what this rule takes, or empty.
+    Verdict verdict = Verdict::drop;
+    std::string target;   ///< Chain name for Verdict::jump, else empty.
+    std::string comment;  ///< Shown by `nft list`; at most 127 bytes, no quotes.
+    friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+struct Chain {
+    std::string name;
+    std::optional<Hook>
+        hook;  ///< Present: base chain, type filter, priority kPriority, policy drop.
+    std::vector<Rule> rules;
+    friend bool operator==(const Chain&, const Chain&) = default;
+};
+
+/// Hash set of (address, protocol, port).
+struct EndpointSet {
+    std::string name;
+    IpFamily family = IpFamily::v4;
+    std::vector<Endpoint> elements;  ///< Sorted, unique, all of `family`, none without a port.
+    friend bool operator==(const EndpointSet&, const EndpointSet&) = default;
+};
+
+/// The whole table `inet killswitchd`. A chain stands behind every chain that it jumps to.
+struct Ruleset {
+    std::vector<std::string> counters;
+    std::vector<EndpointSet> sets;
+    std::vector<Chain> chains;
+    friend bool operator==(const Ruleset&, const Ruleset&) = default;
+};
+
+inline constexpr const char* kTable = "killswitchd";
+/// Behind every NAT and route chain (mangle -150, nat -100, filter 0, security 50): what we judge
+/// is what leaves, and no table that runs later changes address, mark or route.
+inline constexpr int kPriority = 300;
+
+/// Packet as the rules see it, for evaluate(). Absent optionals mean "the packet has none".
+struct PacketView {
+    Hook hook = Hook::output;
+    std::string in_interface;   ///< Empty on output.
+    std::string out_interface;  ///< Empty on input.
+    IpAddress source;
+    IpAddress destination;  ///< Of the same family as `source`.
+    std::uint8_t protocol = proto::kUdp;
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+    std::uint8_t icmp_type = 0;
+    std::uint8_t hop_limit = 64;
+    bool tcp_opening = false;  ///< SYN without ACK.
+    std::uint32_t mark = 0;
+    std::optional<std::uint32_t> uid;
+    std::optional<std::uint32_t> gid;
+    std::vector<std::uint64_t> cgroups;  ///< Ids of the sender's cgroup at level 1, 2, ...
+};
+
+struct Evaluation {
+    Verdict verdict = Verdict::drop;  ///< Never jump.
+    std::string chain;                ///< Where it was decided; the base chain for its policy.
+    std::size_t rule = 0;             ///< Index in `chain`; its size for the policy.
+    std::string counter;
+    std::string comment;
+};
+
+/// What the kernel would do with `packet`. Pure.
+[[nodiscard]] Evaluation evaluate(const Ruleset& ruleset, const PacketView& packet);
+
+/// The table as nft text that `nft -f` loads over anything that is there, atomically. Pure,
+/// deterministic, ends in a newline.
+[[nodiscard]] std::string render_text(const Ruleset& ruleset);
+/// One rule as in render_text(), without indentation and newline.
+[[nodiscard]] std::string render_text(const Rule& rule);
+/// libnftables JSON schema as `nft -j -f` reads it; see libnftables-json(5).
+[[nodiscard]] std::string render_json(const Ruleset& ruleset);
+
+}  // namespace ks

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ks {
+
+/// Single-threaded epoll loop over descriptors, timers and signals.
+class Reactor {
+  public:
+    using Callback = std::function<void()>;
+    using TimerId = std::uint64_t;
+
+    [[nodiscard]] static Result<Reactor> open();
+    Reactor(Reactor&&) noexcept;
+    Reactor& operator=(Reactor&&) noexcept;
+    ~Reactor();
+
+    /// Calls `callback` while `fd` is readable (level-triggered) or hung up. The caller owns `fd`
+    /// and calls forget() before closing it; forget() is allowed from within any callback.
+    [[nodiscard]] Status on_readable(int fd, Callback callback);
+    /// Adds or removes interest in writability of an fd that on_readable() knows.
+    [[nodiscard]] Status on_writable(int fd, Callback callback);  ///< Empty callback: no interest.
+    void forget(int fd) noexcept;
+
+    /// Runs once after `delay`. Nothing wakes the process while no timer is due.
+    TimerId after(std::chrono::milliseconds delay, Callback callback);
+    void cancel(TimerId id) noexcept;
+
+    /// Blocks the signals for this process and delivers them through `callback` from the loop.
+    [[nodiscard]] Status on_signals(const std::vector<int>& signals,
+                                    std::function<void(int)> callback);
+
+    /// Loops until stop(). \return the first error of epoll itself.
+    [[nodiscard]] Status run();
+    void stop() noexcept;
+
+  private:
+    struct Impl;
+    explicit Reactor(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Credentials of the process at the other end of a socket, from SO_PEERCRED and SO_PEERGROUPS at
+/// the time it connected.
+struct Peer {
+    std::uint32_t uid = 0;
+    std::vector<std::uint32_t> gids;  ///< Primary and supplementary.
+    int pid = 0;
+};
+
+/// Server side of varlink framing: JSON objects, each ended by one NUL byte, on a unix stream
+/// socket.
+///
+/// Limits: kMaxClients connections, kMaxRequestBytes per request, kMaxQueuedBytes of unread replies
+/// (then the client is closed: a slow one costs nobody else anything), kIdle without a complete
+/// request while none is being answered. Bytes of a peer for which `admit` says no are never
+/// parsed.
+class ControlServer {
+  public:
+    static constexpr std::size_t kMaxClients = 64;
+    static constexpr std::size_t kMaxRequestBytes = 64 * 1024;
+    static constexpr std::size_t kMaxQueuedBytes = 1024 * 1024;
+    static constexpr std::chrono::milliseconds kIdle{10'000};
+
+    using ClientId = std::uint64_t;
+    struct Handlers {
+        /// Asked once at accept. False: the client gets org.killswitchd.PermissionDenied, then EOF.
+        std::function<bool(const Peer&)> admit;
+        /// One complete request without its NUL. Answer with send(); further requests of this
+        /// client wait until finish() (streams may send() many times before).
+        std::function<void(ClientId, const Peer&, std::string_view)> request;
+        /// The client is gone; its id is never used again.
+        std::function<void(ClientId)> closed;
+    };
+
+    /// Binds `path` with mode 0666 (admission is by credentials), replacing a dead socket.
+    /// \return EADDRINUSE when a live server answers there.
+    [[nodiscard]] static Result<ControlServer> listen(Reactor& reactor, const std::string& path,
+                                                      Handlers handlers);
+    ControlServer(ControlServer&&) noexcept;
+    ControlServer& operator=(ControlServer&&) noexcept;
+    ~ControlServer();  ///< Closes every client and removes the socket file.
+
+    void send(ClientId client,
+              std::string_view message);  ///< Appends the NUL. Unknown id: ignored.
+    void finish(ClientId client);         ///< The request is answered.
+
+  private:
+    struct Impl;
+    explicit ControlServer(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Client side, blocking, for the command line.
+class ControlClient {
+  public:
+    /// \return ENOENT or ECONNREFUSED when no service listens at `path`.
+    [[nodiscard]] static Result<ControlClient> connect(const std::string& path);
+    [[nodiscard]] Status send(std::string_view message);  ///< Appends the NUL.
+    /// The next message without its NUL. Error without errno at end of stream; ETIMEDOUT.
+    [[nodiscard]] Result<std::string> receive(std::optional<std::chrono::milliseconds> timeout);
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+  private:
+    explicit ControlClient(Fd fd) : fd_(std::move(fd)) {}
+    Fd fd_;
+    std::string buffer_;
+};
+
+/// sd_notify(3) without libsystemd. Without $NOTIFY_SOCKET every call does nothing and succeeds.
+/// Source: sd_notify(3), "Standalone implementations".
+class Notifier {
+  public:
+    [[nodiscard]] static Notifier from_environment();
+    [[nodiscard]] Status send(std::string_view assignments) const;  ///< "READY=1\nSTATUS=locked".
+    /// Half of $WATCHDOG_USEC, when systemd wants this process to feed its watchdog.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> watchdog_interval() const;
+
+  private:
+    std::string address_;
+    std::optional<std::chrono::milliseconds> watchdog_;
+};
+
+}  // namespace ks

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace ks {
+
+enum class StateName : std::uint8_t { disarmed, locked, protected_, panic };
+[[nodiscard]] std::string_view word(StateName state) noexcept;  ///< "disarmed", "locked", ...
+[[nodiscard]] std::optional<StateName> state_from(std::string_view word) noexcept;
+
+/// What the administrator asked for, kept in the state directory across reboots.
+struct Intents {
+    bool disarmed = false;
+    bool panic = false;
+    friend bool operator==(const Intents&, const Intents&) = default;
+};
+
+/// cgroup path -> id, for the paths that exist right now.
+using CgroupIds = std::map<std::string, std::uint64_t>;
+
+/// Everything the rules are made from besides the policy.
+struct Situation {
+    StateName state = StateName::locked;
+    std::vector<std::string> tunnels_up;  ///< Interface names, sorted; empty unless protected.
+    CgroupIds cgroups;
+    friend bool operator==(const Situation&, const Situation&) = default;
+};
+
+/// Interfaces that are a tunnel of `policy` and up: name and kind match, IFF_UP. Sorted.
+[[nodiscard]] std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links);
+
+/// The state that config, links and intents call for. Without `links` (unknown) nothing is up.
+[[nodiscard]] Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
+                               const Intents& intents, CgroupIds cgroups);
+
+/// The rules of a situation; none when it is disarmed.
+///
+/// An endpoint whose `only.cgroup` is not in `situation.cgroups` gets no rule: closed until the
+/// cgroup exists.
+[[nodiscard]] std::optional<Ruleset> compile(const Policy& policy, const Situation& situation);
+
+/// The lock for a machine whose config cannot be read: loopback and DHCP, nothing else.
+[[nodiscard]] Ruleset builtin_lock();
+
+// --- Events, effects and the transition function -------------------------------------------------
+
+struct LinksChanged {
+    LinkTable links;
+};
+struct LinksUnknown {
+    Error why;
+};
+struct PolicyLoaded {
+    Policy policy;
+};
+struct IntentsChanged {
+    Intents intents;
+};
+struct CgroupsChanged {
+    CgroupIds cgroups;
+};
+/// The kernel acknowledged the commit and the rules read back are those that were wanted.
+struct CommitSucceeded {
+    std::optional<Ruleset> ruleset;
+};
+struct CommitFailed {
+    Error why;
+};
+/// Somebody else changed the table: what is there is not what we put there.
+struct TableTouched {
+    std::string by;
+};
+struct RetryDue {};
+using Event = std::variant<LinksChanged, LinksUnknown, PolicyLoaded, IntentsChanged, CgroupsChanged,
+                           CommitSucceeded, CommitFailed, TableTouched, RetryDue>;
+
+/// Make the kernel hold exactly this; no ruleset: remove the table.
+struct Commit {
+    std::optional<Ruleset> ruleset;
+};
+struct RetryAfter {
+    std::chrono::milliseconds delay;
+};
+/// Tell people. `key` is one of the stable event keys of killswitchd(8).
+struct Announce {
+    std::string key;
+    std::string text;
+};
+using Effect = std::variant<Commit, RetryAfter, Announce>;
+
+struct State {
+    Policy policy;
+    std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
+    Intents intents;
+    CgroupIds cgroups;
+    Situation situation;            ///< What is wanted now.
+    std::optional<Ruleset> wanted;  ///< compile(policy, situation).
+    bool in_force = false;          ///< `wanted` was committed and verified.
+    unsigned failed_commits = 0;    ///< In a row.
+    std::string last_error;         ///< Of the last failed commit; empty when in force.
+};
+
+struct Step {
+    State next;
+    std::vector<Effect> effects;
+};
+
+/// The whole state machine. Pure: no clock, no system call.
+///
+/// Invariants: an uncertain world never widens the rules; only an intent or `mode: off` removes the
+/// table; a failed commit is retried for ever, 100 ms to 10 s apart.
+[[nodiscard]] Step step(State state, const Event& event);
+
+}  // namespace ks
