@@ -18,6 +18,13 @@ namespace ks {
 enum class Hook : std::uint8_t { input, forward, output };
 [[nodiscard]] std::string_view word(Hook hook) noexcept;
 
+/// What the elements of a set consist of.
+struct SetKey {
+    IpFamily family = IpFamily::v4;
+    enum class Of : std::uint8_t { address, endpoint } of = Of::address;
+    friend bool operator==(const SetKey&, const SetKey&) = default;
+};
+
 namespace match {
 
 /// `iifname` / `oifname`. A trailing '*' matches by prefix.
@@ -101,12 +108,12 @@ struct Cgroup {
     std::uint64_t id = 0;  ///< Inode number of the cgroup directory.
     friend bool operator==(const Cgroup&, const Cgroup&) = default;
 };
-/// Address, protocol and port of the far side are in a named set of endpoints. `far` is the
-/// destination on output and the source on input.
-struct EndpointIn {
+/// The far side is in a named set. It is the destination on output, the source on input.
+struct InSet {
     enum class Far : std::uint8_t { destination, source } far = Far::destination;
+    SetKey key;  ///< Of the set that is named; must come after a Family of the same family.
     std::string set;
-    friend bool operator==(const EndpointIn&, const EndpointIn&) = default;
+    friend bool operator==(const InSet&, const InSet&) = default;
 };
 
 }  // namespace match
@@ -115,7 +122,7 @@ using Match = std::variant<match::InInterface, match::OutInterface, match::InLoo
                            match::OutLoopback, match::Family, match::Source, match::Destination,
                            match::Protocol, match::SourcePort, match::DestinationPort,
                            match::IcmpType, match::HopLimit, match::TcpNotOpening, match::Mark,
-                           match::User, match::Group, match::Cgroup, match::EndpointIn>;
+                           match::User, match::Group, match::Cgroup, match::InSet>;
 
 enum class Verdict : std::uint8_t {
     accept,
@@ -142,18 +149,19 @@ struct Chain {
     friend bool operator==(const Chain&, const Chain&) = default;
 };
 
-/// Hash set of (address, protocol, port).
-struct EndpointSet {
+/// Hash set of addresses, or of (address, protocol, port).
+struct Set {
     std::string name;
-    IpFamily family = IpFamily::v4;
-    std::vector<Endpoint> elements;  ///< Sorted, unique, all of `family`, none without a port.
-    friend bool operator==(const EndpointSet&, const EndpointSet&) = default;
+    SetKey key;
+    std::vector<Endpoint>
+        elements;  ///< Sorted, unique; only `address` counts in a set of addresses.
+    friend bool operator==(const Set&, const Set&) = default;
 };
 
-/// The whole table `inet killswitchd`. A chain stands behind every chain that it jumps to.
+/// The whole table `inet killswitchd`. Base chains stand first.
 struct Ruleset {
     std::vector<std::string> counters;
-    std::vector<EndpointSet> sets;
+    std::vector<Set> sets;
     std::vector<Chain> chains;
     friend bool operator==(const Ruleset&, const Ruleset&) = default;
 };
@@ -186,7 +194,7 @@ struct Evaluation {
     Verdict verdict = Verdict::drop;  ///< Never jump.
     std::string chain;                ///< Where it was decided; the base chain for its policy.
     std::size_t rule = 0;             ///< Index in `chain`; its size for the policy.
-    std::string counter;
+    std::string counter;              ///< Of the last rule on the way that counted the packet.
     std::string comment;
 };
 
@@ -198,7 +206,5 @@ struct Evaluation {
 [[nodiscard]] std::string render_text(const Ruleset& ruleset);
 /// One rule as in render_text(), without indentation and newline.
 [[nodiscard]] std::string render_text(const Rule& rule);
-/// libnftables JSON schema as `nft -j -f` reads it; see libnftables-json(5).
-[[nodiscard]] std::string render_json(const Ruleset& ruleset);
 
 }  // namespace ks

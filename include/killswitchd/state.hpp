@@ -105,11 +105,12 @@ struct State {
     std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
     Intents intents;
     CgroupIds cgroups;
-    Situation situation;            ///< What is wanted now.
-    std::optional<Ruleset> wanted;  ///< compile(policy, situation).
-    bool in_force = false;          ///< `wanted` was committed and verified.
-    unsigned failed_commits = 0;    ///< In a row.
-    std::string last_error;         ///< Of the last failed commit; empty when in force.
+    std::optional<Situation> announced;  ///< The last one that people were told of.
+    Situation situation;                 ///< What is wanted now.
+    std::optional<Ruleset> wanted;       ///< compile(policy, situation).
+    bool in_force = false;               ///< `wanted` was committed and verified.
+    unsigned failed_commits = 0;         ///< In a row.
+    std::string last_error;              ///< Of the last failed commit; empty when in force.
 };
 
 struct Step {

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/error.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+
+#include <algorithm>
+
+namespace ks {
+
+namespace {
+
+bool has_ports(std::uint8_t protocol) {
+    return protocol == proto::kTcp || protocol == proto::kUdp;
+}
+
+const Set* find_set(const Ruleset& ruleset, const std::string& name) {
+    const auto found = std::ranges::find(ruleset.sets, name, &Set::name);
+    return found == ruleset.sets.end() ? nullptr : &*found;
+}
+
+bool in_set(const Ruleset& ruleset, const match::InSet& match, const PacketView& packet) {
+    const Set* const set = find_set(ruleset, match.set);
+    if (set == nullptr || packet.source.family != match.key.family) {
+        return false;
+    }
+    const bool to = match.far == match::InSet::Far::destination;
+    Endpoint far{to ? packet.destination : packet.source, 0, 0};
+    if (match.key.of == SetKey::Of::endpoint) {
+        far.protocol = packet.protocol;
+        far.port = to ? packet.destination_port : packet.source_port;
+    }
+    return std::ranges::binary_search(set->elements, far);
+}
+
+/// cgroup ids begin at level 1; the match names the ancestor at its own depth.
+bool in_cgroup(const match::Cgroup& match, const PacketView& packet) {
+    const auto level = static_cast<std::size_t>(std::ranges::count(match.path, '/'));
+    return level < packet.cgroups.size() && packet.cgroups[level] == match.id;
+}
+
+bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packet) {
+    constexpr const char* kLoopback = "lo";
+    return std::visit(
+        Overloaded{
+            [&](const match::InInterface& m) {
+                return interface_matches(m.name, packet.in_interface) != m.negated;
+            },
+            [&](const match::OutInterface& m) {
+                return interface_matches(m.name, packet.out_interface) != m.negated;
+            },
+            [&](const match::InLoopback&) { return packet.in_interface == kLoopback; },
+            [&](const match::OutLoopback&) { return packet.out_interface == kLoopback; },
+            [&](const match::Family& m) { return packet.source.family == m.family; },
+            [&](const match::Source& m) { return m.prefix.contains(packet.source); },
+            [&](const match::Destination& m) { return m.prefix.contains(packet.destination); },
+            [&](const match::Protocol& m) { return packet.protocol == m.number; },
+            [&](const match::SourcePort& m) {
+                return has_ports(packet.protocol) && m.ports.contains(packet.source_port);
+            },
+            [&](const match::DestinationPort& m) {
+                return has_ports(packet.protocol) && m.ports.contains(packet.destination_port);
+            },
+            [&](const match::IcmpType& m) { return packet.icmp_type == m.type; },
+            [&](const match::HopLimit& m) { return packet.hop_limit == m.value; },
+            [&](const match::TcpNotOpening&) { return !packet.tcp_opening; },
+            [&](const match::Mark& m) { return (packet.mark & m.mask) == m.value; },
+            [&](const match::User& m) { return packet.uid == m.uid; },
+            [&](const match::Group& m) { return packet.gid == m.gid; },
+            [&](const match::Cgroup& m) { return in_cgroup(m, packet); },
+            [&](const match::InSet& m) { return in_set(ruleset, m, packet); },
+        },
+        match);
+}
+
+/// One walk through the chains, as nft_do_chain() does it.
+class Walk {
+  public:
+    Walk(const Ruleset& ruleset, const PacketView& packet) : ruleset_(ruleset), packet_(packet) {}
+
+    /// \return whether a rule of `chain`, or of a chain that it jumps to, decided.
+    bool through(const Chain& chain) {
+        for (std::size_t i = 0; i < chain.rules.size(); ++i) {
+            const Rule& rule = chain.rules[i];
+            const bool hit = std::ranges::all_of(
+                rule.matches, [&](const Match& m) { return matches(ruleset_, m, packet_); });
+            if (!hit) {
+                continue;
+            }
+            if (!rule.counter.empty()) {
+                result.counter = rule.counter;
+            }
+            if (!rule.comment.empty()) {
+                result.comment = rule.comment;
+            }
+            if (rule.verdict != Verdict::jump) {
+                result.verdict = rule.verdict;
+                result.chain = chain.name;
+                result.rule = i;
+                return true;
+            }
+            const auto target = std::ranges::find(ruleset_.chains, rule.target, &Chain::name);
+            if (target != ruleset_.chains.end() && through(*target)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    Evaluation result;
+
+  private:
+    const Ruleset& ruleset_;
+    const PacketView& packet_;
+};
+
+}  // namespace
+
+Evaluation evaluate(const Ruleset& ruleset, const PacketView& packet) {
+    for (const Chain& chain : ruleset.chains) {
+        if (chain.hook != packet.hook) {
+            continue;
+        }
+        Walk walk(ruleset, packet);
+        if (!walk.through(chain)) {
+            walk.result = {Verdict::drop, chain.name, chain.rules.size(), {}, "policy drop"};
+        }
+        return walk.result;
+    }
+    return {Verdict::accept, {}, 0, {}, "no chain at this hook"};
+}
+
+}  // namespace ks

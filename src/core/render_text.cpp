@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/error.hpp"
+#include "killswitchd/ruleset.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ks {
+
+std::string_view word(Hook hook) noexcept {
+    switch (hook) {
+    case Hook::input:
+        return "input";
+    case Hook::forward:
+        return "forward";
+    case Hook::output:
+        return "output";
+    }
+    return "?";
+}
+
+namespace {
+
+std::string_view ip_word(IpFamily family) {
+    return family == IpFamily::v4 ? "ip" : "ip6";
+}
+
+std::string ports_text(const PortRange& ports) {
+    return ports.first == ports.last ? std::to_string(ports.first)
+                                     : fmt::format("{}-{}", ports.first, ports.last);
+}
+
+std::string icmpv6_word(std::uint8_t type) {
+    constexpr std::array<std::pair<std::uint8_t, std::string_view>, 4> kNames{{
+        {133, "nd-router-solicit"},
+        {134, "nd-router-advert"},
+        {135, "nd-neighbor-solicit"},
+        {136, "nd-neighbor-advert"},
+    }};
+    for (const auto& [number, name] : kNames) {
+        if (number == type) {
+            return std::string(name);
+        }
+    }
+    return std::to_string(type);
+}
+
+std::string set_text(const match::InSet& m) {
+    const bool to = m.far == match::InSet::Far::destination;
+    const auto address = fmt::format("{} {}", ip_word(m.key.family), to ? "daddr" : "saddr");
+    if (m.key.of == SetKey::Of::address) {
+        return fmt::format("{} @{}", address, m.set);
+    }
+    return fmt::format("{} . meta l4proto . th {} @{}", address, to ? "dport" : "sport", m.set);
+}
+
+std::string mark_text(const match::Mark& m) {
+    return m.mask == 0xffffffff ? fmt::format("meta mark 0x{:08x}", m.value)
+                                : fmt::format("meta mark & 0x{:08x} == 0x{:08x}", m.mask, m.value);
+}
+
+/// Writes the matches of one rule, leaving out what nft implies from the next word: `ip daddr`
+/// contains the family, `udp dport` the protocol.
+class MatchWriter {
+  public:
+    explicit MatchWriter(const std::vector<Match>& matches) {
+        for (const Match& match : matches) {
+            std::visit([&](const auto& m) { write(m); }, match);
+        }
+        flush_family();
+        flush_protocol();
+    }
+
+    std::vector<std::string> words;
+
+  private:
+    void flush_family() {
+        if (family_) {
+            words.push_back(
+                fmt::format("meta nfproto {}", *family_ == IpFamily::v4 ? "ipv4" : "ipv6"));
+            family_.reset();
+        }
+    }
+    void flush_protocol() {
+        if (protocol_) {
+            words.push_back(fmt::format("meta l4proto {}", proto::name(*protocol_)));
+            protocol_.reset();
+        }
+    }
+    void add(std::string text) {
+        flush_family();
+        flush_protocol();
+        words.push_back(std::move(text));
+    }
+    void add_implying_family(std::string text) {
+        family_.reset();
+        add(std::move(text));
+    }
+    void add_implying_protocol(std::string text) {
+        flush_family();
+        protocol_.reset();
+        words.push_back(std::move(text));
+    }
+    /// The word of the protocol that a port belongs to; stays known for a second port.
+    void add_ports(std::string_view side, const PortRange& ports) {
+        add_implying_protocol(
+            fmt::format("{} {} {}", proto::name(ports_of_), side, ports_text(ports)));
+    }
+
+    static std::string_view sign(bool negated) { return negated ? "!= " : ""; }
+
+    void write(const match::InInterface& m) {
+        add(fmt::format("iifname {}\"{}\"", sign(m.negated), m.name));
+    }
+    void write(const match::OutInterface& m) {
+        add(fmt::format("oifname {}\"{}\"", sign(m.negated), m.name));
+    }
+    void write(const match::InLoopback&) { add("iif \"lo\""); }
+    void write(const match::OutLoopback&) { add("oif \"lo\""); }
+    void write(const match::Family& m) { family_ = m.family; }
+    void write(const match::Source& m) {
+        add_implying_family(
+            fmt::format("{} saddr {}", ip_word(m.prefix.address.family), m.prefix.str()));
+    }
+    void write(const match::Destination& m) {
+        add_implying_family(
+            fmt::format("{} daddr {}", ip_word(m.prefix.address.family), m.prefix.str()));
+    }
+    void write(const match::Protocol& m) {
+        flush_family();
+        protocol_ = m.number;
+        ports_of_ = m.number;
+    }
+    void write(const match::SourcePort& m) { add_ports("sport", m.ports); }
+    void write(const match::DestinationPort& m) { add_ports("dport", m.ports); }
+    void write(const match::IcmpType& m) {
+        const bool v6 = ports_of_ == proto::kIcmpv6;
+        add_implying_protocol(v6 ? fmt::format("icmpv6 type {}", icmpv6_word(m.type))
+                                 : fmt::format("icmp type {}", m.type));
+    }
+    void write(const match::HopLimit& m) {
+        add_implying_family(fmt::format("ip6 hoplimit {}", m.value));
+    }
+    void write(const match::TcpNotOpening&) {
+        add_implying_protocol("tcp flags & (syn | ack) != syn");
+    }
+    void write(const match::Mark& m) { add(mark_text(m)); }
+    void write(const match::User& m) { add(fmt::format("meta skuid {}", m.uid)); }
+    void write(const match::Group& m) { add(fmt::format("meta skgid {}", m.gid)); }
+    void write(const match::Cgroup& m) {
+        add(fmt::format("socket cgroupv2 level {} \"{}\"", std::ranges::count(m.path, '/') + 1,
+                        m.path));
+    }
+    void write(const match::InSet& m) { add_implying_family(set_text(m)); }
+
+    std::optional<IpFamily> family_;        ///< Wanted, not yet written.
+    std::optional<std::uint8_t> protocol_;  ///< Wanted, not yet written.
+    std::uint8_t ports_of_ = 0;
+};
+
+std::string verdict_text(const Rule& rule) {
+    switch (rule.verdict) {
+    case Verdict::accept:
+        return "accept";
+    case Verdict::drop:
+        return "drop";
+    case Verdict::reject:
+        return "reject with icmpx admin-prohibited";
+    case Verdict::reject_tcp:
+        return "reject with tcp reset";
+    case Verdict::jump:
+        return fmt::format("jump {}", rule.target);
+    }
+    return "drop";
+}
+
+std::string element_text(const Endpoint& element, SetKey::Of of) {
+    return of == SetKey::Of::address ? element.address.str()
+                                     : fmt::format("{} . {} . {}", element.address.str(),
+                                                   proto::name(element.protocol), element.port);
+}
+
+std::string set_definition(const Set& set) {
+    const std::string_view address = set.key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
+    std::vector<std::string> elements;
+    for (const Endpoint& element : set.elements) {
+        elements.push_back(element_text(element, set.key.of));
+    }
+    return fmt::format("\tset {} {{\n\t\ttype {}{}\n\t\telements = {{ {} }}\n\t}}\n\n", set.name,
+                       address,
+                       set.key.of == SetKey::Of::endpoint ? " . inet_proto . inet_service" : "",
+                       fmt::join(elements, ",\n\t\t\t     "));
+}
+
+std::string chain_text(const Chain& chain) {
+    std::string text = fmt::format("\tchain {} {{\n", chain.name);
+    if (chain.hook) {
+        text += fmt::format("\t\ttype filter hook {} priority {}; policy drop;\n",
+                            word(*chain.hook), kPriority);
+    }
+    for (const Rule& rule : chain.rules) {
+        text += fmt::format("\t\t{}\n", render_text(rule));
+    }
+    return text + "\t}\n";
+}
+
+}  // namespace
+
+std::string render_text(const Rule& rule) {
+    std::vector<std::string> words = MatchWriter(rule.matches).words;
+    if (!rule.counter.empty()) {
+        words.push_back(fmt::format("counter name \"{}\"", rule.counter));
+    }
+    words.push_back(verdict_text(rule));
+    if (!rule.comment.empty()) {
+        words.push_back(fmt::format("comment \"{}\"", rule.comment));
+    }
+    return fmt::format("{}", fmt::join(words, " "));
+}
+
+std::string render_text(const Ruleset& ruleset) {
+    // The first two lines make the file load over a table that exists, without removing a chain.
+    std::string text =
+        fmt::format("table inet {0}\nflush table inet {0}\n\ntable inet {0} {{\n", kTable);
+    for (const std::string& counter : ruleset.counters) {
+        text += fmt::format("\tcounter {} {{\n\t}}\n\n", counter);
+    }
+    for (const Set& set : ruleset.sets) {
+        text += set_definition(set);
+    }
+    for (std::size_t i = 0; i < ruleset.chains.size(); ++i) {
+        text += (i == 0 ? "" : "\n") + chain_text(ruleset.chains[i]);
+    }
+    return text + "}\n";
+}
+
+}  // namespace ks

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ks {
+
+namespace {
+
+std::string describe(const Situation& situation) {
+    switch (situation.state) {
+    case StateName::disarmed:
+        return "disarmed: traffic may leave by any way";
+    case StateName::locked:
+        return "locked: no tunnel is up, nothing else leaves";
+    case StateName::protected_:
+        return fmt::format("protected: traffic leaves only through {}",
+                           fmt::join(situation.tunnels_up, ", "));
+    case StateName::panic:
+        return "panic: nothing leaves until `killswitchd unlock`";
+    }
+    return {};
+}
+
+/// Doubles from 100 ms and stays at 10 s.
+std::chrono::milliseconds backoff(unsigned failures) {
+    constexpr std::chrono::milliseconds kFirst{100};
+    constexpr std::chrono::milliseconds kLast{10'000};
+    constexpr unsigned kDoublings = 7;
+    return std::min(kFirst * (1U << std::min(failures, kDoublings)), kLast);
+}
+
+/// Recomputes what is wanted, and asks for it where it is not what the kernel holds.
+Step settle(State state) {
+    state.situation = decide(state.policy, state.links, state.intents, state.cgroups);
+    std::optional<Ruleset> wanted = compile(state.policy, state.situation);
+    const bool news = wanted != state.wanted || !state.in_force;
+    state.wanted = std::move(wanted);
+    if (!news) {
+        return {std::move(state), {}};
+    }
+    state.in_force = false;
+    std::vector<Effect> effects{Commit{state.wanted}};
+    return {std::move(state), std::move(effects)};
+}
+
+Step committed(State state, const CommitSucceeded& event) {
+    if (event.ruleset != state.wanted) {
+        return {std::move(state), {}};  // Overtaken: the newer wish has its own commit under way.
+    }
+    state.in_force = true;
+    state.failed_commits = 0;
+    state.last_error.clear();
+    std::vector<Effect> effects;
+    if (state.announced !=
+        state.situation) {  // Only now: before the kernel's word it is a promise.
+        effects.emplace_back(Announce{"state-change", describe(state.situation)});
+        state.announced = state.situation;
+    }
+    return {std::move(state), std::move(effects)};
+}
+
+Step failed(State state, const CommitFailed& event) {
+    const auto delay = backoff(state.failed_commits);
+    state.failed_commits = std::min(state.failed_commits + 1, 1'000'000U);
+    state.last_error = event.why.message();
+    Announce say{"commit-failed", fmt::format("the previous rules stay, retrying in {} ms: {}",
+                                              delay.count(), state.last_error)};
+    return {std::move(state), {RetryAfter{delay}, std::move(say)}};
+}
+
+Step restore(State state, std::string key, std::string text) {
+    state.in_force = false;
+    std::vector<Effect> effects{Commit{state.wanted}, Announce{std::move(key), std::move(text)}};
+    return {std::move(state), std::move(effects)};
+}
+
+}  // namespace
+
+Step step(State state, const Event& event) {
+    return std::visit(
+        Overloaded{
+            // No catch-all: a new event must be decided here to compile.
+            [&](const LinksChanged& e) {
+                state.links = e.links;
+                return settle(std::move(state));
+            },
+            [&](const LinksUnknown& e) {
+                state.links.reset();
+                Step next = settle(std::move(state));
+                next.effects.emplace_back(
+                    Announce{"links-unknown",
+                             fmt::format("treating every tunnel as down: {}", e.why.message())});
+                return next;
+            },
+            [&](const PolicyLoaded& e) {
+                state.policy = e.policy;
+                return settle(std::move(state));
+            },
+            [&](const IntentsChanged& e) {
+                state.intents = e.intents;
+                return settle(std::move(state));
+            },
+            [&](const CgroupsChanged& e) {
+                state.cgroups = e.cgroups;
+                return settle(std::move(state));
+            },
+            [&](const CommitSucceeded& e) { return committed(std::move(state), e); },
+            [&](const CommitFailed& e) { return failed(std::move(state), e); },
+            [&](const TableTouched& e) {
+                return restore(std::move(state), "table-altered",
+                               fmt::format("the rules were changed by '{}', restoring them", e.by));
+            },
+            [&](const RetryDue&) {
+                Step next{std::move(state), {}};
+                if (!next.next.in_force) {
+                    next.effects.emplace_back(Commit{next.next.wanted});
+                }
+                return next;
+            },
+        },
+        event);
+}
+
+}  // namespace ks
