@@ -105,6 +105,10 @@ class Nftables {
     /// The ruleset generation of this network namespace: changes with every commit by anybody.
     [[nodiscard]] Result<std::uint32_t> generation();
 
+    [[nodiscard]] std::uint32_t port() const;  ///< The netlink port id of this socket.
+    /// From the next apply() on. A table that is owned stays so until it is removed.
+    void prefer(Ownership ownership);
+
   private:
     struct Impl;
     explicit Nftables(std::unique_ptr<Impl> impl);
@@ -115,7 +119,7 @@ class Nftables {
 /// process: commits of the socket with port id `own_port` are not reported.
 class NftablesWatch {
   public:
-    [[nodiscard]] static Result<NftablesWatch> open();
+    [[nodiscard]] static Result<NftablesWatch> open(std::uint32_t own_port);
     NftablesWatch(NftablesWatch&&) noexcept;
     NftablesWatch& operator=(NftablesWatch&&) noexcept;
     ~NftablesWatch();

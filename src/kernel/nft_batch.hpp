@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "nft_objects.hpp"
+#include "nft_read.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ks {
+
+/// One nfnetlink transaction. Either all of it happens or nothing.
+class Batch {
+  public:
+    /// Valid only for the ruleset generation `generation`: the kernel refuses it with ERESTART when
+    /// anybody has committed since.
+    Batch(NftSocket& socket, std::uint32_t generation);
+
+    void create_table(std::uint32_t flags);
+    void delete_table();
+    void create(const nftnl_chain* chain, const std::string& name);
+    void remove_chain(const std::string& name);
+    void append(const nftnl_rule* rule, const std::string& what);
+    void flush_chain(const std::string& name);
+    void create(const nftnl_set* set, const std::string& name);
+    void remove_set(const std::string& name);
+    void add_elements(const std::string& set, const std::vector<std::string>& keys);
+    void remove_elements(const std::string& set, const std::vector<std::string>& keys);
+    void create(const nftnl_obj* counter, const std::string& name);
+    void remove_counter(const std::string& name);
+
+    /// Whether nothing was asked for.
+    [[nodiscard]] bool empty() const { return what_.empty(); }
+    /// Sends it and waits for the kernel's verdict; see Nftables::apply().
+    [[nodiscard]] Status commit();
+
+  private:
+    /// Appends one message whose payload `fill` writes; `what` names it in an error.
+    void message(std::uint16_t type, std::uint16_t flags, std::string what,
+                 const std::function<void(nlmsghdr*)>& fill);
+    void elements(std::uint16_t type, std::uint16_t flags, const std::string& set,
+                  const std::vector<std::string>& keys);
+    void frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
+               std::optional<std::uint32_t> generation);
+
+    NftSocket& socket_;
+    std::vector<char> bytes_;
+    std::vector<char> scratch_;
+    std::uint32_t begin_seq_;
+    std::map<std::uint32_t, std::string> what_;  ///< Sequence number -> object.
+};
+
+}  // namespace ks

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "nft_objects.hpp"
+
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <libnftnl/udata.h>
+
+#include <linux/netfilter.h>
+
+namespace ks {
+
+std::string describe_expressions(const nftnl_rule* rule) {
+    std::string text;
+    std::array<char, 1024> one{};
+    auto* const iter = nftnl_expr_iter_create(rule);
+    while (nftnl_expr* const expr = nftnl_expr_iter_next(iter)) {
+        one.fill('\0');
+        nftnl_expr_snprintf(one.data(), one.size(), expr, NFTNL_OUTPUT_DEFAULT, 0);
+        text += fmt::format("{}[ {} {}]", text.empty() ? "" : " ",
+                            nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), one.data());
+    }
+    nftnl_expr_iter_destroy(iter);
+    return text;
+}
+
+std::string describe_base(const nftnl_chain* chain) {
+    if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM)) {
+        return {};
+    }
+    // Source: linux/netfilter.h, enum nf_inet_hooks.
+    constexpr std::array<const char*, 5> kHooks{"prerouting", "input", "forward", "output",
+                                                "postrouting"};
+    const std::uint32_t hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
+    const char* const type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
+    return fmt::format("{} {} {} {}", type ? type : "?", hook < kHooks.size() ? kHooks[hook] : "?",
+                       nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
+                       nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop"
+                                                                                 : "accept");
+}
+
+std::string describe_key(const nftnl_set* set) {
+    return fmt::format(
+        "type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
+        nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN),
+        nftnl_set_is_set(set, NFTNL_SET_FLAGS) ? nftnl_set_get_u32(set, NFTNL_SET_FLAGS) : 0U);
+}
+
+std::string comment_of(const nftnl_rule* rule) {
+    if (!nftnl_rule_is_set(rule, NFTNL_RULE_USERDATA)) {
+        return {};
+    }
+    std::uint32_t length = 0;
+    const void* const data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &length);
+    std::string comment;
+    nftnl_udata_parse(
+        data, length,
+        [](const nftnl_udata* attr, void* out) {
+            if (nftnl_udata_type(attr) == NFTNL_UDATA_RULE_COMMENT) {
+                const auto* const text = static_cast<const char*>(nftnl_udata_get(attr));
+                static_cast<std::string*>(out)->assign(text, strnlen(text, nftnl_udata_len(attr)));
+            }
+            return 0;
+        },
+        &comment);
+    return comment;
+}
+
+}  // namespace ks

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "nft_plan.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+const Error kOutOfMemory{"out of memory while building the rules", ENOMEM};
+
+template <class T>
+const T* find_named(const std::vector<T>& all, const std::string& name) {
+    const auto found = std::ranges::find(all, name, &T::name);
+    return found == all.end() ? nullptr : &*found;
+}
+
+/// "filter output 300 drop" without its last word: the policy can be changed in place.
+std::string without_policy(const std::string& base) {
+    return base.substr(0, base.rfind(' '));
+}
+
+/// Whether something with a name of ours is of another make, so that it cannot be changed in place.
+bool incompatible(const LiveTable& expected, const LiveTable& live) {
+    const auto other_chain = [&](const LiveChain& wanted) {
+        const LiveChain* const there = find_named(live.chains, wanted.name);
+        return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
+    };
+    const auto other_set = [&](const LiveSet& wanted) {
+        const LiveSet* const there = find_named(live.sets, wanted.name);
+        return there != nullptr && there->key != wanted.key;
+    };
+    return std::ranges::any_of(expected.chains, other_chain) ||
+           std::ranges::any_of(expected.sets, other_set);
+}
+
+class Planner {
+  public:
+    Planner(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const LiveTable& live)
+        : batch_(batch), ruleset_(ruleset), expected_(expected), live_(live) {}
+
+    Status run() {
+        for (const auto part :
+             {&Planner::counters, &Planner::sets, &Planner::chains, &Planner::rules}) {
+            if (auto done = (this->*part)(); !done) {
+                return done;
+            }
+        }
+        remove_strangers();
+        return Done{};
+    }
+
+  private:
+    Status counters() {
+        for (const std::string& name : ruleset_.counters) {
+            if (live_.counters.contains(name)) {
+                continue;
+            }
+            const NftObject counter = make_counter(name);
+            if (!counter) {
+                return kOutOfMemory;
+            }
+            batch_.create(counter.get(), name);
+        }
+        return Done{};
+    }
+
+    Status sets() {
+        for (const Set& set : ruleset_.sets) {
+            const std::vector<std::string>& wanted = find_named(expected_.sets, set.name)->elements;
+            const LiveSet* const there = find_named(live_.sets, set.name);
+            if (there == nullptr) {
+                const NftSet made = make_set(set);
+                if (!made) {
+                    return kOutOfMemory;
+                }
+                batch_.create(made.get(), set.name);
+                batch_.add_elements(set.name, wanted);
+                continue;
+            }
+            std::vector<std::string> missing;
+            std::vector<std::string> surplus;
+            std::ranges::set_difference(wanted, there->elements, std::back_inserter(missing));
+            std::ranges::set_difference(there->elements, wanted, std::back_inserter(surplus));
+            batch_.remove_elements(set.name, surplus);
+            batch_.add_elements(set.name, missing);
+        }
+        return Done{};
+    }
+
+    Status chains() {
+        for (const Chain& chain : ruleset_.chains) {
+            const LiveChain* const there = find_named(live_.chains, chain.name);
+            if (there != nullptr && there->base == find_named(expected_.chains, chain.name)->base) {
+                continue;
+            }
+            const NftChain made = make_chain(chain);
+            if (!made) {
+                return kOutOfMemory;
+            }
+            batch_.create(made.get(), chain.name);
+        }
+        return Done{};
+    }
+
+    [[nodiscard]] bool same_rules(const std::string& chain) const {
+        const LiveChain* const there = find_named(live_.chains, chain);
+        return there != nullptr && there->rules == find_named(expected_.chains, chain)->rules;
+    }
+
+    Status rules() {
+        for (const LiveChain& there : live_.chains) {
+            const bool stays = find_named(ruleset_.chains, there.name) != nullptr;
+            if (!there.rules.empty() && (!stays || !same_rules(there.name))) {
+                batch_.flush_chain(there.name);
+            }
+        }
+        for (const Chain& chain : ruleset_.chains) {
+            if (same_rules(chain.name)) {
+                continue;
+            }
+            for (std::size_t i = 0; i < chain.rules.size(); ++i) {
+                const NftRule made = make_rule(chain.name, chain.rules[i]);
+                if (!made) {
+                    return kOutOfMemory;
+                }
+                batch_.append(made.get(), fmt::format("rule {} of chain {}: {}", i + 1, chain.name,
+                                                      render_text(chain.rules[i])));
+            }
+        }
+        return Done{};
+    }
+
+    /// Order: behind the rules, which may still have referred to them.
+    void remove_strangers() {
+        for (const LiveChain& there : live_.chains) {
+            if (find_named(ruleset_.chains, there.name) == nullptr) {
+                batch_.remove_chain(there.name);
+            }
+        }
+        for (const LiveSet& there : live_.sets) {
+            if (find_named(ruleset_.sets, there.name) == nullptr) {
+                batch_.remove_set(there.name);
+            }
+        }
+        for (const auto& [name, value] : live_.counters) {
+            if (std::ranges::find(ruleset_.counters, name) == ruleset_.counters.end()) {
+                batch_.remove_counter(name);
+            }
+        }
+    }
+
+    Batch& batch_;
+    const Ruleset& ruleset_;
+    const LiveTable& expected_;
+    const LiveTable& live_;
+};
+
+}  // namespace
+
+Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
+            std::uint32_t table_flags, Claim claim) {
+    const bool rebuild = live.table && incompatible(expected, *live.table);
+    if (rebuild) {
+        batch.delete_table();
+    }
+    if (!live.table || rebuild || live.table->dormant || claim == Claim::yes) {
+        batch.create_table(table_flags);
+    }
+    const LiveTable nothing;
+    return Planner(batch, ruleset, expected, live.table && !rebuild ? *live.table : nothing).run();
+}
+
+}  // namespace ks

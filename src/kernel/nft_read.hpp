@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/nftables.hpp"
+#include "nft_socket.hpp"
+
+#include <optional>
+
+namespace ks {
+
+/// The table and the generation that it was read in.
+struct Snapshot {
+    std::uint32_t generation = 0;
+    std::uint32_t flags = 0;
+    std::optional<LiveTable> table;
+};
+
+[[nodiscard]] Result<std::uint32_t> read_generation(NftSocket& socket);
+/// Whole and of one generation, or an error; see Nftables::read().
+[[nodiscard]] Result<Snapshot> read_table(NftSocket& socket);
+
+}  // namespace ks
