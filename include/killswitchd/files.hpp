@@ -28,6 +28,9 @@ namespace ks {
 /// mkdir -p for the last component only, mode 0755; done when it is a directory already.
 [[nodiscard]] Status ensure_directory(const std::string& path);
 
+/// Where the cgroup v2 hierarchy is mounted; empty when it is not.
+[[nodiscard]] std::string cgroup_root();
+
 /// inode number of a cgroup2 directory ("system.slice/x.service" below the cgroup2 root), which is
 /// the id that nftables compares. \return ENOENT when it does not exist.
 [[nodiscard]] Result<std::uint64_t> cgroup_id(const std::string& path);

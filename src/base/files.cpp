@@ -151,21 +151,28 @@ Status ensure_directory(const std::string& path) {
     return Done{};
 }
 
-Result<std::uint64_t> cgroup_id(const std::string& path) {
+std::string cgroup_root() {
     // The unified hierarchy alone, or beside the old ones ("hybrid").
     for (const char* const root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
         struct stat info {};
-        const std::string controllers = fmt::format("{}/cgroup.controllers", root);
-        if (::stat(controllers.c_str(), &info) != 0) {
-            continue;
+        if (::stat(fmt::format("{}/cgroup.controllers", root).c_str(), &info) == 0) {
+            return root;
         }
-        const std::string directory = fmt::format("{}/{}", root, path);
-        if (::stat(directory.c_str(), &info) != 0) {
-            return Error{fmt::format("cannot find cgroup '{}'", directory), errno};
-        }
-        return static_cast<std::uint64_t>(info.st_ino);
     }
-    return Error{"cgroup v2 is not mounted", ENOENT};
+    return {};
+}
+
+Result<std::uint64_t> cgroup_id(const std::string& path) {
+    const std::string root = cgroup_root();
+    if (root.empty()) {
+        return Error{"cgroup v2 is not mounted", ENOENT};
+    }
+    struct stat info {};
+    const std::string directory = fmt::format("{}/{}", root, path);
+    if (::stat(directory.c_str(), &info) != 0) {
+        return Error{fmt::format("cannot find cgroup '{}'", directory), errno};
+    }
+    return static_cast<std::uint64_t>(info.st_ino);
 }
 
 }  // namespace ks

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace ks::cli {
+
+int check(const Options& options) {
+    const std::string& file = options.file.empty() ? options.paths.config : options.file;
+    const LoadedConfig config = load_config(file);
+    complain(config.diagnostics);
+    const auto errors =
+        std::ranges::count(config.diagnostics, Diagnostic::Severity::error, &Diagnostic::severity);
+    const auto warnings = static_cast<std::ptrdiff_t>(config.diagnostics.size()) - errors;
+    if (!config.ok()) {
+        fmt::print(stderr, "{}: {} error(s), {} warning(s)\n", file, errors, warnings);
+        return kConfigInvalid;
+    }
+    for (const std::string& hole : holes(*config.policy)) {
+        fmt::print("hole: {}\n", hole);
+    }
+    fmt::print("{}: valid, {} warning(s)\n", file, warnings);
+    return kDone;
+}
+
+}  // namespace ks::cli

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "client.hpp"
+
+#include "killswitchd/runtime.hpp"
+#include "terminal.hpp"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace ks::cli {
+
+namespace {
+
+using nlohmann::json;
+
+/// A reload of many endpoints, and a busy machine, both fit in here.
+constexpr std::chrono::seconds kPatience{30};
+
+bool nobody_listens(const Error& error) {
+    return error.sys_errno == ENOENT || error.sys_errno == ECONNREFUSED;
+}
+
+Result<json> receive(ControlClient& client, std::optional<std::chrono::milliseconds> timeout) {
+    auto text = client.receive(timeout);
+    if (!text) {
+        return std::move(text).error().within("waiting for the service");
+    }
+    json message = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    if (!message.is_object()) {
+        return Error{"the service answered something that is not JSON"};
+    }
+    return message;
+}
+
+}  // namespace
+
+Result<std::optional<Reply>> ask_service(const Options& options, const std::string& method) {
+    auto client = ControlClient::connect(options.paths.socket());
+    if (!client) {
+        if (nobody_listens(client.error())) {
+            return std::optional<Reply>{};
+        }
+        return std::move(client).error();
+    }
+    if (auto sent = client->send(json{{"method", method}, {"parameters", json::object()}}.dump());
+        !sent) {
+        return std::move(sent).error();
+    }
+    auto message = receive(*client, kPatience);
+    if (!message) {
+        return std::move(message).error();
+    }
+    const json parameters = message->value("parameters", json::object());
+    Reply reply;
+    reply.error = message->value("error", "");
+    reply.reason = parameters.value("reason", "");
+    reply.json = parameters.dump();
+    return std::optional(std::move(reply));
+}
+
+Result<std::optional<Done>> watch_service(const Options& options,
+                                          const std::function<bool(const json&)>& each) {
+    auto client = ControlClient::connect(options.paths.socket());
+    if (!client) {
+        if (nobody_listens(client.error())) {
+            return std::optional<Done>{};
+        }
+        return std::move(client).error();
+    }
+    const json request{
+        {"method", "org.killswitchd.Monitor"}, {"parameters", json::object()}, {"more", true}};
+    if (auto sent = client->send(request.dump()); !sent) {
+        return std::move(sent).error();
+    }
+    for (;;) {
+        auto message = receive(*client, std::nullopt);
+        if (!message) {
+            return std::move(message).error();
+        }
+        if (message->contains("error")) {
+            return Error{message->value("error", ""), EPERM};
+        }
+        if (!each((*message)["parameters"]["event"])) {
+            return std::optional(Done{});
+        }
+    }
+}
+
+int explain_error(const Reply& reply) {
+    if (reply.error == "org.killswitchd.ConfigInvalid") {
+        fmt::print(stderr, "{}", reply.reason);
+        complain("the previous config stays in force");
+        return kConfigInvalid;
+    }
+    if (reply.error == "org.killswitchd.PermissionDenied") {
+        complain("the service does not allow this to you", "run it as root");
+        return kNoPermission;
+    }
+    complain(reply.reason.empty() ? reply.error : reply.reason);
+    return reply.error == "org.killswitchd.Refused" ? kRefused : kFailed;
+}
+
+}  // namespace ks::cli

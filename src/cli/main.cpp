@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/config.hpp"
+#include "options.hpp"
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace ks::cli {
+
+namespace {
+
+/// Words of the public contract that this version does not know yet.
+constexpr const char* kPlanned[] = {"confirm", "pause",     "resume", "explain",
+                                    "blocked", "endpoints", "init"};
+
+using Command = int (*)(const Options&);
+
+int run(const Options& options) {
+    return run_daemon(options.paths);
+}
+
+/// The command line. Every option of the program may stand before or behind the command.
+class Program {
+  public:
+    Program() : app_("A kill switch: traffic leaves only through the VPN tunnel.", "killswitchd") {
+        app_.set_version_flag("--version", "killswitchd " KS_VERSION);
+        app_.add_option("--config", options_.paths.config, "Config file")->capture_default_str();
+        app_.add_option("--state-dir", options_.paths.state_dir, "Where decisions are remembered")
+            ->capture_default_str();
+        app_.add_option("--runtime-dir", options_.paths.runtime_dir, "Where the control socket is")
+            ->capture_default_str();
+        app_.add_option("--color", options_.color, "auto, always or never")
+            ->transform(CLI::CheckedTransformer(std::map<std::string, Color>{
+                {"auto", Color::automatic}, {"always", Color::always}, {"never", Color::never}}))
+            ->default_str("auto");
+        app_.require_subcommand(1);
+        app_.fallthrough();
+        app_.footer(
+            "Examples:\n"
+            "  killswitchd check                   is the config right, and what does it open?\n"
+            "  killswitchd test                    prove it on this machine, in a sandbox\n"
+            "  killswitchd arm                     from now on, also after a reboot\n"
+            "  killswitchd status --json           for scripts; see killswitchd(8) for the fields\n"
+            "  killswitchd disarm                  the way out\n"
+            "\nManual: man killswitchd, man killswitchd.yaml");
+        add_commands();
+    }
+
+    int main(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            return explain(error, std::vector<std::string>(argv + 1, argv + argc));
+        }
+        return chosen_(options_);
+    }
+
+  private:
+    CLI::App* add(const char* name, Command command, const char* help) {
+        CLI::App* const sub = app_.add_subcommand(name, help);
+        sub->callback([this, command] { chosen_ = command; });
+        return sub;
+    }
+
+    void add_commands() {
+        auto* const status_command =
+            add("status", status, "Is this machine protected? (exit 0: yes)");
+        status_command->add_flag("--json", options_.json, "One JSON object");
+        status_command->add_flag("--watch", options_.watch, "Again after every change");
+        add("check", check, "Validate the config and name its holes")
+            ->add_option("FILE", options_.file, "Instead of the installed config");
+        auto* const render_command =
+            add("render", render, "Print the rules of a state; applies nothing");
+        render_command
+            ->add_option("--state", options_.state, "disarmed, locked, protected or panic")
+            ->check(CLI::IsMember({"disarmed", "locked", "protected", "panic"}));
+        render_command->add_option("--format", options_.format, "nft or json")
+            ->check(CLI::IsMember({"nft", "json"}));
+        add("diff", diff, "Rules in the kernel against the rules that should be there");
+        add("arm", arm, "Block from now on, also after a reboot");
+        add("disarm", disarm, "Open, until the next arm, also after a reboot");
+        add("lock", lock, "Panic: cut everything but loopback");
+        add("unlock", unlock, "End the panic");
+        add("reload", reload, "Read the config again");
+        add("monitor", monitor, "Print events as they happen")
+            ->add_flag("--json", options_.json, "One JSON object a line");
+        add("run", run, "The service, in the foreground");
+        add("boot", boot, "Load the lock before the network comes up, and leave");
+    }
+
+    /// CLI11's own words, our exit code, and the word that was probably meant.
+    int explain(const CLI::ParseError& error, const std::vector<std::string>& words) {
+        if (error.get_exit_code() == 0) {
+            return app_.exit(error);  // --help and --version.
+        }
+        for (const char* const planned : kPlanned) {
+            if (!words.empty() && words[0] == planned) {
+                complain(fmt::format("'{}' is not supported yet", planned));
+                return kUsage;
+            }
+        }
+        complain(error.what());
+        for (const std::string& word : words) {
+            if (const auto meant = suggestion(word)) {
+                fmt::print(stderr, "hint: did you mean '{}'?\n", *meant);
+                return kUsage;
+            }
+        }
+        fmt::print(stderr, "hint: killswitchd --help lists the commands\n");
+        return kUsage;
+    }
+
+    std::optional<std::string> suggestion(const std::string& word) const {
+        std::vector<std::string> known;
+        const auto collect = [&](const CLI::App* app) {
+            for (const CLI::Option* const option : app->get_options()) {
+                known.push_back(option->get_name());
+            }
+        };
+        collect(&app_);
+        for (const CLI::App* const command : app_.get_subcommands({})) {
+            known.push_back(command->get_name());
+            collect(command);
+        }
+        if (std::ranges::find(known, word) != known.end()) {
+            return std::nullopt;
+        }
+        return nearest(word, known);
+    }
+
+    CLI::App app_;
+    Options options_;
+    Command chosen_ = nullptr;
+};
+
+}  // namespace
+
+}  // namespace ks::cli
+
+int main(int argc, char** argv) {
+    return ks::cli::Program().main(argc, argv);
+}

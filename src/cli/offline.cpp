@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "offline.hpp"
+
+#include "../daemon/cgroup_watch.hpp"
+#include "../daemon/engine.hpp"
+#include "../daemon/intents.hpp"
+#include "killswitchd/link_monitor.hpp"
+#include "terminal.hpp"
+
+namespace ks::cli {
+
+World observe(const Options& options) {
+    World world;
+    world.config = load_config(options.paths.config);
+    State& state = world.state;
+    if (world.config.ok()) {
+        state.policy = *world.config.policy;
+    }
+    const auto loaded = IntentStore(options.paths.state_dir).load();
+    for (const Error& problem : loaded.problems) {
+        complain(problem.message());
+    }
+    state.intents = loaded.intents;
+    if (auto links = read_links()) {
+        state.links = *std::move(links);
+    }
+    state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
+    state.situation = decide(state.policy, state.links, state.intents, state.cgroups);
+    state.wanted = compile(state.policy, state.situation);
+    return world;
+}
+
+int enforce(const World& world, Nftables nftables) {
+    std::string failure;
+    Engine engine(
+        std::move(nftables), world.state,
+        {[&](const Announce& say) {
+             if (say.key == "commit-failed") {
+                 failure = say.text;
+             }
+         },
+         [](std::chrono::milliseconds) { /* The caller decides whether to try again. */ }});
+    engine.handle(IntentsChanged{world.state.intents});
+    if (!engine.state().in_force) {
+        complain(failure);
+        return kFailed;
+    }
+    return kDone;
+}
+
+}  // namespace ks::cli

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "../daemon/daemon.hpp"
+
+#include <string>
+
+namespace ks::cli {
+
+/// Exit codes of every command but `status`; see killswitchd(8).
+enum Exit : int {
+    kDone = 0,
+    kFailed = 1,
+    kUsage = 2,
+    kRefused = 3,
+    kNoPermission = 4,
+    kConfigInvalid = 5,
+};
+
+enum class Color : std::uint8_t { automatic, always, never };
+
+/// What the command line said, for all commands.
+struct Options {
+    Paths paths;
+    Color color = Color::automatic;
+    bool json = false;
+    bool watch = false;
+    std::string file;    ///< `check FILE`
+    std::string state;   ///< `render --state`
+    std::string format;  ///< `render --format`
+    std::string drill;   ///< `test --drill`
+};
+
+// One file per command.
+[[nodiscard]] int arm(const Options& options);
+[[nodiscard]] int boot(const Options& options);
+[[nodiscard]] int check(const Options& options);
+[[nodiscard]] int diff(const Options& options);
+[[nodiscard]] int disarm(const Options& options);
+[[nodiscard]] int lock(const Options& options);
+[[nodiscard]] int monitor(const Options& options);
+[[nodiscard]] int reload(const Options& options);
+[[nodiscard]] int render(const Options& options);
+[[nodiscard]] int status(const Options& options);
+[[nodiscard]] int unlock(const Options& options);
+
+}  // namespace ks::cli

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "client.hpp"
+#include "terminal.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace ks::cli {
+
+int reload(const Options& options) {
+    const auto reply = ask_service(options, "org.killswitchd.Reload");
+    if (!reply) {
+        return fail(reply.error());
+    }
+    if (!*reply) {
+        complain("the service is not running, so there is nothing to reload",
+                 "start it: systemctl start killswitchd");
+        return kFailed;
+    }
+    if (!(*reply)->error.empty()) {
+        return explain_error(**reply);
+    }
+    const auto status = nlohmann::json::parse((*reply)->json)["status"];
+    fmt::print("reloaded; {}: {}\n", status.value("summary", ""), status.value("reason", ""));
+    return kDone;
+}
+
+}  // namespace ks::cli

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "offline.hpp"
+#include "render_json.hpp"
+#include "terminal.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace ks::cli {
+
+namespace {
+
+/// The situation that `state` names, with every configured tunnel up where it needs one.
+Situation imagine(const Policy& policy, StateName state) {
+    Situation situation{state, {}, {}};
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (state == StateName::protected_) {
+            situation.tunnels_up.push_back(tunnel.interface);
+        }
+    }
+    return situation;
+}
+
+/// A cgroup that does not exist yet has no id; the text shows its path all the same.
+CgroupIds with_placeholders(const Policy& policy, CgroupIds ids) {
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (tunnel.only.cgroup) {
+            ids.emplace(*tunnel.only.cgroup, 0);
+        }
+    }
+    return ids;
+}
+
+}  // namespace
+
+int render(const Options& options) {
+    const World world = observe(options);
+    if (!world.config.ok()) {
+        complain(world.config.diagnostics);
+        return kConfigInvalid;
+    }
+    const Policy& policy = *world.config.policy;
+    Situation situation =
+        options.state.empty() ? world.state.situation : imagine(policy, *state_from(options.state));
+    situation.cgroups = with_placeholders(policy, world.state.cgroups);
+    const auto ruleset = compile(policy, situation);
+    if (!ruleset) {
+        fmt::print("# {}: no table, nothing is blocked\n", word(situation.state));
+        return kDone;
+    }
+    fmt::print("{}", options.format == "json" ? render_json(*ruleset) : render_text(*ruleset));
+    return kDone;
+}
+
+}  // namespace ks::cli

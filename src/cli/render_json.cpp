@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "render_json.hpp"
+
+#include "killswitchd/error.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace ks::cli {
+
+namespace {
+
+using nlohmann::json;
+
+json meta(const char* key) {
+    return {{"meta", {{"key", key}}}};
+}
+
+json payload(const char* protocol, const char* field) {
+    return {{"payload", {{"protocol", protocol}, {"field", field}}}};
+}
+
+json compare(const char* op, json left, json right) {
+    return {{"match", {{"op", op}, {"left", std::move(left)}, {"right", std::move(right)}}}};
+}
+
+json equals(json left, json right) {
+    return compare("==", std::move(left), std::move(right));
+}
+
+json masked(json value, json mask) {
+    return {{"&", json::array({std::move(value), std::move(mask)})}};
+}
+
+const char* ip_word(IpFamily family) {
+    return family == IpFamily::v4 ? "ip" : "ip6";
+}
+
+json prefix_json(const Prefix& prefix) {
+    if (prefix.length == prefix.address.bits()) {
+        return prefix.address.str();
+    }
+    return {{"prefix", {{"addr", prefix.address.str()}, {"len", prefix.length}}}};
+}
+
+json ports_json(const PortRange& ports) {
+    if (ports.first == ports.last) {
+        return ports.first;
+    }
+    return {{"range", {ports.first, ports.last}}};
+}
+
+json set_json(const match::InSet& m) {
+    const bool to = m.far == match::InSet::Far::destination;
+    const json address = payload(ip_word(m.key.family), to ? "daddr" : "saddr");
+    const json set = "@" + m.set;
+    if (m.key.of == SetKey::Of::address) {
+        return equals(address, set);
+    }
+    return equals({{"concat", json::array({address, meta("l4proto"),
+                                           payload("th", to ? "dport" : "sport")})}},
+                  set);
+}
+
+/// Like nft's own output; only IcmpType needs to know which protocol came before it.
+json match_json(const Match& match, std::uint8_t protocol) {
+    const auto interface = [](const char* key, const std::string& name, bool negated) {
+        return compare(negated ? "!=" : "==", meta(key), name);
+    };
+    return std::visit(
+        Overloaded{
+            [&](const match::InInterface& m) { return interface("iifname", m.name, m.negated); },
+            [&](const match::OutInterface& m) { return interface("oifname", m.name, m.negated); },
+            [&](const match::InLoopback&) { return equals(meta("iif"), "lo"); },
+            [&](const match::OutLoopback&) { return equals(meta("oif"), "lo"); },
+            [&](const match::Family& m) {
+                return equals(meta("nfproto"), m.family == IpFamily::v4 ? "ipv4" : "ipv6");
+            },
+            [&](const match::Source& m) {
+                return equals(payload(ip_word(m.prefix.address.family), "saddr"),
+                              prefix_json(m.prefix));
+            },
+            [&](const match::Destination& m) {
+                return equals(payload(ip_word(m.prefix.address.family), "daddr"),
+                              prefix_json(m.prefix));
+            },
+            [&](const match::Protocol& m) {
+                return equals(meta("l4proto"), proto::name(m.number));
+            },
+            [&](const match::SourcePort& m) {
+                return equals(payload("th", "sport"), ports_json(m.ports));
+            },
+            [&](const match::DestinationPort& m) {
+                return equals(payload("th", "dport"), ports_json(m.ports));
+            },
+            [&](const match::IcmpType& m) {
+                return equals(payload(protocol == proto::kIcmpv6 ? "icmpv6" : "icmp", "type"),
+                              m.type);
+            },
+            [&](const match::HopLimit& m) { return equals(payload("ip6", "hoplimit"), m.value); },
+            [&](const match::TcpNotOpening&) {
+                return compare("!=", masked(payload("tcp", "flags"), json::array({"syn", "ack"})),
+                               "syn");
+            },
+            [&](const match::Mark& m) {
+                return m.mask == 0xffffffff ? equals(meta("mark"), m.value)
+                                            : equals(masked(meta("mark"), m.mask), m.value);
+            },
+            [&](const match::User& m) { return equals(meta("skuid"), m.uid); },
+            [&](const match::Group& m) { return equals(meta("skgid"), m.gid); },
+            [&](const match::Cgroup& m) {
+                return equals(
+                    {{"socket",
+                      {{"key", "cgroupv2"}, {"level", std::ranges::count(m.path, '/') + 1}}}},
+                    m.path);
+            },
+            [&](const match::InSet& m) { return set_json(m); },
+        },
+        match);
+}
+
+json verdict_json(const Rule& rule) {
+    switch (rule.verdict) {
+    case Verdict::accept:
+        return {{"accept", nullptr}};
+    case Verdict::drop:
+        return {{"drop", nullptr}};
+    case Verdict::jump:
+        return {{"jump", {{"target", rule.target}}}};
+    case Verdict::reject:
+        return {{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}};
+    case Verdict::reject_tcp:
+        return {{"reject", {{"type", "tcp reset"}}}};
+    }
+    return {{"drop", nullptr}};
+}
+
+json rule_json(const std::string& chain, const Rule& rule) {
+    json expr = json::array();
+    std::uint8_t protocol = 0;
+    for (const Match& match : rule.matches) {
+        if (const auto* const named = std::get_if<match::Protocol>(&match)) {
+            protocol = named->number;
+        }
+        expr.push_back(match_json(match, protocol));
+    }
+    if (!rule.counter.empty()) {
+        expr.push_back({{"counter", rule.counter}});
+    }
+    expr.push_back(verdict_json(rule));
+    json out{{"family", "inet"}, {"table", kTable}, {"chain", chain}, {"expr", std::move(expr)}};
+    if (!rule.comment.empty()) {
+        out["comment"] = rule.comment;
+    }
+    return out;
+}
+
+json set_definition(const Set& set) {
+    const char* const address = set.key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
+    const bool plain = set.key.of == SetKey::Of::address;
+    json elements = json::array();
+    for (const Endpoint& element : set.elements) {
+        elements.push_back(
+            plain ? json(element.address.str())
+                  : json{{"concat",
+                          {element.address.str(), proto::name(element.protocol), element.port}}});
+    }
+    return {{"family", "inet"},
+            {"table", kTable},
+            {"name", set.name},
+            {"type", plain ? json(address) : json{address, "inet_proto", "inet_service"}},
+            {"elem", std::move(elements)}};
+}
+
+json chain_json(const Chain& chain) {
+    json out{{"family", "inet"}, {"table", kTable}, {"name", chain.name}};
+    if (chain.hook) {
+        out["type"] = "filter";
+        out["hook"] = word(*chain.hook);
+        out["prio"] = kPriority;
+        out["policy"] = "drop";
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string render_json(const Ruleset& ruleset) {
+    const json table{{"family", "inet"}, {"name", kTable}};
+    json commands = json::array({{{"add", {{"table", table}}}}, {{"flush", {{"table", table}}}}});
+    const auto add = [&](const char* kind, json object) {
+        commands.push_back({{"add", {{kind, std::move(object)}}}});
+    };
+    for (const std::string& counter : ruleset.counters) {
+        add("counter", {{"family", "inet"}, {"table", kTable}, {"name", counter}});
+    }
+    for (const Set& set : ruleset.sets) {
+        add("set", set_definition(set));
+    }
+    for (const Chain& chain : ruleset.chains) {
+        add("chain", chain_json(chain));
+    }
+    for (const Chain& chain : ruleset.chains) {
+        for (const Rule& rule : chain.rules) {
+            add("rule", rule_json(chain.name, rule));
+        }
+    }
+    return json{{"nftables", std::move(commands)}}.dump(2) + "\n";
+}
+
+}  // namespace ks::cli

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "../daemon/report.hpp"
+#include "client.hpp"
+#include "killswitchd/time.hpp"
+#include "offline.hpp"
+#include "terminal.hpp"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+namespace ks::cli {
+
+namespace {
+
+using nlohmann::json;
+
+Tone tone_of(const std::string& summary) {
+    if (summary == "OPEN" || summary == "PAUSED" || summary == "UNKNOWN") {
+        return Tone::bad;
+    }
+    return summary == "DEGRADED" ? Tone::warning : Tone::good;
+}
+
+std::string tunnel_text(const json& tunnel) {
+    std::string text = fmt::format(
+        "  tunnel   {}: {}{} {}\n", tunnel.value("name", ""), tunnel.value("interface", ""),
+        tunnel.value("kind", "").empty() ? "" : fmt::format(" ({})", tunnel.value("kind", "")),
+        tunnel.value("up", false) ? "up" : "down");
+    for (const json& endpoint : tunnel["endpoints"]) {
+        text += fmt::format("             to {} ({})\n", endpoint.value("endpoint", ""),
+                            endpoint.value("source", ""));
+    }
+    return text;
+}
+
+std::string holes_text(const json& holes) {
+    if (holes.empty()) {
+        return "  holes    none\n";
+    }
+    std::string text;
+    for (const json& hole : holes) {
+        text += fmt::format("  {:<8} {}\n", text.empty() ? "holes" : "", hole.get<std::string>());
+    }
+    return text;
+}
+
+std::string refused_text(const json& counters) {
+    std::vector<std::string> parts;
+    for (const auto& [reason, value] : counters.items()) {
+        if (const auto packets = value.value("packets", std::uint64_t{0}); packets != 0) {
+            parts.push_back(fmt::format("{} {}", reason, packets));
+        }
+    }
+    return fmt::format("  refused  {}\n",
+                       parts.empty() ? "nothing yet"
+                                     : fmt::format("{} (packets)", fmt::join(parts, ", ")));
+}
+
+std::string text_of(const Options& options, const json& report) {
+    const std::string summary = report.value("summary", "UNKNOWN");
+    std::string text = fmt::format("{}: {}\n", paint(options, tone_of(summary), summary),
+                                   report.value("reason", ""));
+    for (const json& tunnel : report["tunnels"]) {
+        text += tunnel_text(tunnel);
+    }
+    text += holes_text(report["holes"]);
+    text += refused_text(report["counters"]);
+    text += fmt::format("  rules    {}, owner: {}, IPv6 {}\n",
+                        report.value("verified", false) ? "verified in the kernel"
+                                                        : "not as they should be",
+                        report.value("ownership", ""),
+                        report.value("ipv6", "") == "block" ? "blocked" : "in the tunnel only");
+    text +=
+        fmt::format("  service  {}, mode {}, {}\n", report.value("service", ""),
+                    report.value("mode", ""), report.value("armed", false) ? "armed" : "not armed");
+    if (const std::string error = report.value("last_error", ""); !error.empty()) {
+        text += fmt::format("  error    {}\n", error);
+    }
+    const json& config = report["config"];
+    for (const json& file : config["files"]) {
+        text += fmt::format("  config   {}\n", file.get<std::string>());
+    }
+    return text;
+}
+
+/// The same report without the service, straight from the kernel.
+json report_offline(const Options& options) {
+    const World world = observe(options);
+    const ConfigInfo info{world.config.files, world.config.hash, ""};
+    auto nftables = Nftables::open(Ownership::off);
+    Result<std::optional<LiveTable>> live =
+        nftables ? nftables->read() : Result<std::optional<LiveTable>>(nftables.error());
+    json report = status_report({StatusInput::Service::stopped, world.state, info, live});
+    if (!world.config.ok() && report["summary"] != "UNKNOWN") {
+        complain(world.config.diagnostics);
+        if (report["summary"] == "OPEN" && !world.state.intents.disarmed) {
+            report["reason"] = "the config cannot be used, and nothing is blocked";
+        } else if (report["summary"] != "OPEN") {
+            report["reason"] = "the config cannot be used; the rules in the kernel stand";
+        }
+    }
+    return report;
+}
+
+Result<json> fetch(const Options& options) {
+    const auto reply = ask_service(options, "org.killswitchd.GetStatus");
+    if (!reply) {
+        return reply.error();
+    }
+    if (!*reply) {
+        return report_offline(options);
+    }
+    if (!(*reply)->error.empty()) {
+        return Error{(*reply)->error, EACCES};
+    }
+    return json::parse((*reply)->json)["status"];
+}
+
+int show(const Options& options, const json& report) {
+    if (options.json) {
+        fmt::print("{}\n", report.dump(options.watch ? -1 : 2));
+    } else {
+        fmt::print("{}", text_of(options, report));
+    }
+    std::fflush(stdout);
+    return status_exit_code(report);
+}
+
+/// Every event's report, until the service goes away; then once more, from the kernel.
+int watch(const Options& options) {
+    const auto watched = watch_service(options, [&](const json& event) {
+        if (!options.json) {
+            fmt::print("\n{}\n", event.value("time", ""));
+        }
+        static_cast<void>(show(options, event["status"]));
+        return true;
+    });
+    if (watched && !*watched) {
+        complain("the service is not running, so nothing will change here");
+    }
+    const auto last = fetch(options);
+    return last ? show(options, *last) : kNoPermission;
+}
+
+}  // namespace
+
+int status(const Options& options) {
+    const auto report = fetch(options);
+    if (!report) {
+        complain(fmt::format("cannot tell: {}", report.error().message()));
+        return kNoPermission;  // 4: "cannot tell" of status.
+    }
+    const int code = show(options, *report);
+    return options.watch ? watch(options) : code;
+}
+
+}  // namespace ks::cli

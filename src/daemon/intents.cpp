@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "intents.hpp"
+
+#include "killswitchd/files.hpp"
+#include "killswitchd/time.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+constexpr const char* kDisarmed = "disarmed";
+constexpr const char* kPanic = "panic";
+constexpr std::size_t kMaxMarkerBytes = 4096;
+
+}  // namespace
+
+std::string IntentStore::path(const char* marker) const {
+    return fmt::format("{}/{}", directory_, marker);
+}
+
+IntentStore::Loaded IntentStore::load() const {
+    Loaded loaded;
+    const auto read = [&](const char* marker, bool when_doubtful) {
+        const auto text = read_trusted_file(path(marker), kMaxMarkerBytes);
+        if (text && text->starts_with(fmt::format("{} ", marker))) {
+            return true;
+        }
+        if (!text && text.error().sys_errno == ENOENT) {
+            return false;
+        }
+        loaded.problems.push_back(text ? Error{fmt::format("marker '{}' is damaged", path(marker))}
+                                       : text.error());
+        return when_doubtful;
+    };
+    loaded.intents.disarmed = read(kDisarmed, /*when_doubtful=*/false);
+    loaded.intents.panic = read(kPanic, /*when_doubtful=*/true);
+    return loaded;
+}
+
+Status IntentStore::save(const Intents& intents, const std::string& who) const {
+    if (auto made = ensure_directory(directory_); !made) {
+        return made;
+    }
+    const auto put = [&](const char* marker, bool wanted) {
+        return wanted ? write_file_atomically(path(marker), fmt::format("{} since {} by {}\n",
+                                                                        marker, utc_now(), who))
+                      : remove_file(path(marker));
+    };
+    if (auto done = put(kPanic, intents.panic); !done) {
+        return done;
+    }
+    return put(kDisarmed, intents.disarmed);
+}
+
+}  // namespace ks

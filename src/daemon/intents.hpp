@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/state.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ks {
+
+/// The administrator's wishes, kept as marker files in the state directory so that they outlive
+/// reboots.
+///
+/// A marker counts only when it is a trusted file that begins with its own name. One that is
+/// missing, damaged or unreadable means the closed side: armed. A panic marker counts in any
+/// condition.
+class IntentStore {
+  public:
+    explicit IntentStore(std::string directory) : directory_(std::move(directory)) {}
+
+    struct Loaded {
+        Intents intents;
+        std::vector<Error> problems;  ///< Markers that were there but could not be believed.
+    };
+    [[nodiscard]] Loaded load() const;
+
+    /// Writes or removes what differs between the directory and `intents`; creates the directory.
+    /// `who` is recorded for people. On an error the markers are as they were, or one of them is
+    /// new.
+    [[nodiscard]] Status save(const Intents& intents, const std::string& who) const;
+
+  private:
+    [[nodiscard]] std::string path(const char* marker) const;
+    std::string directory_;
+};
+
+}  // namespace ks
