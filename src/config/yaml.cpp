@@ -174,6 +174,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
 std::optional<Node> read_yaml(const std::string& text, std::size_t file, Report& report) {
     TreeBuilder builder(file, report);
+    const std::size_t errors_before = report.errors();
     try {
         std::istringstream stream(text);
         YAML::Parser parser(stream);
@@ -181,7 +182,6 @@ std::optional<Node> read_yaml(const std::string& text, std::size_t file, Report&
         }
     } catch (const Refusal& refusal) {
         report.error(refusal.at, refusal.message);
-        return std::move(builder).take();
     } catch (const YAML::Exception& problem) {
         report.error(builder.place(problem.mark),
                      fmt::format("not valid YAML: {}", printable(problem.msg)),
@@ -192,11 +192,13 @@ std::optional<Node> read_yaml(const std::string& text, std::size_t file, Report&
         return std::nullopt;
     }
     auto root = std::move(builder).take();
-    if (!root || root->kind == Node::Kind::null) {
-        report.error({file, 1, 1}, "holds no settings", "restore the file, or remove it");
-        return std::nullopt;
+    if (root && root->kind != Node::Kind::null) {
+        return root;
     }
-    return root;
+    if (report.errors() == errors_before) {
+        report.error({file, 1, 1}, "holds no settings", "restore the file, or remove it");
+    }
+    return std::nullopt;
 }
 
 }  // namespace ks
