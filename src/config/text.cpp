@@ -93,7 +93,7 @@ TextVerdict check_indentation(std::string_view text, std::size_t file, Report& r
         text.remove_prefix(std::min(text.size(), row.size() + 1));
         const auto content = row.find_first_not_of(" \t\r");
         const auto tab = row.find('\t');
-        if (content != std::string_view::npos && tab < content) {
+        if (tab < content) {
             verdict = TextVerdict::unusable;
             report.error({file, line, static_cast<unsigned>(tab + 1)},
                          "tabs are not allowed for indentation", "indent with spaces");

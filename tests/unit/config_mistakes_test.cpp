@@ -23,17 +23,17 @@ std::string tunnel(const std::string& keys) {
     return kOff + "tunnels: [{ " + keys + " }]\n";
 }
 
-/// An endpoint in column 39 of line 3.
+/// An endpoint in column 41 of line 3.
 std::string endpoint(const std::string& text) {
     return tunnel("interface: wg0, endpoints: ['" + text + "']");
 }
 
-/// A mark in column 38 of line 3.
+/// A mark in column 45 of line 3.
 std::string mark(const std::string& text) {
     return tunnel("interface: wg0, only: { fwmark: " + text + " }");
 }
 
-/// A cgroup in column 38 of line 3.
+/// A cgroup in column 45 of line 3.
 std::string cgroup(const std::string& text) {
     return tunnel("interface: wg0, only: { cgroup: '" + text + "' }");
 }
@@ -53,9 +53,9 @@ TEST_CASE("the traps of YAML are errors where they stand", "[config][yaml]") {
          "3:1: only one document is allowed in a file; here begins another"},
         {kOff + "---\n", "3:1: only one document is allowed in a file; here begins another"},
         {kOff + "lan:\n\tallow: false\n", "4:1: tabs are not allowed for indentation"},
+        {kOff + "\t\n", "3:1: tabs are not allowed for indentation"},
         {kOff + "lan:\n  \tallow: false\n", "4:3: tabs are not allowed for indentation"},
         {kOff + "lan: &all\n  allow: false\n", "3:6: anchors are not supported"},
-        {kOff + "lan: *all\n", "3:6: not valid YAML: the referenced anchor is not defined: all"},
         {kOff + "<<: { boot: lock }\n", "3:1: merge keys are not supported"},
         {kOff + "ipv6: !!str block\n",
          "3:7: tags such as 'tag:yaml.org,2002:str' are not supported"},
@@ -75,7 +75,7 @@ TEST_CASE("the traps of YAML are errors where they stand", "[config][yaml]") {
         {kOff + "? [a]\n: b\n", "3:3: a key must be a single word"},
         {kOff + "? {a: b}\n: c\n", "3:3: a key must be a single word"},
         {kOff + "a: b: c\n", "3:5: not valid YAML: illegal map value"},
-        {kOff + "lan: { allow: false\n", "3:1: not valid YAML: end of map flow not found"},
+        {kOff + "lan: { allow: false\n", "4:1: not valid YAML: end of map flow not found"},
         {kOff + "lan: {}}\n", "3:8: not valid YAML: illegal flow end"},
         {"", "1:1: holds no settings"},
         {"# nothing\n---\n", "1:1: holds no settings"},
@@ -83,6 +83,16 @@ TEST_CASE("the traps of YAML are errors where they stand", "[config][yaml]") {
         {"- mode: off\n", "1:1: a config file must be a mapping, not a list"},
     }));
     check_refused(mistake);
+}
+
+TEST_CASE("aliases are errors, whether their anchor exists or not", "[config][yaml]") {
+    CHECK(findings_of(kOff + "lan: &all {}\nguests: *all\n") ==
+          std::vector<std::string>{"3:6: anchors are not supported",
+                                   "4:9: aliases are not supported"});
+
+    const auto undefined = findings_of(kOff + "lan: *all\n");
+    REQUIRE(undefined.size() == 1);
+    CHECK(undefined[0].find("3:6: not valid YAML: the referenced anchor") == 0);
 }
 
 TEST_CASE("bytes that are no text are refused before YAML sees them", "[config][yaml]") {
@@ -211,47 +221,47 @@ TEST_CASE("names that no interface can have, or all have, are errors", "[config]
 
 TEST_CASE("endpoints are an address, a port and a protocol, and nothing less", "[config]") {
     const auto mistake = GENERATE_COPY(values<Mistake>({
-        {endpoint("203.0.113.7"), "3:40: endpoint '203.0.113.7' has no protocol"},
-        {endpoint("203.0.113.7:51820"), "3:40: endpoint '203.0.113.7:51820' has no protocol"},
-        {endpoint("203.0.113.7/udp"), "3:40: endpoint '203.0.113.7' has no port"},
+        {endpoint("203.0.113.7"), "3:41: endpoint '203.0.113.7' has no protocol"},
+        {endpoint("203.0.113.7:51820"), "3:41: endpoint '203.0.113.7:51820' has no protocol"},
+        {endpoint("203.0.113.7/udp"), "3:41: endpoint '203.0.113.7' has no port"},
         {endpoint("203.0.113.7:51820/sctp"),
-         "3:40: endpoint protocol 'sctp' is not udp, tcp or esp"},
-        {endpoint("203.0.113.7:51820/UDP"), "3:40: endpoint protocol 'UDP' is not udp, tcp or esp"},
-        {endpoint("203.0.113.7:0/udp"), "3:40: port '0' is not in 1..65535"},
-        {endpoint("203.0.113.7:70000/udp"), "3:40: port '70000' is not in 1..65535"},
-        {endpoint("203.0.113.7:0644/udp"), "3:40: port '0644' has a leading zero"},
-        {endpoint("203.0.113.7:0x50/udp"), "3:40: port '0x50' is not in 1..65535"},
-        {endpoint("203.0.113.7:+80/udp"), "3:40: port '+80' is not in 1..65535"},
-        {endpoint("203.0.113.7:/udp"), "3:40: port '' is not in 1..65535"},
+         "3:41: endpoint protocol 'sctp' is not udp, tcp or esp"},
+        {endpoint("203.0.113.7:51820/UDP"), "3:41: endpoint protocol 'UDP' is not udp, tcp or esp"},
+        {endpoint("203.0.113.7:0/udp"), "3:41: port '0' is not in 1..65535"},
+        {endpoint("203.0.113.7:70000/udp"), "3:41: port '70000' is not in 1..65535"},
+        {endpoint("203.0.113.7:0644/udp"), "3:41: port '0644' has a leading zero"},
+        {endpoint("203.0.113.7:0x50/udp"), "3:41: port '0x50' is not in 1..65535"},
+        {endpoint("203.0.113.7:+80/udp"), "3:41: port '+80' is not in 1..65535"},
+        {endpoint("203.0.113.7:/udp"), "3:41: port '' is not in 1..65535"},
         {endpoint("203.0.113.7:99999999999999999999/udp"),
-         "3:40: port '99999999999999999999' is not in 1..65535"},
-        {endpoint("203.0.113.07:80/udp"), "3:40: '203.0.113.07' is not an IP address"},
-        {endpoint("203.0.113:80/udp"), "3:40: '203.0.113' is not an IP address"},
+         "3:41: port '99999999999999999999' is not in 1..65535"},
+        {endpoint("203.0.113.07:80/udp"), "3:41: '203.0.113.07' is not an IP address"},
+        {endpoint("203.0.113:80/udp"), "3:41: '203.0.113' is not an IP address"},
         {endpoint("2001:db8::7:51820/udp"),
-         "3:40: endpoint '2001:db8::7:51820': an IPv6 address needs brackets before its port"},
+         "3:41: endpoint '2001:db8::7:51820': an IPv6 address needs brackets before its port"},
         {endpoint("[2001:db8::7]/udp"),
-         "3:40: endpoint '[2001:db8::7]' has no port behind the address"},
-        {endpoint("[2001:db8::7:1/udp"), "3:40: endpoint '[2001:db8::7:1' has no ']'"},
+         "3:41: endpoint '[2001:db8::7]' has no port behind the address"},
+        {endpoint("[2001:db8::7:1/udp"), "3:41: endpoint '[2001:db8::7:1' has no ']'"},
         {endpoint("[203.0.113.7]:80/udp"),
-         "3:40: endpoint '[203.0.113.7]:80/udp': an IPv4 address has no brackets"},
-        {endpoint("[fe80::1%eth0]:80/udp"), "3:40: 'fe80::1%eth0' is not an IP address"},
+         "3:41: endpoint '[203.0.113.7]:80/udp': an IPv4 address has no brackets"},
+        {endpoint("[fe80::1%eth0]:80/udp"), "3:41: 'fe80::1%eth0' is not an IP address"},
         {endpoint("203.0.113.7:500/esp"),
-         "3:40: endpoint '203.0.113.7:500' has a port, but esp has none"},
-        {endpoint("/esp"), "3:40: '' is not an IP address"},
-        {endpoint(""), "3:40: endpoint '' has no protocol"},
-        {endpoint("0.0.0.0:80/udp"), "3:40: '0.0.0.0' is the unspecified address"},
-        {endpoint("127.0.0.1:80/udp"), "3:40: '127.0.0.1' is a loopback address"},
-        {endpoint("239.1.1.1:80/udp"), "3:40: '239.1.1.1' is a multicast address"},
-        {endpoint("255.255.255.255:80/udp"), "3:40: '255.255.255.255' is the broadcast address"},
-        {endpoint("[::]:80/udp"), "3:40: '::' is the unspecified address"},
-        {endpoint("[::1]:80/udp"), "3:40: '::1' is a loopback address"},
-        {endpoint("[ff02::1]:80/udp"), "3:40: 'ff02::1' is a multicast address"},
+         "3:41: endpoint '203.0.113.7:500' has a port, but esp has none"},
+        {endpoint("/esp"), "3:41: '' is not an IP address"},
+        {endpoint(""), "3:41: endpoint '' has no protocol"},
+        {endpoint("0.0.0.0:80/udp"), "3:41: '0.0.0.0' is the unspecified address"},
+        {endpoint("127.0.0.1:80/udp"), "3:41: '127.0.0.1' is a loopback address"},
+        {endpoint("239.1.1.1:80/udp"), "3:41: '239.1.1.1' is a multicast address"},
+        {endpoint("255.255.255.255:80/udp"), "3:41: '255.255.255.255' is the broadcast address"},
+        {endpoint("[::]:80/udp"), "3:41: '::' is the unspecified address"},
+        {endpoint("[::1]:80/udp"), "3:41: '::1' is a loopback address"},
+        {endpoint("[ff02::1]:80/udp"), "3:41: 'ff02::1' is a multicast address"},
         {endpoint("[::ffff:203.0.113.7]:80/udp"),
-         "3:40: '::ffff:203.0.113.7' is an IPv4 address written as IPv6; write the IPv4 address"},
+         "3:41: '::ffff:203.0.113.7' is an IPv4 address written as IPv6; write the IPv4 address"},
         {endpoint("192.0.2.1:80/udp', '192.0.2.1:80/udp"),
-         "3:60: endpoint 192.0.2.1:80/udp is given twice, first on line 3"},
+         "3:61: endpoint 192.0.2.1:80/udp is given twice, first on line 3"},
         {endpoint("[2001:db8::1]:80/udp', '[2001:db8:0::1]:80/udp"),
-         "3:64: endpoint [2001:db8::1]:80/udp is given twice, first on line 3"},
+         "3:65: endpoint [2001:db8::1]:80/udp is given twice, first on line 3"},
         {tunnel("interface: wg0, endpoints: 192.0.2.1/esp"),
          "3:40: endpoints must be a list, not a single value"},
         {tunnel("interface: wg0, endpoints: [[192.0.2.1]]"),
@@ -295,10 +305,10 @@ TEST_CASE("what is not supported yet is refused instead of ignored", "[config]")
          "2:7: mode: on-drop is not supported yet"},
         {tunnel("ipsec: policy"), "3:20: ipsec: policy is not supported yet"},
         {endpoint("vpn.example.net:1194/udp"),
-         "3:40: endpoint host name 'vpn.example.net' is not supported yet"},
+         "3:41: endpoint host name 'vpn.example.net' is not supported yet"},
         {endpoint("vpn.example.net/esp"),
-         "3:40: endpoint host name 'vpn.example.net' is not supported yet"},
-        {endpoint("auto"), "3:40: endpoint 'auto' is not supported yet"},
+         "3:41: endpoint host name 'vpn.example.net' is not supported yet"},
+        {endpoint("auto"), "3:41: endpoint 'auto' is not supported yet"},
         {tunnel("interface: wg0, endpoints: [{ import: /etc/wireguard/wg0.conf }]"),
          "3:51: import of endpoints is not supported yet"},
         {kOff + "dns: { bootstrap: [9.9.9.9] }\n", "3:19: dns.bootstrap is not supported yet"},
