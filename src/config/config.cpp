@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/config.hpp"
+
+#include "killswitchd/files.hpp"
+#include "killswitchd/handle.hpp"
+#include "readers.hpp"
+#include "schema.hpp"
+#include "text.hpp"
+#include "yaml.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include <dirent.h>
+
+namespace ks {
+
+namespace {
+
+using Directory = CHandle<DIR, ::closedir>;
+
+/// FNV-1a. Names and texts end in a byte that neither can hold, so their border counts.
+std::string hash_of(const std::vector<ConfigText>& texts) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    const auto add = [&](std::string_view bytes) {
+        for (const char byte : bytes) {
+            hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+        }
+        hash = (hash ^ 0xffU) * 0x100000001b3;
+    };
+    for (const ConfigText& text : texts) {
+        add(text.file);
+        add(text.text);
+    }
+    return fmt::format("{:016x}", hash);
+}
+
+/// The tree of one text, or nothing when there is none to go on with; that has been reported.
+std::optional<Node> read_tree(const ConfigText& text, std::size_t file, Report& report) {
+    if (text.text.size() > kMaxConfigBytes) {
+        report.error({file, 0, 0}, fmt::format("larger than {} KiB", kMaxConfigBytes / 1024));
+        return std::nullopt;
+    }
+    if (check_text(text.text, file, report) == TextVerdict::unusable) {
+        return std::nullopt;
+    }
+    return read_yaml(text.text, file, report);
+}
+
+LoadedConfig parse(const std::vector<ConfigText>& texts, const NameLookup& names,
+                   Coverage coverage) {
+    Report report(texts);
+    std::optional<Node> merged;
+    for (std::size_t file = 0; file < texts.size(); ++file) {
+        auto tree = read_tree(texts[file], file, report);
+        if (!tree) {
+            coverage = Coverage::part;
+            continue;
+        }
+        if (texts.size() > 1) {  // A later file must not hide a mistake by overriding it.
+            Context part{report, names, Coverage::part};
+            static_cast<void>(read_policy(part, *tree));
+        }
+        if (merged) {
+            merge(*merged, std::move(*tree));
+        } else {
+            merged = std::move(tree);
+        }
+    }
+    Context context{report, names, coverage};
+    Policy policy = merged ? read_policy(context, *merged) : Policy{};
+
+    LoadedConfig loaded;
+    if (merged && report.errors() == 0) {
+        loaded.policy = std::move(policy);
+    }
+    loaded.diagnostics = std::move(report).take();
+    for (const ConfigText& text : texts) {
+        loaded.files.push_back(text.file);
+    }
+    loaded.hash = hash_of(texts);
+    return loaded;
+}
+
+Diagnostic whole_file(const std::string& file, std::string message, std::string hint = {}) {
+    Diagnostic diagnostic;
+    diagnostic.file = file;
+    diagnostic.message = std::move(message);
+    diagnostic.hint = std::move(hint);
+    return diagnostic;
+}
+
+bool is_drop_in(std::string_view name) {
+    constexpr std::string_view kSuffix = ".yaml";
+    return name.size() > kSuffix.size() && name.front() != '.' &&
+           name.substr(name.size() - kSuffix.size()) == kSuffix;
+}
+
+/// Paths of the drop-ins beside `main_file` in name order; empty for a file of another name.
+Result<std::vector<std::string>> find_drop_ins(const std::string& directory) {
+    errno = 0;
+    const Directory entries{::opendir(directory.c_str())};
+    if (!entries) {
+        return errno == ENOENT ? Result<std::vector<std::string>>(std::vector<std::string>{})
+                               : Error{"cannot open the directory of drop-ins", errno};
+    }
+    std::vector<std::string> paths;
+    for (;;) {
+        errno = 0;
+        const dirent* const entry = ::readdir(entries.get());
+        if (!entry) {
+            break;
+        }
+        if (is_drop_in(entry->d_name)) {
+            paths.push_back(fmt::format("{}/{}", directory, entry->d_name));
+        }
+    }
+    if (errno != 0) {
+        return Error{"cannot read the directory of drop-ins", errno};
+    }
+    std::sort(paths.begin(), paths.end());
+    return paths;
+}
+
+/// The directory of drop-ins that belongs to `main_file`; none for a file of another name.
+std::optional<std::string> drop_in_directory(const std::string& main_file) {
+    const auto slash = main_file.rfind('/');
+    const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
+    if (main_file.substr(name) != "killswitchd.yaml") {
+        return std::nullopt;
+    }
+    return fmt::format("{}conf.d", main_file.substr(0, name));
+}
+
+}  // namespace
+
+LoadedConfig parse_config(const std::vector<ConfigText>& texts, const NameLookup& names) {
+    if (texts.empty()) {
+        LoadedConfig loaded;
+        loaded.diagnostics.push_back(whole_file("config", "no config file was given"));
+        loaded.hash = hash_of(texts);
+        return loaded;
+    }
+    return parse(texts, names, Coverage::whole);
+}
+
+LoadedConfig load_config(const std::string& main_file) {
+    std::vector<std::string> paths{main_file};
+    std::vector<Diagnostic> unreadable;
+    if (const auto directory = drop_in_directory(main_file)) {
+        auto drop_ins = find_drop_ins(*directory);
+        if (drop_ins) {
+            paths.insert(paths.end(), drop_ins->begin(), drop_ins->end());
+        } else {
+            unreadable.push_back(whole_file(*directory, drop_ins.error().message()));
+        }
+    }
+    std::vector<ConfigText> texts;
+    for (const std::string& path : paths) {
+        auto text = read_trusted_file(path, kMaxConfigBytes);
+        if (text) {
+            texts.push_back({path, *std::move(text)});
+        } else {
+            unreadable.push_back(whole_file(path, text.error().message()));
+        }
+    }
+    LoadedConfig loaded =
+        parse(texts, system_names(), unreadable.empty() ? Coverage::whole : Coverage::part);
+    if (!unreadable.empty()) {
+        loaded.policy.reset();
+        loaded.diagnostics.insert(loaded.diagnostics.begin(), unreadable.begin(), unreadable.end());
+    }
+    return loaded;
+}
+
+}  // namespace ks

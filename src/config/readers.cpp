@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "readers.hpp"
+
+#include "text.hpp"
+#include "values.hpp"
+
+#include <limits>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ks {
+
+namespace {
+
+struct KindWords {
+    std::string_view name;
+    const char* hint;
+};
+
+KindWords words_of(Node::Kind kind) {
+    switch (kind) {
+    case Node::Kind::scalar:
+        return {"a single value", ""};
+    case Node::Kind::list:
+        return {"a list", "write '- ' before each item, or [ ] around them"};
+    case Node::Kind::map:
+        return {"a mapping", "write KEY: VALUE lines, indented below it"};
+    case Node::Kind::null:
+    case Node::Kind::refused:
+        break;
+    }
+    return {"nothing", ""};
+}
+
+}  // namespace
+
+bool expect(Context& context, const Node& node, Node::Kind kind, std::string_view what) {
+    if (node.kind == kind) {
+        return true;
+    }
+    if (node.kind == Node::Kind::null) {
+        context.report.error(node.at, fmt::format("{} has no value", what),
+                             "give it one, or remove the line");
+    } else if (node.kind != Node::Kind::refused) {
+        context.report.error(node.at,
+                             fmt::format("{} must be {}, not {}", what, words_of(kind).name,
+                                         words_of(node.kind).name),
+                             words_of(kind).hint);
+    }
+    return false;
+}
+
+std::optional<bool> read_flag(Context& context, const Node& node, std::string_view what) {
+    if (!expect(context, node, Node::Kind::scalar, what)) {
+        return std::nullopt;
+    }
+    const bool truth = node.text == "true";
+    if (!truth && node.text != "false") {
+        context.report.error(node.at,
+                             fmt::format("{} {} is not true or false", what, quoted(node.text)),
+                             "write true or false; yes, no, on, off and numbers are not accepted");
+        return std::nullopt;
+    }
+    if (node.quoting == Node::Quoting::quoted) {
+        context.report.error(node.at, fmt::format("{} is text in quotes, not true or false", what),
+                             fmt::format("write {} without quotes", node.text));
+        return std::nullopt;
+    }
+    return truth;
+}
+
+void refuse_unsupported(Context& context, const Node& node, std::string_view what) {
+    context.report.error(node.at, fmt::format("{} is not supported yet", what),
+                         "remove it; nothing is applied while it is there");
+}
+
+void read_unsupported_flag(Context& context, const Node& node, std::string_view what) {
+    if (read_flag(context, node, what).value_or(false)) {
+        refuse_unsupported(context, node, fmt::format("{}: true", what));
+    }
+}
+
+std::optional<std::uint32_t> read_account(Context& context, const Node& node, std::string_view what,
+                                          const AccountLookup& lookup) {
+    return expect(context, node, Node::Kind::scalar, what)
+               ? to_account(context, node, node.text, what, lookup)
+               : std::nullopt;
+}
+
+std::optional<std::uint32_t> to_account(Context& context, const Node& node, const std::string& text,
+                                        std::string_view what, const AccountLookup& lookup) {
+    // The largest number means "no change" to chown(2) and setresuid(2): nobody has it.
+    constexpr std::uint32_t kMaxId = std::numeric_limits<std::uint32_t>::max() - 1;
+    if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos) {
+        const auto number = parse_decimal(text, kMaxId);
+        if (!number) {
+            context.report.error(node.at, fmt::format("{} {}", what, number.error().what),
+                                 "write a plain decimal number");
+            return std::nullopt;
+        }
+        return *number;
+    }
+    const auto id = text.empty() || !lookup ? std::nullopt : lookup(text);
+    if (!id) {
+        context.report.error(node.at, fmt::format("{} {} is not known here", what, quoted(text)),
+                             fmt::format("create the {}, or write its number", what));
+    }
+    return id;
+}
+
+void report_unknown(Context& context, const Place& at, std::string_view what,
+                    const std::string& word, const std::vector<std::string>& accepted) {
+    const auto guess = nearest(word, accepted);
+    context.report.error(
+        at,
+        guess ? fmt::format("unknown {} {}; did you mean '{}'?", what, quoted(word), *guess)
+              : fmt::format("unknown {} {}", what, quoted(word)),
+        fmt::format("accepted: {}", fmt::join(accepted, ", ")));
+}
+
+}  // namespace ks

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "readers.hpp"
+
+namespace ks {
+
+/// Reads a whole configuration. The result counts only when the report has no errors.
+[[nodiscard]] Policy read_policy(Context& context, const Node& root);
+
+/// Reads the list of tunnels into `policy`.
+void read_tunnels(Context& context, const Node& node, Policy& policy);
+
+// Sections that the language has and a Policy cannot express yet. Their form is checked; what asks
+// for nothing is accepted, everything else refused.
+void read_lan(Context& context, const Node& node);
+void read_guests(Context& context, const Node& node);
+void read_allow(Context& context, const Node& node);
+void read_scope(Context& context, const Node& node);
+void read_apps(Context& context, const Node& node);
+void read_log(Context& context, const Node& node);
+void read_bootstrap(Context& context, const Node& node);
+
+}  // namespace ks

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "text.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+struct Utf8Form {
+    unsigned char lead_mask;
+    unsigned char lead_bits;
+    std::size_t length;
+    char32_t smallest;
+};
+constexpr std::array<Utf8Form, 4> kUtf8Forms{{
+    {0x80, 0x00, 1, 0},
+    {0xe0, 0xc0, 2, 0x80},
+    {0xf0, 0xe0, 3, 0x800},
+    {0xf8, 0xf0, 4, 0x10000},
+}};
+
+constexpr std::size_t kMaxQuotedBytes = 80;
+
+bool is_between(char32_t character, char32_t first, char32_t last) noexcept {
+    return first <= character && character <= last;
+}
+
+/// Control characters, line separators, byte order marks, and what makes text read differently
+/// from how it is parsed.
+bool is_unshowable(char32_t c) noexcept {
+    return c < 0x20 || is_between(c, 0x7f, 0x9f) || is_between(c, 0x200b, 0x200f) ||
+           is_between(c, 0x2028, 0x202e) || is_between(c, 0x2060, 0x206f) || c == 0xfeff;
+}
+
+struct Position {
+    unsigned line = 1;
+    unsigned column = 1;
+};
+
+/// First byte that no config file may hold: its position, what it is, and what to do.
+struct BadByte {
+    Position at;
+    std::string message;
+    std::string hint;
+};
+
+BadByte describe(std::optional<char32_t> character, std::string_view rest, Position at) {
+    if (!character) {
+        return {at,
+                fmt::format("byte 0x{:02x} is not valid UTF-8",
+                            static_cast<unsigned char>(rest.front())),
+                "save the file as UTF-8"};
+    }
+    switch (*character) {
+    case 0:
+        return {at, "NUL byte: this is not a text file", "restore the file"};
+    case 0xfeff:
+        return {at, "byte order mark (U+FEFF)", "save the file as UTF-8 without one"};
+    case '\r':
+        return {at, "carriage return without a line feed", "save the file with Unix line ends"};
+    default:
+        return {at,
+                fmt::format("invisible character U+{:04X}", static_cast<std::uint32_t>(*character)),
+                "remove it"};
+    }
+}
+
+std::optional<BadByte> find_bad_byte(std::string_view text) {
+    Position at;
+    for (std::string_view rest = text; !rest.empty();) {
+        const std::string_view before = rest;
+        const auto character = take_character(rest);
+        const bool line_end = before.front() == '\n' || before.substr(0, 2) == "\r\n";
+        if (!line_end && before.front() != '\t' && (!character || is_unshowable(*character))) {
+            return describe(character, before, at);
+        }
+        at.column += static_cast<unsigned>(before.size() - rest.size());
+        if (before.front() == '\n') {
+            at = {at.line + 1, 1};
+        }
+    }
+    return std::nullopt;
+}
+
+TextVerdict check_indentation(std::string_view text, std::size_t file, Report& report) {
+    TextVerdict verdict = TextVerdict::usable;
+    for (unsigned line = 1; !text.empty(); ++line) {
+        const std::string_view row = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), row.size() + 1));
+        const auto content = row.find_first_not_of(" \t\r");
+        const auto tab = row.find('\t');
+        if (tab < content) {
+            verdict = TextVerdict::unusable;
+            report.error({file, line, static_cast<unsigned>(tab + 1)},
+                         "tabs are not allowed for indentation", "indent with spaces");
+        }
+    }
+    return verdict;
+}
+
+}  // namespace
+
+std::optional<char32_t> take_character(std::string_view& rest) noexcept {
+    if (rest.empty()) {
+        return std::nullopt;
+    }
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(rest[i]); };
+    const auto form =
+        std::find_if(kUtf8Forms.begin(), kUtf8Forms.end(), [&](const Utf8Form& candidate) {
+            return (byte(0) & candidate.lead_mask) == candidate.lead_bits;
+        });
+    if (form == kUtf8Forms.end() || rest.size() < form->length) {
+        return std::nullopt;
+    }
+    char32_t character = byte(0) & static_cast<unsigned char>(~form->lead_mask);
+    for (std::size_t i = 1; i < form->length; ++i) {
+        if ((byte(i) & 0xc0U) != 0x80U) {
+            return std::nullopt;
+        }
+        character = (character << 6U) | (byte(i) & 0x3fU);
+    }
+    if (character < form->smallest || character > 0x10ffff ||
+        is_between(character, 0xd800, 0xdfff)) {
+        return std::nullopt;
+    }
+    rest.remove_prefix(form->length);
+    return character;
+}
+
+std::string printable(std::string_view text) {
+    std::string shown;
+    shown.reserve(text.size());
+    for (std::string_view rest = text; !rest.empty();) {
+        const std::string_view before = rest;
+        const auto character = take_character(rest);
+        if (!character) {
+            rest.remove_prefix(1);
+        }
+        const std::size_t length = before.size() - rest.size();
+        if (character == U'\t') {
+            shown += ' ';
+        } else if (!character || is_unshowable(*character)) {
+            shown.append(length, '?');
+        } else {
+            shown += before.substr(0, length);
+        }
+    }
+    return shown;
+}
+
+std::string quoted(std::string_view text) {
+    if (text.size() <= kMaxQuotedBytes) {
+        return fmt::format("'{}'", printable(text));
+    }
+    std::size_t cut = kMaxQuotedBytes;
+    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U) {
+        --cut;
+    }
+    return fmt::format("'{}...'", printable(text.substr(0, cut)));
+}
+
+TextVerdict check_text(std::string_view text, std::size_t file, Report& report) {
+    if (auto bad = find_bad_byte(text)) {
+        report.error({file, bad->at.line, bad->at.column}, std::move(bad->message),
+                     std::move(bad->hint));
+        return TextVerdict::unusable;
+    }
+    return check_indentation(text, file, report);
+}
+
+}  // namespace ks

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "schema.hpp"
+#include "text.hpp"
+#include "values.hpp"
+
+#include <map>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+constexpr std::size_t kMaxTunnels = 64;
+constexpr std::size_t kMaxEndpoints = 16384;
+
+constexpr const char* kEndpointHint =
+    "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp, \"[IPV6]:PORT/udp\" or ADDRESS/esp";
+
+/// A tunnel while it is read, with the places that later checks point to.
+struct Draft {
+    Tunnel tunnel;
+    Place name_at;
+    Place interface_at;
+    std::map<Endpoint, Place> known;
+    enum class Form : std::uint8_t { interface, ipsec } form = Form::interface;
+};
+
+void read_mark(Context& context, const Node& node, Only& only) {
+    only.fwmark = read_value(context, node, "only.fwmark", parse_mark,
+                             "write VALUE or VALUE/MASK, decimal or 0x, as the VPN sets it");
+}
+
+constexpr std::array<Key<Only>, 4> kOnlyKeys{{
+    {"fwmark", read_mark},
+    {"user",
+     [](Context& c, const Node& n, Only& o) { o.user = read_account(c, n, "user", c.names.uid); }},
+    {"group", [](Context& c, const Node& n,
+                 Only& o) { o.group = read_account(c, n, "group", c.names.gid); }},
+    {"cgroup",
+     [](Context& c, const Node& n, Only& o) {
+         o.cgroup = read_value(c, n, "only.cgroup", parse_cgroup,
+                               "write a path such as system.slice/openvpn.service");
+     }},
+}};
+
+constexpr std::array<Key<Draft>, 1> kImportKeys{{
+    {"import",
+     [](Context& c, const Node& n, Draft&) {
+         if (expect(c, n, Node::Kind::scalar, "import")) {
+             refuse_unsupported(c, n, "import of endpoints");
+         }
+     }},
+}};
+
+void read_endpoint(Context& context, const Node& node, Draft& draft) {
+    if (node.kind == Node::Kind::map) {
+        read_map(context, node, "an endpoint", kImportKeys, draft);
+        return;
+    }
+    if (node.kind == Node::Kind::list) {
+        context.report.error(node.at, "an endpoint must be a single value, not a list",
+                             "put an endpoint that begins with '[' in quotes");
+        return;
+    }
+    if (node.kind == Node::Kind::scalar && node.text == "auto") {
+        refuse_unsupported(context, node, "endpoint 'auto'");
+        return;
+    }
+    const auto endpoint = read_value(context, node, "an endpoint", parse_endpoint, kEndpointHint);
+    if (!endpoint) {
+        return;
+    }
+    const auto [first, added] = draft.known.emplace(*endpoint, node.at);
+    if (!added) {
+        context.report.error(node.at,
+                             fmt::format("endpoint {} is given twice, first on {}", endpoint->str(),
+                                         context.report.refer_to(first->second, node.at)),
+                             "keep one of the two");
+        return;
+    }
+    draft.tunnel.endpoints.push_back(*endpoint);
+}
+
+void read_endpoints(Context& context, const Node& node, Draft& draft) {
+    if (expect(context, node, Node::Kind::list, "endpoints")) {
+        for (const Node& item : node.items) {
+            read_endpoint(context, item, draft);
+        }
+    }
+}
+
+void read_ipsec(Context& context, const Node& node, Draft& draft) {
+    draft.form = Draft::Form::ipsec;
+    constexpr std::array<Word<int>, 1> kWords{{{"policy", 0}}};
+    if (read_word(context, node, "ipsec", kWords)) {
+        refuse_unsupported(context, node, "ipsec: policy");
+    }
+}
+
+constexpr std::array<Key<Draft>, 6> kTunnelKeys{{
+    {"name",
+     [](Context& c, const Node& n, Draft& d) {
+         d.name_at = n.at;
+         d.tunnel.name = read_value(c, n, "name", parse_label, "write a short label").value_or("");
+     }},
+    {"interface",
+     [](Context& c, const Node& n, Draft& d) {
+         d.interface_at = n.at;
+         d.tunnel.interface = read_value(c, n, "interface", parse_interface,
+                                         "write the tunnel's interface name, such as wg0 or tun0")
+                                  .value_or("");
+     }},
+    {"kind",
+     [](Context& c, const Node& n, Draft& d) {
+         d.tunnel.kind = read_value(c, n, "kind", parse_kind,
+                                    "write the kind that 'ip -d link' shows, such as wireguard")
+                             .value_or("");
+     }},
+    {"endpoints", read_endpoints},
+    {"only",
+     [](Context& c, const Node& n, Draft& d) { read_map(c, n, "only", kOnlyKeys, d.tunnel.only); }},
+    {"ipsec", read_ipsec},
+}};
+
+/// Whether `pattern` matches names that network cards and modems usually have.
+bool matches_uplinks(std::string_view pattern) {
+    constexpr std::array<std::string_view, 8> kUplinks{"bond", "br",  "en", "eth",
+                                                       "ppp",  "usb", "wl", "ww"};
+    const bool open_end = pattern.back() == '*';
+    const std::string_view stem = pattern.substr(0, pattern.size() - (open_end ? 1 : 0));
+    return std::any_of(kUplinks.begin(), kUplinks.end(), [&](std::string_view uplink) {
+        return stem.substr(0, uplink.size()) == uplink ||
+               (open_end && uplink.substr(0, stem.size()) == stem);
+    });
+}
+
+void warn_about_interface(Context& context, const Tunnel& tunnel, const Place& at) {
+    const bool pattern = tunnel.interface.back() == '*';
+    if (matches_uplinks(tunnel.interface) && (pattern || tunnel.kind.empty())) {
+        context.report.warning(
+            at,
+            fmt::format("tunnel {}: interface {} also fits names of network cards and modems, "
+                        "through which traffic would leave unprotected",
+                        quoted(tunnel.name), quoted(tunnel.interface)),
+            pattern ? "write the tunnel's exact name" : "add the tunnel's kind");
+    } else if (pattern) {
+        context.report.warning(
+            at,
+            fmt::format("tunnel {}: every interface whose name fits {} counts as the tunnel",
+                        quoted(tunnel.name), quoted(tunnel.interface)),
+            "write the tunnel's exact name where it is known");
+    }
+}
+
+void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& at) {
+    if (tunnel.endpoints.empty()) {
+        context.report.warning(
+            at,
+            fmt::format("tunnel {} has no endpoint: it cannot connect while traffic is blocked",
+                        quoted(tunnel.name)),
+            "add the VPN server's address under 'endpoints'");
+    } else if (tunnel.only.empty()) {
+        context.report.warning(
+            at,
+            fmt::format("tunnel {}: every program may send to its endpoints", quoted(tunnel.name)),
+            "narrow them with 'only': fwmark, user, group or cgroup of the VPN");
+    } else if (tunnel.kind == "wireguard" &&
+               (tunnel.only.user || tunnel.only.group || tunnel.only.cgroup)) {
+        context.report.warning(
+            at,
+            fmt::format("tunnel {}: WireGuard's packets come from the kernel and belong to no "
+                        "user, group or cgroup, so it cannot connect",
+                        quoted(tunnel.name)),
+            "narrow its endpoints with 'only: { fwmark: ... }' alone");
+    }
+}
+
+std::optional<Draft> read_tunnel(Context& context, const Node& node) {
+    Draft draft;
+    if (!expect(context, node, Node::Kind::map, "a tunnel")) {
+        return std::nullopt;
+    }
+    const std::size_t errors_before = context.report.errors();
+    read_map(context, node, "a tunnel", kTunnelKeys, draft);
+    if (draft.form == Draft::Form::ipsec) {
+        return draft;
+    }
+    if (!node.find("interface")) {
+        context.report.error(node.at, "tunnel has no 'interface'",
+                             "write the tunnel's interface name, such as wg0 or tun0");
+    }
+    Tunnel& tunnel = draft.tunnel;
+    if (!node.find("name")) {
+        tunnel.name = tunnel.interface;
+        draft.name_at = draft.interface_at;
+    }
+    if (context.report.errors() == errors_before) {
+        warn_about_interface(context, tunnel, node.at);
+        warn_about_endpoints(context, tunnel, node.at);
+    }
+    return draft;
+}
+
+using Places = std::map<std::string, Place>;
+
+void claim(Context& context, Places& taken, std::string_view what, const std::string& value,
+           const Place& at) {
+    if (value.empty()) {
+        return;
+    }
+    const auto [first, added] = taken.emplace(value, at);
+    if (!added) {
+        context.report.error(at,
+                             fmt::format("{} {} is taken by the tunnel on {}", what, quoted(value),
+                                         context.report.refer_to(first->second, at)),
+                             "each tunnel needs its own name and interface");
+    }
+}
+
+}  // namespace
+
+void read_tunnels(Context& context, const Node& node, Policy& policy) {
+    if (!expect(context, node, Node::Kind::list, "tunnels")) {
+        return;
+    }
+    Places names;
+    Places interfaces;
+    std::size_t endpoints = 0;
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+        const Node& item = node.items[i];
+        if (i == kMaxTunnels) {
+            context.report.error(item.at, fmt::format("more than {} tunnels", kMaxTunnels),
+                                 "remove some");
+            return;
+        }
+        auto draft = read_tunnel(context, item);
+        if (!draft) {
+            continue;
+        }
+        claim(context, names, "name", draft->tunnel.name, draft->name_at);
+        claim(context, interfaces, "interface", draft->tunnel.interface, draft->interface_at);
+        endpoints += draft->tunnel.endpoints.size();
+        policy.tunnels.push_back(std::move(draft->tunnel));
+        if (endpoints > kMaxEndpoints) {
+            context.report.error(
+                item.at, fmt::format("more than {} endpoints in all tunnels", kMaxEndpoints),
+                "remove some");
+            return;
+        }
+    }
+}
+
+}  // namespace ks

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "values.hpp"
+
+#include "text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <net/if.h>
+
+namespace ks {
+
+namespace {
+
+constexpr std::size_t kMaxCgroupBytes = 255;
+constexpr std::size_t kMaxLabelBytes = 64;
+constexpr std::size_t kMaxKindBytes = 15;
+constexpr std::uint32_t kMaxRate = 1'000'000;
+constexpr std::string_view kDigits = "0123456789";
+
+bool is_all_of(std::string_view text, std::string_view alphabet) {
+    return !text.empty() && text.find_first_not_of(alphabet) == std::string_view::npos;
+}
+
+template <class... Parts>
+Error refuse(fmt::format_string<Parts...> format, Parts&&... parts) {
+    return Error{fmt::format(format, std::forward<Parts>(parts)...)};
+}
+
+Result<std::uint32_t> parse_mark_number(std::string_view text) {
+    const bool hexadecimal = text.substr(0, 2) == "0x" || text.substr(0, 2) == "0X";
+    if (!hexadecimal) {
+        return parse_decimal(text, std::numeric_limits<std::uint32_t>::max());
+    }
+    const std::string_view digits = text.substr(2);
+    std::uint32_t value = 0;
+    const char* const last = digits.data() + digits.size();
+    const auto [end, ec] = std::from_chars(digits.data(), last, value, 16);
+    if (ec != std::errc{} || end != last) {
+        return refuse("{} is not a hexadecimal number of at most 32 bits", quoted(text));
+    }
+    return value;
+}
+
+Result<std::uint16_t> parse_port(std::string_view text) {
+    const auto number = parse_decimal(text, 65535);
+    if (!number || *number == 0) {
+        const bool octal = text.size() > 1 && text.front() == '0' && is_all_of(text, kDigits);
+        return refuse("port {} {}", quoted(text),
+                      octal ? "has a leading zero" : "is not in 1..65535");
+    }
+    return static_cast<std::uint16_t>(*number);
+}
+
+/// Why no packet to another host can carry this address; empty when one can.
+std::string_view unusable_because(const IpAddress& address) {
+    struct Range {
+        std::string_view prefix;
+        std::string_view reason;
+    };
+    static constexpr Range kRanges[] = {
+        {"0.0.0.0/8", "is the unspecified address"},
+        {"127.0.0.0/8", "is a loopback address"},
+        {"224.0.0.0/4", "is a multicast address"},
+        {"255.255.255.255", "is the broadcast address"},
+        {"::", "is the unspecified address"},
+        {"::1", "is a loopback address"},
+        {"::ffff:0:0/96", "is an IPv4 address written as IPv6; write the IPv4 address"},
+        {"ff00::/8", "is a multicast address"},
+    };
+    const auto* const range =
+        std::find_if(std::begin(kRanges), std::end(kRanges), [&](const Range& candidate) {
+            const auto prefix = Prefix::parse(candidate.prefix);
+            return prefix && prefix->contains(address);
+        });
+    return range == std::end(kRanges) ? std::string_view() : range->reason;
+}
+
+struct HostAndPort {
+    std::string_view host;
+    std::string_view port;
+};
+
+/// Splits at the last colon, or behind the brackets.
+Result<HostAndPort> split_port(std::string_view text) {
+    if (!text.empty() && text.front() == '[') {
+        const auto close = text.find(']');
+        if (close == std::string_view::npos) {
+            return refuse("endpoint {} has no ']'", quoted(text));
+        }
+        if (text.substr(close + 1, 1) != ":") {
+            return refuse("endpoint {} has no port behind the address", quoted(text));
+        }
+        return HostAndPort{text.substr(1, close - 1), text.substr(close + 2)};
+    }
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos) {
+        return refuse("endpoint {} has no port", quoted(text));
+    }
+    if (text.find(':') != colon) {
+        return refuse("endpoint {}: an IPv6 address needs brackets before its port", quoted(text));
+    }
+    return HostAndPort{text.substr(0, colon), text.substr(colon + 1)};
+}
+
+bool looks_like_host_name(std::string_view text) {
+    const auto is_alphanumeric = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }) &&
+           std::all_of(text.begin(), text.end(),
+                       [&](char c) { return is_alphanumeric(c) || c == '.' || c == '-'; });
+}
+
+Result<IpAddress> parse_endpoint_address(std::string_view text) {
+    if (looks_like_host_name(text)) {
+        return refuse("endpoint host name {} is not supported yet", quoted(text));
+    }
+    return parse_host(text);
+}
+
+Result<Endpoint> parse_esp_endpoint(std::string_view text) {
+    const bool has_port = !IpAddress::parse(text) && text.rfind(':') != std::string_view::npos;
+    if (has_port && split_port(text)) {
+        return refuse("endpoint {} has a port, but esp has none", quoted(text));
+    }
+    const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
+    const auto address = parse_endpoint_address(bracketed ? text.substr(1, text.size() - 2) : text);
+    if (!address) {
+        return address.error();
+    }
+    return Endpoint{*address, proto::kEsp, 0};
+}
+
+}  // namespace
+
+Result<std::uint32_t> parse_decimal(std::string_view text, std::uint32_t most) {
+    if (!is_all_of(text, kDigits)) {
+        return refuse("{} is not a decimal number", quoted(text));
+    }
+    if (text.size() > 1 && text.front() == '0') {
+        return refuse("{} has a leading zero, which some programs read as octal", quoted(text));
+    }
+    std::uint32_t value = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (ec != std::errc{} || value > most) {
+        return refuse("{} is larger than {}", quoted(text), most);
+    }
+    return value;
+}
+
+Result<MarkMatch> parse_mark(std::string_view text) {
+    const auto slash = text.find('/');
+    const auto value = parse_mark_number(text.substr(0, slash));
+    if (!value) {
+        return value.error();
+    }
+    if (slash == std::string_view::npos) {
+        return *value == 0 ? Result<MarkMatch>(refuse("{} is what unmarked packets carry", "'0'"))
+                           : MarkMatch{*value, 0xffffffff};
+    }
+    const auto mask = parse_mark_number(text.substr(slash + 1));
+    if (!mask) {
+        return mask.error();
+    }
+    if (*value == 0 || *mask == 0) {
+        return refuse("{}: value and mask must not be 0, which unmarked packets match",
+                      quoted(text));
+    }
+    if ((*value & ~*mask) != 0) {
+        return refuse("{} can never match: the value has bits outside the mask", quoted(text));
+    }
+    return MarkMatch{*value, *mask};
+}
+
+Result<std::string> parse_interface(std::string_view text) {
+    const bool pattern = !text.empty() && text.back() == '*';
+    const std::string_view stem = pattern ? text.substr(0, text.size() - 1) : text;
+    if (stem.empty()) {
+        return pattern ? refuse("interface '*' would match every interface")
+                       : refuse("interface name is empty");
+    }
+    if (text.size() > IFNAMSIZ - 1) {
+        return refuse("interface name {} is longer than {} bytes", quoted(text), IFNAMSIZ - 1);
+    }
+    if (stem.find('*') != std::string_view::npos) {
+        return refuse("interface {}: a '*' may only stand at the end", quoted(text));
+    }
+    const bool printable_only =
+        std::all_of(stem.begin(), stem.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+    if (!printable_only || stem.find_first_of("/:\"'`\\") != std::string_view::npos) {
+        return refuse("interface name {} has a character that is not allowed", quoted(text));
+    }
+    if (text == "." || text == "..") {
+        return refuse("interface name {} is not allowed by Linux", quoted(text));
+    }
+    if (text == "lo" || text == "lo*" || text == "l*") {
+        return refuse("interface {} is the loopback interface, not a tunnel", quoted(text));
+    }
+    return std::string(text);
+}
+
+Result<std::string> parse_kind(std::string_view text) {
+    if (text.size() > kMaxKindBytes || !is_all_of(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")) {
+        return refuse("link kind {} is not 1 to {} characters of a-z, 0-9, '_' and '-'",
+                      quoted(text), kMaxKindBytes);
+    }
+    return std::string(text);
+}
+
+Result<std::string> parse_cgroup(std::string_view text) {
+    if (text.size() > kMaxCgroupBytes) {
+        return refuse("cgroup {} is longer than {} bytes", quoted(text), kMaxCgroupBytes);
+    }
+    if (!text.empty() && text.front() == '/') {
+        return refuse("cgroup {} begins with '/'; write it without the leading slash",
+                      quoted(text));
+    }
+    if (printable(text) != text || text.find('\t') != std::string_view::npos) {
+        return refuse("cgroup {} has a control character", quoted(text));
+    }
+    for (std::string_view rest = text;;) {
+        const auto slash = rest.find('/');
+        const std::string_view component = rest.substr(0, slash);
+        if (component.empty() || component == "." || component == "..") {
+            return refuse("cgroup {} has {}", quoted(text),
+                          component.empty() ? "an empty component" : "'.' or '..' in it");
+        }
+        if (slash == std::string_view::npos) {
+            return std::string(text);
+        }
+        rest.remove_prefix(slash + 1);
+    }
+}
+
+Result<std::string> parse_label(std::string_view text) {
+    if (text.empty() || text.size() > kMaxLabelBytes) {
+        return refuse("name {} is not 1 to {} bytes long", quoted(text), kMaxLabelBytes);
+    }
+    if (printable(text) != text || text.front() == ' ' || text.back() == ' ') {
+        return refuse("name {} has a control character, or a space at its end", quoted(text));
+    }
+    return std::string(text);
+}
+
+Result<IpAddress> parse_host(std::string_view text) {
+    const auto address = IpAddress::parse(text);
+    if (!address) {
+        return refuse("{} is not an IP address", quoted(text));
+    }
+    if (const auto reason = unusable_because(*address); !reason.empty()) {
+        return refuse("{} {}", quoted(text), reason);
+    }
+    return *address;
+}
+
+Result<Prefix> parse_prefix(std::string_view text) {
+    const auto prefix = Prefix::parse(text);
+    if (!prefix) {
+        return refuse("{} is not an address prefix, or has bits set behind it", quoted(text));
+    }
+    return *prefix;
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+    const auto slash = text.rfind('/');
+    if (slash == std::string_view::npos) {
+        return refuse("endpoint {} has no protocol", quoted(text));
+    }
+    const std::string_view protocol = text.substr(slash + 1);
+    if (protocol == "esp") {
+        return parse_esp_endpoint(text.substr(0, slash));
+    }
+    if (protocol != "udp" && protocol != "tcp") {
+        return refuse("endpoint protocol {} is not udp, tcp or esp", quoted(protocol));
+    }
+    const auto parts = split_port(text.substr(0, slash));
+    if (!parts) {
+        return parts.error();
+    }
+    const auto port = parse_port(parts->port);
+    if (!port) {
+        return port.error();
+    }
+    const auto address = parse_endpoint_address(parts->host);
+    if (!address) {
+        return address.error();
+    }
+    const bool bracketed = text.front() == '[';
+    if (bracketed && address->family == IpFamily::v4) {
+        return refuse("endpoint {}: an IPv4 address has no brackets", quoted(text));
+    }
+    return Endpoint{*address, protocol == "udp" ? proto::kUdp : proto::kTcp, *port};
+}
+
+Result<Service> parse_service(std::string_view text) {
+    const auto slash = text.find('/');
+    const std::string_view protocol =
+        slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
+    if (protocol != "tcp" && protocol != "udp") {
+        return refuse("{} does not end in /tcp or /udp", quoted(text));
+    }
+    const auto port = parse_port(text.substr(0, slash));
+    if (!port) {
+        return port.error();
+    }
+    return Service{*port, protocol == "udp" ? proto::kUdp : proto::kTcp};
+}
+
+Result<std::string> parse_rate(std::string_view text) {
+    const auto slash = text.find('/');
+    const std::string_view unit =
+        slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
+    if (unit != "second" && unit != "minute" && unit != "hour" && unit != "day") {
+        return refuse("{} does not end in /second, /minute, /hour or /day", quoted(text));
+    }
+    const auto number = parse_decimal(text.substr(0, slash), kMaxRate);
+    if (!number || *number == 0) {
+        return refuse("{} does not begin with a number in 1..{}", quoted(text), kMaxRate);
+    }
+    return std::string(text);
+}
+
+}  // namespace ks

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/policy.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ks {
+
+// Text to value, strictly: no sign, no octal, no surrounding space, no locale. An error's `what`
+// quotes the text and says what is wrong with it.
+
+/// Decimal, or hexadecimal with 0x: VALUE or VALUE/MASK, both 1..0xffffffff.
+[[nodiscard]] Result<MarkMatch> parse_mark(std::string_view text);
+/// A Linux interface name, optionally with one trailing '*'.
+[[nodiscard]] Result<std::string> parse_interface(std::string_view text);
+/// An rtnetlink link kind.
+[[nodiscard]] Result<std::string> parse_kind(std::string_view text);
+/// A path below the cgroup2 root.
+[[nodiscard]] Result<std::string> parse_cgroup(std::string_view text);
+/// A label for status.
+[[nodiscard]] Result<std::string> parse_label(std::string_view text);
+/// The address of one other host: not multicast, unspecified, loopback or broadcast.
+[[nodiscard]] Result<IpAddress> parse_host(std::string_view text);
+[[nodiscard]] Result<Prefix> parse_prefix(std::string_view text);
+/// ADDRESS:PORT/PROTO, [IPV6]:PORT/PROTO or ADDRESS/esp.
+[[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);
+
+struct Service {
+    std::uint16_t port = 0;
+    std::uint8_t protocol = 0;
+};
+/// PORT/tcp or PORT/udp.
+[[nodiscard]] Result<Service> parse_service(std::string_view text);
+
+/// NUMBER/second, /minute, /hour or /day.
+[[nodiscard]] Result<std::string> parse_rate(std::string_view text);
+
+/// A number of decimal digits without leading zeros, at most `most`.
+[[nodiscard]] Result<std::uint32_t> parse_decimal(std::string_view text, std::uint32_t most);
+
+}  // namespace ks

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "catch.hpp"
+#include "killswitchd/config.hpp"
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace ks::testing {
+
+/// A fixed world of names: user "openvpn" 101, group "openvpn" 102, group "admins" 103.
+inline NameLookup fixed_names() {
+    return {[](const std::string& name) {
+                return name == "openvpn" ? std::optional<std::uint32_t>(101) : std::nullopt;
+            },
+            [](const std::string& name) {
+                return name == "openvpn"  ? std::optional<std::uint32_t>(102)
+                       : name == "admins" ? std::optional<std::uint32_t>(103)
+                                          : std::nullopt;
+            }};
+}
+
+inline LoadedConfig parse_text(const std::string& text) {
+    return parse_config({{"k.yaml", text}}, fixed_names());
+}
+
+/// "LINE:COL: message" of each finding, with "warning: " before the message of a warning.
+inline std::vector<std::string> findings(const LoadedConfig& loaded) {
+    std::vector<std::string> all;
+    for (const Diagnostic& d : loaded.diagnostics) {
+        all.push_back(
+            fmt::format("{}:{}: {}{}", d.line, d.column,
+                        d.severity == Diagnostic::Severity::error ? "" : "warning: ", d.message));
+    }
+    return all;
+}
+
+inline std::vector<std::string> findings_of(const std::string& text) {
+    return findings(parse_text(text));
+}
+
+inline std::size_t errors_in(const LoadedConfig& loaded) {
+    std::size_t errors = 0;
+    for (const Diagnostic& d : loaded.diagnostics) {
+        errors += d.severity == Diagnostic::Severity::error ? 1U : 0U;
+    }
+    return errors;
+}
+
+/// Two lines that are valid alone; whatever follows begins on line 3.
+inline const std::string kOff = "version: 1\nmode: off\n";
+/// Valid and without a warning; whatever follows begins on line 9.
+inline const std::string kAlways = "version: 1\n"
+                                   "mode: always\n"
+                                   "tunnels:\n"
+                                   "  - interface: wg0\n"
+                                   "    kind: wireguard\n"
+                                   "    endpoints:\n"
+                                   "      - 203.0.113.7:51820/udp\n"
+                                   "    only: { fwmark: 0xca6c }\n";
+
+}  // namespace ks::testing
