@@ -85,8 +85,9 @@ Status prepare(Node& node) {
          {"net/ipv4/conf/all/rp_filter", "net/ipv4/conf/default/rp_filter",
           "net/ipv4/conf/all/send_redirects", "net/ipv4/conf/default/send_redirects",
           "net/ipv6/conf/all/disable_ipv6", "net/ipv6/conf/default/disable_ipv6",
-          "net/ipv6/conf/default/accept_dad", "net/ipv6/conf/default/accept_ra",
-          "net/ipv6/conf/default/router_solicitations", "net/ipv4/icmp_ratelimit"}) {
+          "net/ipv6/conf/all/accept_dad", "net/ipv6/conf/default/accept_dad",
+          "net/ipv6/conf/default/accept_ra", "net/ipv6/conf/default/router_solicitations",
+          "net/ipv4/icmp_ratelimit"}) {
         steps.push_back([&, off] { return node.sysctl(off, "0"); });
     }
     for (const char* const on : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
