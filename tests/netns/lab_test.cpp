@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catch.hpp"
+#include "killswitchd/lab.hpp"
+#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab_tunnel.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+using namespace ks;
+using namespace ks::lab;
+
+namespace {
+
+const Endpoint kEndpoint4{ip("203.0.113.7"), proto::kUdp, 51820};
+const Endpoint kEndpoint6{ip("2001:db8:9::7"), proto::kUdp, 51820};
+
+Lab build(LabOptions options = {}) {
+    if (options.endpoints.empty()) {
+        options.endpoints = {kEndpoint4, kEndpoint6};
+    }
+    auto lab = Lab::build(std::move(options));
+    if (!lab) {
+        FAIL(lab.error().message());
+    }
+    return *std::move(lab);
+}
+
+}  // namespace
+
+TEST_CASE("without a kill switch every probe escapes on the uplink", "[lab]") {
+    Lab lab = build();
+    const auto probes = standard_probes(lab);
+
+    const auto outcomes = probe_round(lab, lab.host(), probes);
+
+    REQUIRE(outcomes);
+    REQUIRE(outcomes->size() == probes.size());
+    for (const Outcome& outcome : *outcomes) {
+        INFO(outcome.shot.probe.name << " errno " << outcome.shot.local_errno);
+        CHECK(outcome.shot.local_errno == 0);
+        CHECK_FALSE(outcome.escaped.empty());
+    }
+    CHECK(lab.capture().stats().lost == 0);
+}
+
+TEST_CASE("the own tunnel carries what is routed, and nothing of it is in clear", "[lab]") {
+    const Endpoint tcp{ip("203.0.113.7"), proto::kTcp, 1194};
+    LabOptions options;
+    options.endpoints = {kEndpoint4, kEndpoint6, tcp};
+    Lab lab = build(options);
+    const Endpoint endpoint = GENERATE_COPY(kEndpoint4, kEndpoint6, tcp);
+    CAPTURE(endpoint.str());
+    auto server = TunnelServer::start(lab);
+    REQUIRE(server);
+    auto client = TunnelClient::start(lab, {.endpoint = endpoint});
+    REQUIRE(client);
+
+    const Reach v4 = reach(lab.host(), {Service::udp_echo, ip(addr::kInternet), 7, {}});
+    const Reach v6 = reach(lab.host(), {Service::tcp_echo, ip(addr::kInternet6), 443, {}});
+    const auto outcomes = probe_round(lab, lab.host(), standard_probes(lab));
+
+    REQUIRE(v4.answered);
+    CHECK(v4.seen_as == ip(addr::kTunnelHost));
+    REQUIRE(v6.answered);
+    CHECK(v6.seen_as == ip(addr::kTunnelHost6));
+    REQUIRE(outcomes);
+    for (const Outcome& outcome : *outcomes) {
+        INFO(outcome.shot.probe.name << " errno " << outcome.shot.local_errno);
+        CHECK(outcome.shot.local_errno == 0);
+        const Probe& probe = outcome.shot.probe;
+        if (probe.aim == Aim::world && probe.via == Via::routed) {
+            CHECK(outcome.escaped.empty());
+        } else if (probe.via == Via::uplink) {
+            CHECK_FALSE(outcome.escaped.empty());
+        }
+    }
+    REQUIRE(client->disconnect());
+    const Reach direct = reach(lab.host(), {Service::udp_echo, ip(addr::kInternet), 7, {}});
+    CHECK(direct.seen_as == ip(addr::kHost[0]));
+}
+
+TEST_CASE("everything that the lab offers can be reached", "[lab]") {
+    Lab lab = build();
+    const Service service =
+        GENERATE(Service::udp_echo, Service::tcp_echo, Service::ping, Service::dns);
+    const auto port = static_cast<std::uint16_t>(service == Service::dns ? 53 : 7);
+    for (const char* const to : {"198.51.100.1", "8.8.8.8", "2001:db8:100::1", "2606:4700::1111"}) {
+        CAPTURE(to);
+        CHECK(reach(lab.host(), {service, ip(to), port, {}}).answered);
+        CHECK(reach(lab.host(), {service, ip(to), port, lab.uplink(1)}).answered);
+        CHECK(reach(lab.guest(), {service, ip(to), port, {}}).answered);
+    }
+}
+
+TEST_CASE("an old connection is seen pushing and being pushed", "[lab]") {
+    Lab lab = build();
+    auto flow = TcpFlow::open(lab, lab.host(), ip(addr::kInternet));
+    REQUIRE(flow);
+    const auto segments = [&](std::size_t from) {
+        REQUIRE(lab.capture().settle());
+        const auto frames = lab.capture().since(from);
+        return std::count_if(frames.begin(), frames.end(),
+                             [&](const FrameInfo& f) { return flow->matches(f); });
+    };
+    const std::size_t opened = lab.capture().size();
+    CHECK(flow->push() == 0);
+    CHECK(segments(opened) > 0);
+    const std::size_t pushed = lab.capture().size();
+    auto received = flow->receive_push();
+    REQUIRE(received);
+    CHECK(*received);
+    CHECK(segments(pushed) > 0);
+}
+
+TEST_CASE("the capture loses nothing in a flood", "[lab]") {
+    Lab lab = build();
+    constexpr std::uint64_t kPackets = 200'000;
+    auto flood = Flood::start(lab.host(), ip(addr::kInternet), 9, kPackets);
+    REQUIRE(flood);
+    REQUIRE(flood->finished(Millis{20'000}));
+    REQUIRE(lab.capture().settle());
+
+    const auto frames = lab.capture().frames();
+    const auto seen = std::count_if(frames.begin(), frames.end(),
+                                    [&](const FrameInfo& f) { return f.tag == flood->tag(); });
+    CHECK(flood->count().sent == kPackets);
+    CHECK(static_cast<std::uint64_t>(seen) == kPackets);
+    CHECK(lab.capture().stats().lost == 0);
+}
