@@ -79,6 +79,21 @@ struct Reach {
 /// Asks once per 100 ms until an answer comes or `limit` has passed.
 [[nodiscard]] Reach reach(const Node& from, const ReachTarget& target, Millis limit = Millis{2000});
 
+/// ---- DHCPv4, as a client that uses the IP stack does it (UDP 68 to 67) ----
+
+struct DhcpLease {
+    IpAddress address;
+    IpAddress server;
+    std::vector<Prefix> routes;  ///< Option 121, all through the router.
+};
+
+/// Discover, request. Configures nothing. ETIMEDOUT, or the errno of sending, without an answer.
+[[nodiscard]] Result<DhcpLease> dhcp_lease(Node& from, const std::string& device,
+                                           Millis limit = Millis{2000});
+/// Unicast renewal; `lease.address` must be configured on `device`.
+[[nodiscard]] Result<DhcpLease> dhcp_renew(Node& from, const std::string& device,
+                                           const DhcpLease& lease, Millis limit = Millis{2000});
+
 /// ---- an old flow: a TCP connection from before the lock ----
 
 class TcpFlow {

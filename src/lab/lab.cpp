@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/lab.hpp"
 
+#include "dhcp_server.hpp"
 #include "sandbox.hpp"
 #include "services.hpp"
 #include "topology.hpp"
@@ -50,6 +51,12 @@ Status start_all_services(Nodes& nodes, const LabOptions& options, std::vector<P
         return std::move(provider).error();
     }
     services.push_back(*std::move(provider));
+    auto dhcp =
+        start_dhcp_server(nodes.provider, {provider_end(0), provider_end(1)}, options.dhcp_routes);
+    if (!dhcp) {
+        return std::move(dhcp).error();
+    }
+    services.push_back(*std::move(dhcp));
     return Done{};
 }
 

@@ -128,3 +128,65 @@ TEST_CASE("the capture loses nothing in a flood", "[lab]") {
     CHECK(static_cast<std::uint64_t>(seen) == kPackets);
     CHECK(lab.capture().stats().lost == 0);
 }
+
+TEST_CASE("the router leases an address and renews it by unicast", "[lab][dhcp]") {
+    LabOptions options;
+    options.start = Uplinks::bare;
+    options.dhcp_routes = {*Prefix::parse("198.51.100.0/24")};
+    Lab lab = build(options);
+    const std::string& uplink = lab.uplink(1);
+    REQUIRE(lab.host().net().set_link(uplink, LinkState::up));
+
+    auto lease = dhcp_lease(lab.host(), uplink);
+    REQUIRE(lease);
+    CHECK(lease->address == ip(addr::kHost[1]));
+    CHECK(lease->server == ip(addr::kRouter[1]));
+    CHECK(lease->routes == options.dhcp_routes);
+    REQUIRE(lab.host().net().add_address(uplink, lease->address, 24));
+    REQUIRE(lab.capture().settle());
+    const std::size_t leased = lab.capture().size();
+    CHECK(dhcp_renew(lab.host(), uplink, *lease));
+
+    REQUIRE(lab.capture().settle());
+    const auto frames = lab.capture().since(leased);
+    CHECK(std::any_of(frames.begin(), frames.end(), [&](const FrameInfo& frame) {
+        return frame.destination_port == 67 && frame.destination == lease->server &&
+               frame.uplink == 1;
+    }));
+}
+
+TEST_CASE("a drop table in the host stops every probe and the old connection", "[lab][lock]") {
+    Lab lab = build();
+    auto flow = TcpFlow::open(lab, lab.host(), ip(addr::kInternet));
+    REQUIRE(flow);
+    const auto before = probe_round(lab, lab.host(), standard_probes(lab));
+    REQUIRE(before);
+    for (const Outcome& outcome : *before) {
+        INFO(outcome.shot.probe.name);
+        REQUIRE_FALSE(outcome.escaped.empty());  // Else the rest proves nothing.
+    }
+    auto locked =
+        lab.host().run({"nft", "add table inet lock; add chain inet lock out { type filter "
+                               "hook output priority 0; policy drop; }"},
+                       Millis{5000});
+    if (!locked || *locked == 127) {
+        WARN("nft is not installed: skipped");
+        return;
+    }
+    REQUIRE(*locked == 0);
+    REQUIRE(lab.capture().settle());
+    const std::size_t position = lab.capture().size();
+
+    const auto outcomes = probe_round(lab, lab.host(), standard_probes(lab));
+    static_cast<void>(flow->push());
+    const auto pushed = flow->receive_push();
+
+    REQUIRE(outcomes);
+    REQUIRE(pushed);
+    CHECK(*pushed);  // The server did push: that no acknowledgement left is the lock's doing.
+    REQUIRE(lab.capture().settle());
+    for (const FrameInfo& frame : lab.capture().outside({}, position)) {
+        UNSCOPED_INFO(describe(frame));
+    }
+    CHECK(lab.capture().outside({}, position).empty());
+}
