@@ -8,6 +8,7 @@
 #include <libnftnl/udata.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 
 namespace ks {
 
@@ -41,10 +42,13 @@ std::string describe_base(const nftnl_chain* chain) {
 }
 
 std::string describe_key(const nftnl_set* set) {
-    return fmt::format(
-        "type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
-        nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN),
-        nftnl_set_is_set(set, NFTNL_SET_FLAGS) ? nftnl_set_get_u32(set, NFTNL_SET_FLAGS) : 0U);
+    std::uint32_t flags =
+        nftnl_set_is_set(set, NFTNL_SET_FLAGS) ? nftnl_set_get_u32(set, NFTNL_SET_FLAGS) : 0U;
+    if ((flags & NFT_SET_INTERVAL) == 0) {
+        flags &= ~std::uint32_t{NFT_SET_CONCAT};  // Only says something about ranges; nft omits it.
+    }
+    return fmt::format("type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
+                       nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN), flags);
 }
 
 std::string comment_of(const nftnl_rule* rule) {

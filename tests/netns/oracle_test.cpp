@@ -145,10 +145,11 @@ TEST_CASE("every kind of mistake in the evaluator's rules is noticed", "[oracle]
     enter_private_network();
     Oracle oracle(seed());
     constexpr std::size_t kMutantsPerTrial = 20;
+    constexpr std::size_t kPatience = 20 * kPolicies;  // Some mistakes hardly ever matter.
     std::vector<Mutation> unnoticed =
         mutations(oracle.has_cgroups() ? CgroupRules::occur : CgroupRules::never);
 
-    for (std::size_t i = 0; i < kPolicies && !unnoticed.empty(); ++i) {
+    for (std::size_t i = 0; i < kPatience && !unnoticed.empty(); ++i) {
         const Trial trial = oracle.next();
         std::erase_if(unnoticed, [&](const Mutation& mutation) {
             for (std::size_t left = kMutantsPerTrial; left > 0; --left) {
