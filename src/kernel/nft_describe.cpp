@@ -13,14 +13,19 @@
 namespace ks {
 
 std::string describe_expressions(const nftnl_rule* rule) {
+    constexpr std::size_t kUsualBytes = 512;
     std::string text;
-    std::array<char, 1024> one{};
+    text.reserve(kUsualBytes);
+    std::array<char, 1024> one;
     auto* const iter = nftnl_expr_iter_create(rule);
     while (nftnl_expr* const expr = nftnl_expr_iter_next(iter)) {
-        one.fill('\0');
+        one[0] = '\0';  // Some expressions have nothing to say.
         nftnl_expr_snprintf(one.data(), one.size(), expr, NFTNL_OUTPUT_DEFAULT, 0);
-        text += fmt::format("{}[ {} {}]", text.empty() ? "" : " ",
-                            nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), one.data());
+        text.append(text.empty() ? "[ " : " [ ")
+            .append(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME))
+            .append(" ")
+            .append(one.data())
+            .append("]");
     }
     nftnl_expr_iter_destroy(iter);
     return text;
