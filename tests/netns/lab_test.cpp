@@ -5,7 +5,19 @@
 #include "killswitchd/lab_tunnel.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace ks;
 using namespace ks::lab;
@@ -20,10 +32,57 @@ Lab build(LabOptions options = {}) {
         options.endpoints = {kEndpoint4, kEndpoint6};
     }
     auto lab = Lab::build(std::move(options));
+    if (!lab && lab.error().sys_errno == EPERM) {
+        std::exit(77);  // Not permitted to make namespaces: meson counts a skip.
+    }
     if (!lab) {
         FAIL(lab.error().message());
     }
     return *std::move(lab);
+}
+
+/// Whether any process lives in a network namespace with one of these inode numbers.
+bool inhabited(const std::vector<ino_t>& namespaces) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        struct stat info {};
+        const std::string path = entry.path().string() + "/ns/net";
+        if (stat(path.c_str(), &info) == 0 &&
+            std::find(namespaces.begin(), namespaces.end(), info.st_ino) != namespaces.end()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::vector<ino_t> namespaces_of(Lab& lab) {
+    std::vector<ino_t> found;
+    for (Node* const node :
+         {&lab.host(), &lab.provider(), &lab.vpn(), &lab.internet(), &lab.guest()}) {
+        struct stat info {};
+        if (fstat(node->netns(), &info) == 0) {
+            found.push_back(info.st_ino);
+        }
+    }
+    return found;
+}
+
+[[noreturn]] void build_and_wait(int report_to) {
+    for (const int number : {SIGINT, SIGSEGV}) {
+        signal(number, SIG_DFL);  // Catch2 would report instead of dying.
+    }
+    auto lab = Lab::build({});
+    if (!lab) {
+        _exit(1);
+    }
+    const auto program = lab->guest().spawn({"sleep", "1000"});
+    const auto namespaces = namespaces_of(*lab);
+    const std::size_t bytes = namespaces.size() * sizeof(ino_t);
+    if (!program || write(report_to, namespaces.data(), bytes) < 0) {
+        _exit(1);
+    }
+    for (;;) {
+        pause();
+    }
 }
 
 }  // namespace
@@ -189,4 +248,134 @@ TEST_CASE("a drop table in the host stops every probe and the old connection", "
         UNSCOPED_INFO(describe(frame));
     }
     CHECK(lab.capture().outside({}, position).empty());
+}
+
+TEST_CASE("a destroyed lab leaves no process and no namespace", "[lab][cleanup]") {
+    std::optional<Lab> lab = build();
+    const std::vector<ino_t> namespaces = namespaces_of(*lab);
+    const std::string scratch = lab->scratch_from_outside();
+    auto stubborn = lab->guest().start([] {
+        signal(SIGTERM, SIG_IGN);
+        for (;;) {
+            pause();
+        }
+        return 0;
+    });
+    REQUIRE(stubborn);
+    REQUIRE(inhabited(namespaces));
+    REQUIRE(std::filesystem::exists(scratch));
+
+    lab.reset();
+
+    CHECK_FALSE(stubborn->running());
+    CHECK(eventually(Millis{3000}, [&] { return !inhabited(namespaces); }));
+    CHECK_FALSE(std::filesystem::exists(scratch));
+}
+
+TEST_CASE("a lab whose builder dies leaves no process and no namespace", "[lab][cleanup]") {
+    const int how = GENERATE(SIGKILL, SIGINT, SIGSEGV);
+    CAPTURE(how);
+    std::array<int, 2> ends{};
+    REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
+    const Fd from_builder(ends[0]);
+    Fd to_tester(ends[1]);
+    const pid_t builder = fork();
+    if (builder == 0) {
+        build_and_wait(to_tester.get());
+    }
+    to_tester.reset();
+    std::vector<ino_t> namespaces(5);
+    const std::size_t bytes = namespaces.size() * sizeof(ino_t);
+    REQUIRE(read(from_builder.get(), namespaces.data(), bytes) == static_cast<ssize_t>(bytes));
+    REQUIRE(inhabited(namespaces));
+
+    REQUIRE(kill(builder, how) == 0);
+
+    REQUIRE(waitpid(builder, nullptr, 0) == builder);
+    CHECK(eventually(Millis{3000}, [&] { return !inhabited(namespaces); }));
+}
+
+TEST_CASE("the guest reaches the internet through the host, and through its tunnel",
+          "[lab][guest]") {
+    Lab lab = build();
+    const auto ask = [&](const char* to) {
+        return reach(lab.guest(), {Service::udp_echo, ip(to), 7, {}});
+    };
+    const auto direct = probe_round(lab, lab.guest(), guest_probes(lab));
+    REQUIRE(direct);
+    for (const Outcome& outcome : *direct) {
+        INFO(outcome.shot.probe.name);
+        CHECK_FALSE(outcome.escaped.empty());
+    }
+    CHECK(ask(addr::kInternet).seen_as == ip(addr::kGuest));
+    CHECK(ask(addr::kInternet6).seen_as == ip(addr::kGuest6));
+
+    auto server = TunnelServer::start(lab);
+    REQUIRE(server);
+    auto client = TunnelClient::start(lab, {.endpoint = kEndpoint4});
+    REQUIRE(client);
+    REQUIRE(ask(addr::kInternet).answered);
+    REQUIRE(ask(addr::kInternet6).answered);
+    const auto tunnelled = probe_round(lab, lab.guest(), guest_probes(lab));
+
+    REQUIRE(tunnelled);
+    for (const Outcome& outcome : *tunnelled) {
+        INFO(outcome.shot.probe.name);
+        CHECK((outcome.shot.probe.aim != Aim::world || outcome.escaped.empty()));
+    }
+}
+
+TEST_CASE("a killed tunnel makes the host speak in clear", "[lab]") {
+    Lab lab = build();
+    auto server = TunnelServer::start(lab);
+    REQUIRE(server);
+    auto client = TunnelClient::start(lab, {.endpoint = kEndpoint4});
+    REQUIRE(client);
+    REQUIRE(reach(lab.host(), {Service::ping, ip(addr::kInternet), 0, {}}).answered);
+
+    client->process().kill();
+
+    const Reach after = reach(lab.host(), {Service::udp_echo, ip(addr::kInternet), 7, {}});
+    CHECK(after.seen_as == ip(addr::kHost[0]));
+}
+
+TEST_CASE("a pulled cable stops the host, and plugging it in brings it back", "[lab]") {
+    Lab lab = build();
+    const ReachTarget target{Service::udp_echo, ip(addr::kInternet), 7, lab.uplink(0)};
+    const ReachTarget target6{Service::udp_echo, ip(addr::kInternet6), 7, lab.uplink(0)};
+    REQUIRE(reach(lab.host(), target).answered);
+
+    REQUIRE(lab.set_cable(0, LinkState::down));
+    CHECK_FALSE(reach(lab.host(), target, Millis{100}).answered);
+    REQUIRE(lab.set_cable(0, LinkState::up));
+
+    CHECK(reach(lab.host(), target).answered);
+    CHECK(reach(lab.host(), target6).answered);
+    CHECK(reach(lab.guest(), {Service::tcp_echo, ip(addr::kInternet), 443, {}}).answered);
+}
+
+TEST_CASE("an endpoint that the lab itself uses is refused", "[lab]") {
+    const auto lab = Lab::build({.endpoints = {{ip("192.168.77.9"), proto::kUdp, 1194}}});
+
+    REQUIRE_FALSE(lab);
+    CHECK(lab.error().sys_errno == EINVAL);
+}
+
+TEST_CASE("programs in the lab see its scratch directory and its processes only", "[lab]") {
+    Lab lab = build();
+    const std::string note = lab.scratch() + "/note";
+
+    const auto wrote = lab.host().run({"sh", "-c", "echo kept > " + note}, Millis{5000});
+    auto shown = lab.guest().spawn({"sh", "-c", "cat " + note + "; cd /proc; echo 1*"});
+    const auto missing = lab.host().run({"no-such-program"}, Millis{5000});
+
+    REQUIRE(wrote);
+    CHECK(*wrote == 0);
+    REQUIRE(shown);
+    CHECK(shown->wait(Millis{5000}));
+    CHECK(shown->output().find("kept\n1 ") == 0);
+    CHECK(std::filesystem::exists(lab.scratch_from_outside() + "/note"));
+    CHECK_FALSE(std::filesystem::exists(note));
+    REQUIRE(missing);
+    CHECK(*missing == 127);
 }
