@@ -389,3 +389,71 @@ TEST_CASE("programs in the lab see its scratch directory and its processes only"
     REQUIRE(missing);
     CHECK(*missing == 127);
 }
+
+TEST_CASE("the tunnel's outer packets carry the mark and the user that were asked for", "[lab]") {
+    Lab lab = build();
+    auto server = TunnelServer::start(lab);
+    REQUIRE(server);
+    const auto locked = lab.host().run(
+        {"nft", "add table inet lock; add chain inet lock out { type filter hook output priority "
+                "0; policy drop; }; add rule inet lock out oifname tun0 accept; add rule inet lock "
+                "out meta mark 0x2a meta skuid 1234 meta skgid 4321 udp dport 51820 accept"},
+        Millis{5000});
+    if (!locked || *locked == 127) {
+        WARN("nft is not installed: skipped");
+        return;
+    }
+    REQUIRE(*locked == 0);
+    const ReachTarget target{Service::udp_echo, ip(addr::kInternet), 7, {}};
+    {
+        auto stranger = TunnelClient::start(lab, {.endpoint = kEndpoint4, .fwmark = 0x2a});
+        REQUIRE(stranger);
+        CHECK_FALSE(reach(lab.host(), target, Millis{300}).answered);
+    }
+
+    auto client = TunnelClient::start(
+        lab, {.endpoint = kEndpoint4, .fwmark = 0x2a, .user = 1234, .group = 4321});
+
+    REQUIRE(client);
+    CHECK(reach(lab.host(), target).seen_as == ip(addr::kTunnelHost));
+    REQUIRE(client->process().stop());
+    CHECK_FALSE(reach(lab.host(), target, Millis{200}).answered);
+    REQUIRE(client->process().resume());
+    CHECK(reach(lab.host(), target).answered);
+}
+
+TEST_CASE("a real OpenVPN works between the host and the VPN server", "[lab][openvpn]") {
+    Lab lab = build();
+    const std::string key = lab.scratch() + "/key";
+    const auto made = lab.vpn().run({"openvpn", "--genkey", "secret", key}, Millis{5000});
+    if (!made || *made != 0) {
+        WARN("openvpn is not installed: skipped");
+        return;
+    }
+    const auto start = [&](Node& node, std::vector<std::string> more) {
+        std::vector<std::string> argv{"openvpn",     "--dev",    "vpn9", "--dev-type",
+                                      "tun",         "--proto",  "udp",  "--cipher",
+                                      "AES-256-CBC", "--secret", key};
+        argv.insert(argv.end(), more.begin(), more.end());
+        return node.spawn(argv);
+    };
+    auto server = start(lab.vpn(), {"--local", "203.0.113.7", "--lport", "51820", "--ifconfig",
+                                    addr::kTunnelServer, addr::kTunnelHost});
+    auto client = start(lab.host(), {"--remote", "203.0.113.7", "51820", "--nobind", "--ifconfig",
+                                     addr::kTunnelHost, addr::kTunnelServer});
+    REQUIRE(server);
+    REQUIRE(client);
+
+    const bool connected = client->wait_output("Initialization Sequence Completed", Millis{10'000});
+    INFO(client->output());
+    INFO(server->output());
+    REQUIRE(connected);
+    REQUIRE(lab.host().net().add_route({.to = *Prefix::parse("198.51.100.0/24"),
+                                        .device = "vpn9",
+                                        .gateway = ip(addr::kTunnelServer)}));
+    const Reach through =
+        reach(lab.host(), {Service::udp_echo, ip(addr::kInternet), 7, {}}, Millis{5000});
+
+    CHECK(through.seen_as == ip(addr::kTunnelHost));
+    CHECK(client->terminate(Millis{5000}));
+}
