@@ -326,3 +326,17 @@ TEST_CASE("a real OpenVPN works between the host and the VPN server", "[lab][ope
     CHECK(through.seen_as == ip(addr::kTunnelHost));
     CHECK(client->terminate(Millis{5000}));
 }
+
+TEST_CASE("the frames are written to a pcap file when asked", "[lab]") {
+    const auto file = std::filesystem::temp_directory_path() / "killswitchd_lab_test.pcap";
+    LabOptions options;
+    options.pcap = file.string();
+    Lab lab = build(options);
+    const auto header_only = std::filesystem::file_size(file);
+
+    REQUIRE(probe_round(lab, lab.host(), standard_probes(lab)));
+
+    CHECK(header_only == 24);
+    CHECK(std::filesystem::file_size(file) > lab.capture().size() * (16 + 42));
+    std::filesystem::remove(file);
+}
