@@ -31,16 +31,18 @@ std::string describe_expressions(const nftnl_rule* rule) {
     return text;
 }
 
-std::string describe_base(const nftnl_chain* chain) {
+std::string describe_base(const nftnl_chain* chain, TableFamily family) {
     if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM)) {
         return {};
     }
     // Source: linux/netfilter.h, enum nf_inet_hooks.
-    constexpr std::array<const char*, 5> kHooks{"prerouting", "input", "forward", "output",
-                                                "postrouting"};
+    constexpr std::array<const char*, 5> kInet{"prerouting", "input", "forward", "output",
+                                               "postrouting"};
+    constexpr std::array<const char*, 5> kArp{"input", "output", "forward", "?", "?"};
+    const auto& hooks = family == TableFamily::arp ? kArp : kInet;
     const std::uint32_t hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
     const char* const type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
-    return fmt::format("{} {} {} {}", type ? type : "?", hook < kHooks.size() ? kHooks[hook] : "?",
+    return fmt::format("{} {} {} {}", type ? type : "?", hook < hooks.size() ? hooks[hook] : "?",
                        nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
                        nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop"
                                                                                  : "accept");

@@ -179,8 +179,25 @@ class Planner {
 
 }  // namespace
 
+Ruleset part_of(const Ruleset& ruleset, TableFamily family) {
+    Ruleset part;
+    if (family == TableFamily::inet) {
+        part.counters = ruleset.counters;
+        part.sets = ruleset.sets;
+    }
+    std::ranges::copy_if(ruleset.chains, std::back_inserter(part.chains),
+                         [&](const Chain& chain) { return family_of(chain) == family; });
+    return part;
+}
+
 Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
             std::uint32_t table_flags, Claim claim) {
+    if (ruleset.chains.empty()) {
+        if (live.table) {
+            batch.delete_table();
+        }
+        return Done{};
+    }
     const bool rebuild = live.table && incompatible(expected, *live.table);
     if (rebuild) {
         batch.delete_table();

@@ -28,8 +28,8 @@ constexpr int kAttempts = 100;
 /// A request of our table, in a buffer of its own.
 class Request {
   public:
-    Request(NftSocket& socket, std::uint16_t type, std::uint16_t flags)
-        : header_(nftnl_nlmsg_build_hdr(buffer_.data(), type, NFPROTO_INET, flags,
+    Request(NftSocket& socket, TableFamily family, std::uint16_t type, std::uint16_t flags)
+        : header_(nftnl_nlmsg_build_hdr(buffer_.data(), type, number_of(family), flags,
                                         socket.next_seq())) {}
     [[nodiscard]] nlmsghdr* get() const { return header_; }
 
@@ -45,7 +45,7 @@ bool ours(const char* table) {
 /// Reads one consistent picture; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
-    explicit Reader(NftSocket& socket) : socket_(socket) {}
+    Reader(NftSocket& socket, TableFamily family) : socket_(socket), family_(family) {}
 
     Result<Snapshot> run() {
         const auto before = read_generation(socket_);
@@ -77,7 +77,7 @@ class Reader {
 
   private:
     Status read_header() {
-        const Request request(socket_, NFT_MSG_GETTABLE, NLM_F_ACK);
+        const Request request(socket_, family_, NFT_MSG_GETTABLE, NLM_F_ACK);
         const NftTable key{nftnl_table_alloc()};
         nftnl_table_set_str(key.get(), NFTNL_TABLE_NAME, kTable);
         nftnl_table_nlmsg_build_payload(request.get(), key.get());
@@ -109,7 +109,7 @@ class Reader {
     }
 
     Status read_chains() {
-        const Request request(socket_, NFT_MSG_GETCHAIN, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETCHAIN, NLM_F_DUMP);
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftChain chain{nftnl_chain_alloc()};
             if (nftnl_chain_nlmsg_parse(message, chain.get()) < 0 ||
@@ -117,14 +117,14 @@ class Reader {
                 return;
             }
             snapshot_.table->chains.push_back({nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME),
-                                               describe_base(chain.get()),
+                                               describe_base(chain.get(), family_),
                                                {}});
         });
     }
 
     Status read_rules() {
         std::ranges::sort(snapshot_.table->chains, {}, &LiveChain::name);
-        const Request request(socket_, NFT_MSG_GETRULE, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETRULE, NLM_F_DUMP);
         const NftRule key{nftnl_rule_alloc()};
         nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, kTable);
         nftnl_rule_nlmsg_build_payload(request.get(), key.get());
@@ -143,7 +143,7 @@ class Reader {
     }
 
     Status read_sets() {
-        const Request request(socket_, NFT_MSG_GETSET, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETSET, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
         nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, kTable);
         nftnl_set_nlmsg_build_payload(request.get(), key.get());
@@ -169,7 +169,7 @@ class Reader {
     }
 
     Status read_elements(LiveSet& live) {
-        const Request request(socket_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
         nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, kTable);
         nftnl_set_set_str(key.get(), NFTNL_SET_NAME, live.name.c_str());
@@ -192,7 +192,7 @@ class Reader {
     }
 
     Status read_counters() {
-        const Request request(socket_, NFT_MSG_GETOBJ, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETOBJ, NLM_F_DUMP);
         const NftObject key{nftnl_obj_alloc()};
         nftnl_obj_set_str(key.get(), NFTNL_OBJ_TABLE, kTable);
         nftnl_obj_set_u32(key.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
@@ -210,13 +210,14 @@ class Reader {
     }
 
     NftSocket& socket_;
+    TableFamily family_;
     Snapshot snapshot_;
 };
 
 }  // namespace
 
 Result<std::uint32_t> read_generation(NftSocket& socket) {
-    const Request request(socket, NFT_MSG_GETGEN, NLM_F_ACK);
+    const Request request(socket, TableFamily::inet, NFT_MSG_GETGEN, NLM_F_ACK);
     std::uint32_t generation = 0;
     auto asked = socket.ask(request.get(), [&](const nlmsghdr* message) {
         for_each_attribute(message, [&](const nlattr* attr) {
@@ -231,9 +232,9 @@ Result<std::uint32_t> read_generation(NftSocket& socket) {
     return generation;
 }
 
-Result<Snapshot> read_table(NftSocket& socket) {
+Result<Snapshot> read_table(NftSocket& socket, TableFamily family) {
     for (int attempt = 0;; ++attempt) {
-        auto snapshot = Reader(socket).run();
+        auto snapshot = Reader(socket, family).run();
         if (snapshot) {
             return snapshot;
         }
