@@ -15,7 +15,8 @@
 
 namespace ks {
 
-/// Single-threaded epoll loop over descriptors, timers and signals.
+/// Single-threaded epoll loop over descriptors, timers and signals. Any callback may call any
+/// member, also to forget, cancel or replace itself; it must not destroy the reactor.
 class Reactor {
   public:
     using Callback = std::function<void()>;
@@ -29,11 +30,15 @@ class Reactor {
     /// Calls `callback` while `fd` is readable (level-triggered) or hung up. The caller owns `fd`
     /// and calls forget() before closing it; forget() is allowed from within any callback.
     [[nodiscard]] Status on_readable(int fd, Callback callback);
-    /// Adds or removes interest in writability of an fd that on_readable() knows.
+    /// As on_readable(), whose place it takes, but only for errors and for an end that is closed
+    /// in both directions: unread input waits without waking anybody.
+    [[nodiscard]] Status on_hangup(int fd, Callback callback);
+    /// Adds or removes interest in writability of an fd that one of the above knows.
     [[nodiscard]] Status on_writable(int fd, Callback callback);  ///< Empty callback: no interest.
     void forget(int fd) noexcept;
 
-    /// Runs once after `delay`. Nothing wakes the process while no timer is due.
+    /// Runs once after `delay`, from the loop. Nothing wakes the process while no timer is due.
+    /// Time spent in suspend counts (CLOCK_BOOTTIME), so a deadline cannot be slept away.
     TimerId after(std::chrono::milliseconds delay, Callback callback);
     void cancel(TimerId id) noexcept;
 
@@ -41,7 +46,7 @@ class Reactor {
     [[nodiscard]] Status on_signals(const std::vector<int>& signals,
                                     std::function<void(int)> callback);
 
-    /// Loops until stop(). \return the first error of epoll itself.
+    /// Loops until stop(), also one that came before. \return the first error of epoll itself.
     [[nodiscard]] Status run();
     void stop() noexcept;
 
@@ -53,6 +58,7 @@ class Reactor {
 
 /// Credentials of the process at the other end of a socket, from SO_PEERCRED and SO_PEERGROUPS at
 /// the time it connected.
+/// Source: unix(7), socket(7).
 struct Peer {
     std::uint32_t uid = 0;
     std::vector<std::uint32_t> gids;  ///< Primary and supplementary.
@@ -62,13 +68,17 @@ struct Peer {
 /// Server side of varlink framing: JSON objects, each ended by one NUL byte, on a unix stream
 /// socket.
 ///
-/// Limits: kMaxClients connections, kMaxRequestBytes per request, kMaxQueuedBytes of unread replies
-/// (then the client is closed: a slow one costs nobody else anything), kIdle without a complete
-/// request while none is being answered. Bytes of a peer for which `admit` says no are never
-/// parsed.
+/// Limits: kMaxClients connections, the last kReservedForRoot of them for uid 0 alone (one more is
+/// closed at once), kMaxRequestBytes per request, kMaxQueuedBytes of unread replies (then the
+/// client is closed: a slow one costs nobody else anything), kIdle without a complete request while
+/// none is being answered. Bytes of a peer for which `admit` says no are never read.
+///
+/// A client is served one request per turn of the loop, and none while replies to it are queued.
+/// One that has shut down its sending side still gets the replies to what it sent.
 class ControlServer {
   public:
     static constexpr std::size_t kMaxClients = 64;
+    static constexpr std::size_t kReservedForRoot = 8;
     static constexpr std::size_t kMaxRequestBytes = 64 * 1024;
     static constexpr std::size_t kMaxQueuedBytes = 1024 * 1024;
     static constexpr std::chrono::milliseconds kIdle{10'000};
@@ -80,21 +90,27 @@ class ControlServer {
         /// One complete request without its NUL. Answer with send(); further requests of this
         /// client wait until finish() (streams may send() many times before).
         std::function<void(ClientId, const Peer&, std::string_view)> request;
-        /// The client is gone; its id is never used again.
+        /// The client is gone; its id is never used again. Called from the loop, never from within
+        /// send() or finish(), so that a list of clients can be walked while sending to each.
         std::function<void(ClientId)> closed;
     };
 
-    /// Binds `path` with mode 0666 (admission is by credentials), replacing a dead socket.
-    /// \return EADDRINUSE when a live server answers there.
+    /// Binds `path` with mode 0666 (admission is by credentials), replacing a dead socket. The
+    /// reactor must outlive the server and stay where it is.
+    /// \return EADDRINUSE when a live server answers there or something other than a socket is
+    /// there;
+    ///         ENAMETOOLONG when the path does not fit a socket address.
     [[nodiscard]] static Result<ControlServer> listen(Reactor& reactor, const std::string& path,
                                                       Handlers handlers);
     ControlServer(ControlServer&&) noexcept;
     ControlServer& operator=(ControlServer&&) noexcept;
-    ~ControlServer();  ///< Closes every client and removes the socket file.
+    /// Closes every client without calling back and removes its socket file. Not from a handler.
+    ~ControlServer();
 
-    void send(ClientId client,
-              std::string_view message);  ///< Appends the NUL. Unknown id: ignored.
-    void finish(ClientId client);         ///< The request is answered.
+    /// Appends the NUL. An unknown id is ignored.
+    void send(ClientId client, std::string_view message);
+    /// The request is answered. An unknown id is ignored.
+    void finish(ClientId client);
 
   private:
     struct Impl;
@@ -105,10 +121,15 @@ class ControlServer {
 /// Client side, blocking, for the command line.
 class ControlClient {
   public:
-    /// \return ENOENT or ECONNREFUSED when no service listens at `path`.
+    static constexpr std::chrono::seconds kServiceTimeout{5};
+    static constexpr std::size_t kMaxReplyBytes = 4 * 1024 * 1024;
+
+    /// \return ENOENT or ECONNREFUSED when no service listens at `path`; ETIMEDOUT when it does not
+    ///         accept (also of send(), when it does not read) for kServiceTimeout.
     [[nodiscard]] static Result<ControlClient> connect(const std::string& path);
     [[nodiscard]] Status send(std::string_view message);  ///< Appends the NUL.
-    /// The next message without its NUL. Error without errno at end of stream; ETIMEDOUT.
+    /// The next message without its NUL. Error without errno at end of stream; ETIMEDOUT; EMSGSIZE
+    /// beyond kMaxReplyBytes.
     [[nodiscard]] Result<std::string> receive(std::optional<std::chrono::milliseconds> timeout);
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 

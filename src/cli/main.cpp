@@ -91,6 +91,8 @@ class Program {
         add("reload", reload, "Read the config again");
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");
+        add("test", test, "Prove the kill switch on this machine, in throw-away networks")
+            ->add_option("--drill", options_.drill, "Only this one");
         add("run", run, "The service, in the foreground");
         add("boot", boot, "Load the lock before the network comes up, and leave");
     }

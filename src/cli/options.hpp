@@ -42,6 +42,7 @@ struct Options {
 [[nodiscard]] int reload(const Options& options);
 [[nodiscard]] int render(const Options& options);
 [[nodiscard]] int status(const Options& options);
+[[nodiscard]] int test(const Options& options);
 [[nodiscard]] int unlock(const Options& options);
 
 }  // namespace ks::cli

@@ -28,6 +28,13 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kConfigInvalid = 5;
 
+/// For the journal, where one event is one line.
+std::string one_line(const Diagnostic& diagnostic) {
+    const std::string text = render(diagnostic);
+    const std::string first = text.substr(0, text.find('\n'));
+    return diagnostic.hint.empty() ? first : fmt::format("{} ({})", first, diagnostic.hint);
+}
+
 /// Glue between the reactor and the engine. Every callback is a few lines; decisions are elsewhere.
 class Daemon {
   public:
@@ -147,7 +154,7 @@ class Daemon {
     void note_config(const LoadedConfig& config) {
         info_ = {config.files, config.hash, utc_now()};
         for (const Diagnostic& diagnostic : config.diagnostics) {
-            log(Severity::warning, "config", render(diagnostic));
+            log(Severity::warning, "config", one_line(diagnostic));
         }
     }
 
@@ -215,8 +222,9 @@ class Daemon {
             std::string all;
             for (const Diagnostic& diagnostic : config.diagnostics) {
                 all += render(diagnostic);
+                log(Severity::error, "config", one_line(diagnostic));
             }
-            log(Severity::error, "reload-failed", "the previous config stays in force\n" + all);
+            log(Severity::error, "reload-failed", "the previous config stays in force");
             tell_systemd();
             return Answer::fail("org.killswitchd.ConfigInvalid", all);
         }
@@ -279,7 +287,7 @@ int run_daemon(const Paths& paths) {
     }
     if (!config.ok()) {
         for (const Diagnostic& diagnostic : config.diagnostics) {
-            log(Severity::error, "config", render(diagnostic));
+            log(Severity::error, "config", one_line(diagnostic));
         }
         hold_without_config(loaded.intents);
         return kConfigInvalid;

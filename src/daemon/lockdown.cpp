@@ -36,10 +36,10 @@ void hold_without_config(const Intents& intents) {
     }
     const auto loaded = ensure_rules();
     if (!loaded) {
-        log(Severity::critical, "lock-failed",
+        log(Severity::error, "lock-failed",
             loaded.error().message() + "; nothing protects this machine");
     } else if (*loaded) {
-        log(Severity::critical, "builtin-lock",
+        log(Severity::error, "builtin-lock",
             "the config cannot be used: only loopback and DHCP pass; repair it, or run `killswitchd disarm`");
     } else {
         log(Severity::error, "config-invalid", "the rules in the kernel stay as they are");

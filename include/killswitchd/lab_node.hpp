@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/lab_net.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace ks::lab {
+
+using Clock = std::chrono::steady_clock;
+using Millis = std::chrono::milliseconds;
+
+/// Waits until `met` holds, asking every millisecond. \return false when `limit` passed first.
+[[nodiscard]] bool eventually(Millis limit, const std::function<bool()>& met);
+
+/// Enters a network namespace with the calling thread and leaves it again. Sockets made meanwhile
+/// belong to it for ever. Throws std::system_error when entering is refused.
+class NetnsGuard {
+  public:
+    explicit NetnsGuard(int netns);
+    NetnsGuard(const NetnsGuard&) = delete;
+    NetnsGuard& operator=(const NetnsGuard&) = delete;
+    ~NetnsGuard();
+
+  private:
+    Fd home_;
+};
+
+/// A child in the lab. The destructor kills it (SIGKILL) and reaps it.
+class Process {
+  public:
+    Process(pid_t pid, Fd pidfd, Fd output) noexcept;
+    Process(Process&& other) noexcept;
+    Process& operator=(Process&& other) noexcept;
+    ~Process();
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }  ///< As the caller sees it.
+    [[nodiscard]] Status signal(int number) const;
+    [[nodiscard]] Status stop() const;    ///< SIGSTOP; returns when it has stopped.
+    [[nodiscard]] Status resume() const;  ///< SIGCONT.
+    [[nodiscard]] bool running() const;
+    /// \return the exit status, 128 + signal when killed; ETIMEDOUT when still running.
+    [[nodiscard]] Result<int> wait(Millis limit);
+    /// SIGTERM, then wait as above.
+    [[nodiscard]] Result<int> terminate(Millis limit);
+    /// SIGKILL and reap. Harmless when it has ended already.
+    void kill() noexcept;
+    /// Everything it has written to stdout and stderr so far.
+    [[nodiscard]] std::string output() const;
+    /// Waits until output() contains `text`; false after `limit` or when it ended without.
+    [[nodiscard]] bool wait_output(std::string_view text, Millis limit) const;
+
+  private:
+    pid_t pid_ = -1;
+    Fd pidfd_;
+    Fd output_;
+    std::optional<int> status_;
+};
+
+class Sandbox;
+
+/// One network namespace of the lab.
+///
+/// Children live in the lab's PID and mount namespace: they die with the lab, see its /proc, an
+/// empty /run and its scratch directory, start in a session of their own with default signals, and
+/// write stdout and stderr to memory (Process::output). Not for use from several threads.
+class Node {
+  public:
+    [[nodiscard]] static Result<Node> create(std::string name, std::shared_ptr<Sandbox> sandbox);
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] int netns() const noexcept { return netns_.get(); }
+    [[nodiscard]] NetConfig& net() noexcept { return net_; }
+
+    /// Calls `f` with the calling thread inside this namespace (network only), without a fork.
+    template <class F>
+    auto inside(F&& f) const {
+        const NetnsGuard guard(netns_.get());
+        return std::forward<F>(f)();
+    }
+    [[nodiscard]] Result<Fd> socket(int domain, int type, int protocol) const;
+    /// `key` as in sysctl(8) with slashes: "net/ipv4/ip_forward".
+    [[nodiscard]] Status sysctl(const std::string& key, std::string_view value) const;
+
+    /// Runs `body` in a forked child; its return value is the exit status.
+    [[nodiscard]] Result<Process> start(const std::function<int()>& body) const;
+    /// Runs a program. argv[0] is looked up in PATH; the environment is inherited.
+    [[nodiscard]] Result<Process> spawn(const std::vector<std::string>& argv) const;
+    /// spawn() and wait. \return the exit status; ETIMEDOUT kills the program.
+    [[nodiscard]] Result<int> run(const std::vector<std::string>& argv, Millis limit) const;
+    [[nodiscard]] Result<int> run(const std::function<int()>& body, Millis limit) const;
+
+  private:
+    Node(std::string name, std::shared_ptr<Sandbox> sandbox, Fd netns, NetConfig net);
+
+    std::string name_;
+    std::shared_ptr<Sandbox> sandbox_;
+    Fd netns_;
+    NetConfig net_;
+};
+
+}  // namespace ks::lab

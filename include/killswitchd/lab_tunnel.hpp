@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/lab.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace ks::lab {
+
+/// The lab's own VPN: a tun device over UDP, or over TCP with a length before each packet.
+/// Payloads are scrambled, so no tag is readable outside. No authentication: it is for labs.
+///
+/// Inner addresses: client 10.99.0.2 and fd99::2, server 10.99.0.1 and fd99::1.
+class TunnelServer {
+  public:
+    /// Serves the lab's UDP and TCP endpoints in the VPN node; the latest client gets the answers.
+    /// \return EINVAL without an endpoint that can be served (ESP has no ports).
+    [[nodiscard]] static Result<TunnelServer> start(Lab& lab);
+    [[nodiscard]] Process& process() noexcept { return process_; }
+
+  private:
+    explicit TunnelServer(Process process) : process_(std::move(process)) {}
+    Process process_;
+};
+
+struct TunnelOptions {
+    std::string interface = "tun0";
+    Endpoint endpoint;
+    std::size_t uplink = 0;     ///< Whose router the endpoint's host route goes through.
+    std::uint32_t fwmark = 0;   ///< SO_MARK of the outer socket; 0: none.
+    std::optional<uid_t> user;  ///< Owner of the outer socket ("meta skuid"), not of the process.
+    std::optional<gid_t> group;
+    std::string cgroup;  ///< Absolute path of a cgroup2 directory to move into, or empty.
+};
+
+/// The client in the protected host, with the routes a VPN sets: the endpoint via the uplink's
+/// router, 0/1, 128/1, ::/1 and 8000::/1 into the tunnel. The lab must outlive it, unmoved.
+class TunnelClient {
+  public:
+    /// Opens the interface, sets it up and starts the process. It connects, and reconnects after
+    /// a loss, by itself; use reach() to learn that it works.
+    [[nodiscard]] static Result<TunnelClient> start(Lab& lab, const TunnelOptions& options);
+    TunnelClient(TunnelClient&&) noexcept = default;
+    /// Hard: as if it crashed. The interface is gone, the endpoint's host route stays.
+    ~TunnelClient() = default;
+
+    [[nodiscard]] Process& process() noexcept { return process_; }  ///< For kill, stop, resume.
+    /// Orderly: takes its routes back, then ends; the interface goes with the process.
+    [[nodiscard]] Status disconnect();
+
+  private:
+    TunnelClient(Lab& lab, TunnelOptions options, Process process);
+    Lab* lab_;
+    TunnelOptions options_;
+    Process process_;
+};
+
+}  // namespace ks::lab

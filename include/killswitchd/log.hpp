@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace ks {
+
+/// Numbers of syslog(3).
+enum class Severity : std::uint8_t { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
+
+/// Writes one line "key: text" to stderr, control characters escaped as \xNN.
+///
+/// \param key  Stable event key listed in killswitchd(8), such as "commit-failed".
+/// With $JOURNAL_STREAM or $INVOCATION_ID and no terminal the line begins with "<N>". Sessions pass
+/// these variables on to shells, hence the terminal. Source: sd-daemon(3), systemd.exec(5).
+void log(Severity severity, std::string_view key, std::string_view text);
+
+}  // namespace ks

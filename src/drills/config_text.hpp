@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/policy.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ks::drills {
+
+/// A policy as it can be played in the lab, and what had to be changed for that.
+struct Adapted {
+    Policy policy;
+    std::vector<std::string> notes;  ///< One sentence each, for the person who runs the test.
+};
+
+/// Replaces what the lab has no stand-in for: link kinds (its tunnel is a tun device), cgroups (it
+/// makes none), patterns (one name is played), mode off.
+[[nodiscard]] Adapted adapt(Policy policy);
+
+/// `policy` as YAML that parses to it again.
+[[nodiscard]] std::string to_yaml(const Policy& policy);
+
+}  // namespace ks::drills

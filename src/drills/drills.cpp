@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "drills.hpp"
+
+#include <array>
+#include <csignal>
+
+#include <fmt/format.h>
+
+namespace ks::drills {
+
+namespace {
+
+using lab::Uplinks;
+
+bool is_dns(const lab::Probe& probe) {
+    return probe.packet == lab::Packet::dns_udp || probe.packet == lab::Packet::dns_tcp ||
+           probe.port == 53 || probe.port == 853;
+}
+
+bool is_v6(const lab::Probe& probe) {
+    return probe.to.family == IpFamily::v6;
+}
+
+/// Service and tunnel up, everything works; from here on every frame counts.
+void reach_steady_state(Stage& stage) {
+    stage.start_server();
+    stage.start_service();
+    stage.start_counting();
+    stage.connect();
+}
+
+void boot_window(Stage& stage) {
+    if (stage.armed() == Armed::yes) {
+        stage.expect("`killswitchd boot` loads the lock", stage.command("boot") == 0);
+    }
+    stage.start_counting();
+    stage.probe();
+    stage.expect("the first uplink comes up", stage.lab().configure_uplink(0));
+    stage.probe();
+    stage.expect("the second uplink comes up", stage.lab().configure_uplink(1));
+    stage.probe();
+    stage.probe_guest();
+    stage.start_server();
+    stage.start_service();
+    stage.probe();
+    stage.connect();
+    stage.probe();
+}
+
+void steady_state(Stage& stage) {
+    stage.start_server();
+    auto flow = lab::TcpFlow::open(stage.lab(), stage.lab().host(), lab::ip(lab::addr::kInternet));
+    stage.expect("a TCP connection can be opened before the lock", static_cast<bool>(flow));
+    stage.start_service();
+    stage.start_counting();
+    if (flow) {
+        static_cast<void>(flow->push());
+        static_cast<void>(flow->receive_push());
+    }
+    stage.connect();
+    stage.probe();
+    stage.probe_guest();
+    if (flow) {
+        static_cast<void>(flow->push());
+        static_cast<void>(flow->receive_push());
+    }
+    stage.expect_tunnel_works("at the end");
+}
+
+void hard_disconnect(Stage& stage) {
+    reach_steady_state(stage);
+    stage.expect("the tunnel interface is torn away",
+                 stage.lab().host().net().delete_link(stage.interface()));
+    stage.probe();
+    stage.probe_guest();
+    stage.await("LOCKED");
+    stage.probe();
+    stage.connect();
+    stage.probe();
+}
+
+void process_killed(Stage& stage) {
+    reach_steady_state(stage);
+    if (stage.client()) {
+        stage.client()->process().kill();
+    }
+    stage.probe();
+    stage.probe_guest();
+    stage.await("LOCKED");
+    stage.probe();
+    stage.connect();
+    stage.probe();
+}
+
+void process_stalled(Stage& stage) {
+    reach_steady_state(stage);
+    if (stage.client()) {
+        stage.expect("the VPN process stops", stage.client()->process().stop());
+    }
+    stage.probe();
+    stage.probe_guest();
+    if (stage.client()) {
+        stage.expect("the VPN process goes on", stage.client()->process().resume());
+    }
+    stage.expect_tunnel_works("after the stall");
+}
+
+void server_switch(Stage& stage) {
+    reach_steady_state(stage);
+    for (std::size_t server = 1; server <= 3; ++server) {
+        if (stage.client()) {
+            stage.expect("the VPN disconnects in good order", stage.client()->disconnect());
+        }
+        stage.probe();
+        stage.await("LOCKED");
+        stage.probe_guest();
+        stage.connect(server);
+        stage.probe();
+    }
+}
+
+void dns_during_reconnect(Stage& stage) {
+    reach_steady_state(stage);
+    for (int round = 0; round < 3; ++round) {
+        if (stage.client()) {
+            stage.client()->process().kill();
+        }
+        stage.probe(is_dns);
+        stage.await("LOCKED");
+        stage.probe(is_dns);
+        stage.connect();
+        stage.probe(is_dns);
+    }
+}
+
+void ipv6(Stage& stage) {
+    stage.start_server();
+    stage.start_service();
+    stage.start_counting();
+    stage.probe(is_v6);
+    stage.connect();
+    stage.probe(is_v6);
+    if (stage.client()) {
+        stage.client()->process().kill();
+    }
+    stage.probe(is_v6);
+    stage.probe_guest();
+}
+
+void service_killed(Stage& stage) {
+    reach_steady_state(stage);
+    stage.kill_service();
+    stage.probe();
+    if (stage.client()) {
+        stage.client()->process().kill();
+    }
+    stage.probe();
+    stage.probe_guest();
+    stage.client().reset();
+    stage.start_service();
+    stage.connect();
+    stage.probe();
+}
+
+void reload_under_flood(Stage& stage) {
+    constexpr int kReloads = 40;
+    constexpr std::uint16_t kPort = 5201;
+    reach_steady_state(stage);
+    lab::Lab& lab = stage.lab();
+    auto blocked =
+        lab::Flood::start(lab.host(), lab::ip(lab::addr::kInternet), kPort, 0, lab.uplink(0));
+    auto allowed =
+        lab::Flood::start(lab.host(), lab::ip(lab::addr::kInternet), kPort, 0, stage.interface());
+    for (int i = 0; i < kReloads; ++i) {
+        stage.use_variant(i % 2 == 0);
+        stage.expect("the config reloads", stage.command("reload") == 0);
+    }
+    if (blocked && allowed) {
+        const lab::FloodCount through = allowed->stop();
+        stage.count_flood(blocked->tag(), blocked->stop());
+        stage.expect(fmt::format("the tunnel's traffic suffers nothing from {} reloads ({} of {} "
+                                 "packets refused)",
+                                 kReloads, through.refused, through.sent + through.refused),
+                     through.refused == 0 && through.sent > 0);
+    } else {
+        stage.expect("the floods start", false);
+    }
+    stage.probe();
+    stage.expect_tunnel_works("after the reloads");
+}
+
+constexpr std::array kDrills{
+    Drill{"boot", "boot window",
+          "The machine starts: programs talk as soon as a network card is up, long before the VPN.",
+          Uplinks::bare, boot_window},
+    Drill{"steady", "steady state",
+          "The VPN is up. Programs bind to the network card, an old connection goes on, a guest "
+          "asks its way.",
+          Uplinks::configured, steady_state},
+    Drill{"disconnect", "hard disconnect",
+          "The tunnel interface vanishes. Routes fall back to the network card.",
+          Uplinks::configured, hard_disconnect},
+    Drill{"killed", "VPN process killed",
+          "The VPN program crashes and takes its interface with it.", Uplinks::configured,
+          process_killed},
+    Drill{"stalled", "VPN process stopped",
+          "The tunnel looks up, but nothing comes through. Programs try another way.",
+          Uplinks::configured, process_stalled},
+    Drill{"switch", "server switch",
+          "The VPN disconnects in good order and connects to another server, three times.",
+          Uplinks::configured, server_switch},
+    Drill{"dns", "DNS during reconnect",
+          "While the VPN reconnects, names are looked up at the router and at public resolvers.",
+          Uplinks::configured, dns_during_reconnect},
+    Drill{"ipv6", "IPv6", "The provider speaks IPv6, the VPN may not.", Uplinks::configured, ipv6},
+    Drill{"service", "kill switch service killed",
+          "killswitchd itself is killed, then the VPN. Only the kernel is left.",
+          Uplinks::configured, service_killed},
+    Drill{"reload", "config reload under a flood",
+          "The rules change again and again while packets pour at them.", Uplinks::configured,
+          reload_under_flood},
+};
+
+Result<Tally> play_once(const Drill& drill, const Policy& policy, const std::string& program,
+                        Armed armed) {
+    auto stage = Stage::build(policy, armed, program, drill.uplinks);
+    if (!stage) {
+        return std::move(stage).error();
+    }
+    drill.play(*stage);
+    return stage->take_tally();
+}
+
+}  // namespace
+
+std::span<const Drill> all() {
+    return kDrills;
+}
+
+bool Verdict::passed() const {
+    return reasons().empty();
+}
+
+std::vector<std::string> Verdict::reasons() const {
+    std::vector<std::string> why;
+    if (open.escaped == 0) {
+        why.emplace_back("the control leaked nothing, so this drill proves nothing");
+    }
+    if (locked.escaped + locked.strays > 0) {
+        why.push_back(
+            fmt::format("{} probes and {} other frames left the host in spite of the lock",
+                        locked.escaped, locked.strays));
+    }
+    if (open.uncaptured + locked.uncaptured > 0) {
+        why.push_back(
+            fmt::format("the capture missed {} frames", open.uncaptured + locked.uncaptured));
+    }
+    for (const std::string& failure : locked.failures) {
+        why.push_back("with the lock: " + failure);
+    }
+    for (const std::string& failure : open.failures) {
+        why.push_back("without the lock: " + failure);
+    }
+    return why;
+}
+
+Result<Verdict> play(const Drill& drill, const Policy& policy, const std::string& program) {
+    auto open = play_once(drill, policy, program, Armed::no);
+    if (!open) {
+        return std::move(open).error();
+    }
+    auto locked = play_once(drill, policy, program, Armed::yes);
+    if (!locked) {
+        return std::move(locked).error();
+    }
+    return Verdict{*std::move(open), *std::move(locked)};
+}
+
+}  // namespace ks::drills

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "stage.hpp"
+
+#include "config_text.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+#include <fmt/format.h>
+
+namespace ks::drills {
+
+namespace {
+
+constexpr lab::Millis kPatience{10'000};
+constexpr std::size_t kExamples = 5;
+
+std::vector<Endpoint> playable_endpoints(const Policy& policy) {
+    std::vector<Endpoint> all;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        std::ranges::copy_if(tunnel.endpoints, std::back_inserter(all),
+                             [](const Endpoint& endpoint) { return endpoint.port != 0; });
+    }
+    return all;
+}
+
+lab::Permitted permitted(const Policy& policy) {
+    lab::Permitted allowed;
+    allowed.endpoints = playable_endpoints(policy);
+    allowed.neighbour_discovery = std::ranges::any_of(
+        allowed.endpoints, [](const Endpoint& e) { return e.address.family == IpFamily::v6; });
+    return allowed;
+}
+
+}  // namespace
+
+Result<Stage> Stage::build(const Policy& policy, Armed armed, const std::string& program,
+                           lab::Uplinks uplinks) {
+    lab::LabOptions options;
+    options.endpoints = playable_endpoints(policy);
+    options.start = uplinks;
+    auto lab = lab::Lab::build(std::move(options));
+    if (!lab) {
+        return std::move(lab).error().within("building the lab");
+    }
+    Stage stage(*std::move(lab), policy, armed, program);
+    stage.write_config(policy);
+    return stage;
+}
+
+Stage::Stage(lab::Lab lab, Policy policy, Armed armed, std::string program)
+    : lab_(std::move(lab)), policy_(std::move(policy)), armed_(armed),
+      program_(std::move(program)) {}
+
+void Stage::expect(const std::string& what, const Status& result) {
+    if (!result) {
+        tally_.failures.push_back(fmt::format("{}: {}", what, result.error().message()));
+    }
+}
+
+void Stage::expect(const std::string& what, bool holds) {
+    if (!holds) {
+        tally_.failures.push_back(what);
+    }
+}
+
+// --- killswitchd
+// ----------------------------------------------------------------------------------
+
+std::vector<std::string> Stage::argv(const std::string& verb) const {
+    const std::string scratch = lab_.scratch();
+    return {program_,        verb,
+            "--config",      scratch + "/killswitchd.yaml",
+            "--state-dir",   scratch + "/state",
+            "--runtime-dir", scratch + "/run"};
+}
+
+void Stage::write_config(const Policy& policy) {
+    const std::string path = lab_.scratch_from_outside() + "/killswitchd.yaml";
+    std::ofstream(path) << to_yaml(policy);
+}
+
+void Stage::use_variant(bool one_more) {
+    Policy variant = policy_;
+    if (one_more) {
+        Tunnel spare;
+        spare.name = "spare";
+        spare.interface = "ks-spare0";
+        variant.tunnels.push_back(spare);
+        variant.ipv6 = policy_.ipv6 == Ipv6::block ? Ipv6::tunnel : Ipv6::block;
+    }
+    write_config(variant);
+}
+
+int Stage::command(const std::string& verb) {
+    const auto code = lab_.host().run(argv(verb), kPatience);
+    return code ? *code : -1;
+}
+
+void Stage::start_service() {
+    if (armed_ == Armed::no) {
+        static_cast<void>(command("disarm"));
+    }
+    auto started = lab_.host().spawn(argv("run"));
+    if (!started) {
+        return expect("the service starts", Status(started.error()));
+    }
+    service_.emplace(*std::move(started));
+    await(client_ ? "PROTECTED" : "LOCKED");
+}
+
+void Stage::kill_service() {
+    if (service_) {
+        service_->kill();
+        service_.reset();
+    }
+}
+
+void Stage::await(const std::string& summary) {
+    const std::string wanted = armed_ == Armed::yes ? summary : "OPEN";
+    std::string last;
+    const bool met = lab::eventually(kPatience, [&] {
+        auto asked = lab_.host().spawn(argv("status"));
+        if (!asked || !asked->wait(kPatience)) {
+            return false;
+        }
+        last = asked->output();
+        return last.starts_with(wanted);
+    });
+    if (!met) {
+        expect(
+            fmt::format("the state becomes {} (is: {})", wanted, last.substr(0, last.find('\n'))),
+            false);
+        if (service_) {
+            tally_.failures.push_back("service log:\n" + service_->output());
+        }
+    }
+}
+
+void Stage::start_counting() {
+    expect("the capture settles", lab_.capture().settle());
+    counted_from_ = lab_.capture().size();
+}
+
+Tally Stage::take_tally() {
+    count_strays();
+    return std::move(tally_);
+}
+
+void Stage::count_strays() {
+    if (armed_ == Armed::no || !counted_from_) {
+        return;  // The control's host may say what it likes.
+    }
+    expect("the capture settles", lab_.capture().settle());
+    tally_.uncaptured = lab_.capture().stats().lost;
+    const auto strays = lab_.capture().outside(permitted(policy_), *counted_from_);
+    tally_.strays = strays.size();
+    for (const lab::FrameInfo& frame : strays) {
+        if (tally_.examples.size() < kExamples) {
+            tally_.examples.push_back(lab::describe(frame));
+        }
+    }
+}
+
+// --- the VPN
+// --------------------------------------------------------------------------------------
+
+std::string Stage::interface() const {
+    return policy_.tunnels.front().interface;
+}
+
+void Stage::start_server() {
+    auto server = lab::TunnelServer::start(lab_);
+    if (!server) {
+        return expect("the VPN server starts", Status(server.error()));
+    }
+    server_.emplace(*std::move(server));
+}
+
+void Stage::connect(std::size_t endpoint) {
+    const Tunnel& tunnel = policy_.tunnels.front();
+    const std::vector<Endpoint> endpoints = playable_endpoints(policy_);
+    lab::TunnelOptions options;
+    options.interface = tunnel.interface;
+    options.endpoint = endpoints[endpoint % endpoints.size()];
+    options.fwmark = tunnel.only.fwmark ? tunnel.only.fwmark->value : 0;
+    options.user = tunnel.only.user;
+    options.group = tunnel.only.group;
+    client_.reset();  // The interface of a client that died must be gone before.
+    auto client = lab::TunnelClient::start(lab_, options);
+    if (!client) {
+        return expect("the VPN client starts", Status(client.error()));
+    }
+    client_.emplace(*std::move(client));
+    await("PROTECTED");
+    expect_tunnel_works("after connecting");
+}
+
+void Stage::expect_tunnel_works(const std::string& when) {
+    if (!service_ && armed_ == Armed::yes) {
+        return;
+    }
+    const auto answer = lab::reach(
+        lab_.host(), {lab::Service::udp_echo, lab::ip(lab::addr::kInternet), 7, {}}, kPatience);
+    const bool through = answer.answered && answer.seen_as == lab::ip(lab::addr::kTunnelHost);
+    expect(fmt::format("traffic goes through the tunnel {}", when), through);
+}
+
+// --- probes
+// ---------------------------------------------------------------------------------------
+
+void Stage::fire(const lab::Node& from, const std::vector<lab::Probe>& probes) {
+    auto outcomes = lab::probe_round(lab_, from, probes);
+    if (!outcomes) {
+        return expect("probes can be sent", Status(outcomes.error()));
+    }
+    for (const lab::Outcome& outcome : *outcomes) {
+        ++tally_.sent;
+        if (outcome.escaped.empty()) {
+            continue;
+        }
+        ++tally_.escaped;
+        if (tally_.examples.size() < kExamples) {
+            tally_.examples.push_back(fmt::format("{}: {}", outcome.shot.probe.name,
+                                                  lab::describe(outcome.escaped.front())));
+        }
+    }
+}
+
+void Stage::probe(bool (*wanted)(const lab::Probe&)) {
+    std::vector<lab::Probe> probes = lab::standard_probes(lab_);
+    if (wanted != nullptr) {
+        std::erase_if(probes, [&](const lab::Probe& probe) { return !wanted(probe); });
+    }
+    fire(lab_.host(), probes);
+}
+
+void Stage::count_flood(std::uint32_t tag, const lab::FloodCount& count) {
+    expect("the capture settles", lab_.capture().settle());
+    tally_.sent += count.sent + count.refused + count.other;
+    for (const lab::FrameInfo& frame : lab_.capture().frames()) {
+        tally_.escaped += frame.tag == tag ? 1 : 0;
+    }
+}
+
+void Stage::probe_guest() {
+    fire(lab_.guest(), lab::guest_probes(lab_));
+}
+
+}  // namespace ks::drills

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/policy.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ks::drills {
+
+/// Whether the kill switch protects the lab's host in this run, or the run is the control.
+enum class Armed : std::uint8_t { no, yes };
+
+/// What one run of one drill saw.
+struct Tally {
+    std::size_t sent = 0;               ///< Probes fired.
+    std::size_t escaped = 0;            ///< Probes seen in clear on an uplink.
+    std::size_t strays = 0;             ///< Any other frame that is not permitted.
+    std::uint64_t uncaptured = 0;       ///< Frames the capture lost: then nothing is proven.
+    std::vector<std::string> examples;  ///< A few of the escaped and stray frames.
+    std::vector<std::string> failures;  ///< What should have worked and did not.
+};
+
+/// One lab with killswitchd in its host, for one run of one drill. Everything ends with it.
+class Stage {
+  public:
+    /// \param program  The killswitchd to test.
+    [[nodiscard]] static Result<Stage> build(const Policy& policy, Armed armed,
+                                             const std::string& program, lab::Uplinks uplinks);
+
+    [[nodiscard]] lab::Lab& lab() { return lab_; }
+    [[nodiscard]] Armed armed() const { return armed_; }
+    [[nodiscard]] Tally take_tally();
+
+    /// Something that has to work; its failure goes into the tally. A step that fails ends nothing.
+    void expect(const std::string& what, const Status& result);
+    void expect(const std::string& what, bool holds);
+
+    // --- killswitchd
+    // ------------------------------------------------------------------------------
+    /// Starts the service, armed or disarmed as this run is, and waits for its state.
+    void start_service();
+    /// SIGKILL.
+    void kill_service();
+    /// Runs one command to its end. \return its exit code, -1 when it could not run.
+    int command(const std::string& verb);
+    /// Waits until `status` begins with `summary`; nothing to wait for in a control run.
+    void await(const std::string& summary);
+    /// Writes the config anew, with or without one more tunnel, so that a reload changes the rules.
+    void use_variant(bool one_more);
+    /// From here on every frame counts.
+    void start_counting();
+
+    // --- the VPN
+    // ----------------------------------------------------------------------------------
+    void start_server();
+    /// Connects to `endpoint` of the first tunnel and proves that traffic goes through it.
+    void connect(std::size_t endpoint = 0);
+    void expect_tunnel_works(const std::string& when);
+    [[nodiscard]] std::optional<lab::TunnelClient>& client() { return client_; }
+    [[nodiscard]] std::string interface() const;
+
+    // --- probes
+    // -----------------------------------------------------------------------------------
+    /// Fires every probe that `wanted` likes, once, from the host, and counts what escaped.
+    void probe(bool (*wanted)(const lab::Probe&) = nullptr);
+    /// The same from the guest behind the host.
+    void probe_guest();
+    /// Counts a flood of `count` packets with `tag`, and those of them that escaped.
+    void count_flood(std::uint32_t tag, const lab::FloodCount& count);
+
+  private:
+    Stage(lab::Lab lab, Policy policy, Armed armed, std::string program);
+    void write_config(const Policy& policy);
+    void fire(const lab::Node& from, const std::vector<lab::Probe>& probes);
+    void count_strays();
+    [[nodiscard]] std::vector<std::string> argv(const std::string& verb) const;
+
+    lab::Lab lab_;
+    Policy policy_;
+    Armed armed_;
+    std::string program_;
+    std::optional<lab::Process> service_;
+    std::optional<lab::TunnelServer> server_;
+    std::optional<lab::TunnelClient> client_;
+    std::optional<std::size_t> counted_from_;
+    Tally tally_;
+};
+
+}  // namespace ks::drills

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "link_messages.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+namespace ks {
+
+namespace {
+
+template <int Max>
+using Attributes = std::array<nlattr*, Max + 1>;
+
+/// The attributes behind a header of type Header, or nothing when the message is malformed.
+template <class Header, int Max>
+std::optional<Attributes<Max>> attributes_of(const nlmsghdr& message) {
+    Attributes<Max> found{};
+    // libnl takes a non-const pointer but only reads.
+    auto* const raw = const_cast<nlmsghdr*>(&message);
+    if (nlmsg_parse(raw, sizeof(Header), found.data(), Max, nullptr) < 0) {
+        return std::nullopt;
+    }
+    return found;
+}
+
+template <class Header>
+Header header_of(const nlmsghdr& message) {
+    Header header{};
+    std::memcpy(&header, nlmsg_data(&message), sizeof header);
+    return header;
+}
+
+/// A string attribute; the kernel ends it with a zero byte, which is not relied on.
+std::string text_of(const nlattr* attribute) {
+    const std::string_view bytes(static_cast<const char*>(nla_data(attribute)),
+                                 static_cast<std::size_t>(nla_len(attribute)));
+    return std::string(bytes.substr(0, bytes.find('\0')));
+}
+
+/// IFLA_INFO_KIND, if the message tells it.
+std::optional<std::string> kind_of(nlattr* link_info) {
+    Attributes<IFLA_INFO_MAX> found{};
+    if (link_info == nullptr ||
+        nla_parse_nested(found.data(), IFLA_INFO_MAX, link_info, nullptr) < 0 ||
+        found[IFLA_INFO_KIND] == nullptr) {
+        return std::nullopt;
+    }
+    return text_of(found[IFLA_INFO_KIND]);
+}
+
+std::optional<IpAddress> address_in(const nlattr* attribute, int family) {
+    IpAddress address;
+    address.family = family == AF_INET ? IpFamily::v4 : IpFamily::v6;
+    if (attribute == nullptr || static_cast<std::size_t>(nla_len(attribute)) != address.size()) {
+        return std::nullopt;
+    }
+    std::memcpy(address.bytes.data(), nla_data(attribute), address.size());
+    return address;
+}
+
+}  // namespace
+
+void LinkPicture::apply(const nlmsghdr& message) {
+    if (message.nlmsg_type == RTM_NEWLINK || message.nlmsg_type == RTM_DELLINK) {
+        apply_link(message);
+    }
+    if (message.nlmsg_type == RTM_NEWADDR || message.nlmsg_type == RTM_DELADDR) {
+        apply_address(message);
+    }
+}
+
+void LinkPicture::apply_link(const nlmsghdr& message) {
+    const auto found = attributes_of<ifinfomsg, IFLA_MAX>(message);
+    if (!found) {
+        return;
+    }
+    const auto header = header_of<ifinfomsg>(message);
+    // A bridge announces that a port has left it as a DELLINK of its own family.
+    if (header.ifi_family != AF_UNSPEC) {
+        return;
+    }
+    if (message.nlmsg_type == RTM_DELLINK) {
+        links_.erase(header.ifi_index);
+        addresses_.erase(header.ifi_index);
+        return;
+    }
+    if ((*found)[IFLA_IFNAME] == nullptr) {
+        return;
+    }
+    Link& link = links_[header.ifi_index];
+    link.name = text_of((*found)[IFLA_IFNAME]);
+    link.up = (header.ifi_flags & IFF_UP) != 0;
+    // Wireless events are a NEWLINK without the kind, which an index never changes.
+    if (auto kind = kind_of((*found)[IFLA_LINKINFO])) {
+        link.kind = *std::move(kind);
+    }
+}
+
+void LinkPicture::apply_address(const nlmsghdr& message) {
+    const auto found = attributes_of<ifaddrmsg, IFA_MAX>(message);
+    if (!found) {
+        return;
+    }
+    const auto header = header_of<ifaddrmsg>(message);
+    const auto link = links_.find(static_cast<int>(header.ifa_index));
+    const bool is_ip = header.ifa_family == AF_INET || header.ifa_family == AF_INET6;
+    if (!is_ip || link == links_.end()) {
+        return;  // The address of a link yet unknown is announced again after the link.
+    }
+    const auto peer = address_in((*found)[IFA_ADDRESS], header.ifa_family);
+    const auto local = address_in((*found)[IFA_LOCAL], header.ifa_family);
+    const auto own = local ? local : peer;
+    if (!own || header.ifa_prefixlen > own->bits()) {
+        return;
+    }
+    // Of a point-to-point address the length belongs to the peer: beside it nothing is on-link.
+    const bool has_peer = peer && *peer != *own;
+    const Prefix own_prefix{*own, has_peer ? own->bits() : header.ifa_prefixlen};
+    const Address address{own_prefix, Prefix{peer.value_or(*own), header.ifa_prefixlen}};
+    auto& known = addresses_[link->first];
+    if (message.nlmsg_type == RTM_NEWADDR) {
+        known.insert(address);
+    } else {
+        known.erase(address);
+    }
+    link->second.addresses.clear();
+    for (const auto& [prefix, peer_prefix] : known) {
+        link->second.addresses.push_back(prefix);
+    }
+    auto& listed = link->second.addresses;
+    listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
+}
+
+}  // namespace ks

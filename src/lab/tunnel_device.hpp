@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/lab_node.hpp"
+
+namespace ks::lab {
+
+inline constexpr const char* kServerDevice = "tunserver";
+
+/// A tun device that is up and has the two inner addresses (/24 and /64). It ends with the
+/// descriptor.
+[[nodiscard]] Result<Fd> make_tunnel_device(Node& node, const std::string& name,
+                                            const IpAddress& inner4, const IpAddress& inner6);
+
+}  // namespace ks::lab

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/state.hpp"
+
+#include <string_view>
+
+/// Small values that many tests begin with.
+namespace ks::test {
+
+inline IpAddress address(std::string_view text) {
+    return IpAddress::parse(text).value();
+}
+
+inline Endpoint udp(std::string_view host, std::uint16_t port) {
+    return {address(host), proto::kUdp, port};
+}
+
+/// One WireGuard tunnel wg0 with one endpoint behind a mark.
+inline Policy wireguard_policy() {
+    Policy policy;
+    policy.mode = Mode::always;
+    Tunnel home;
+    home.name = "home";
+    home.interface = "wg0";
+    home.endpoints = {udp("203.0.113.7", 51820)};
+    home.only.fwmark = MarkMatch{0xca6c};
+    policy.tunnels = {home};
+    return policy;
+}
+
+inline LinkTable links_with(const std::string& name, const std::string& kind, bool up) {
+    return {{1, {"lo", "", true, {}}}, {2, {"eth0", "", true, {}}}, {7, {name, kind, up, {}}}};
+}
+
+/// A packet of an application to the internet, by the given way out.
+inline PacketView web_by(const std::string& out_interface) {
+    PacketView packet;
+    packet.hook = Hook::output;
+    packet.out_interface = out_interface;
+    packet.source = address("192.168.1.2");
+    packet.destination = address("198.51.100.9");
+    packet.protocol = proto::kTcp;
+    packet.source_port = 40000;
+    packet.destination_port = 443;
+    packet.tcp_opening = true;
+    return packet;
+}
+
+}  // namespace ks::test
