@@ -103,8 +103,8 @@ Policy random_policy(Dice& dice, const CgroupIds& cgroups) {
         }
         // A validated policy names no endpoint twice.
         std::ranges::sort(tunnel.endpoints);
-        const auto repeated = std::ranges::unique(tunnel.endpoints);
-        tunnel.endpoints.erase(repeated.begin(), repeated.end());
+        const auto repeated = std::unique(tunnel.endpoints.begin(), tunnel.endpoints.end());
+        tunnel.endpoints.erase(repeated, tunnel.endpoints.end());
         policy.tunnels.push_back(std::move(tunnel));
     }
     if (dice.chance(40)) {
