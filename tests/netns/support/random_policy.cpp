@@ -96,8 +96,10 @@ Policy random_policy(Dice& dice, const CgroupIds& cgroups) {
     policy.ipv6 = dice.chance(50) ? Ipv6::block : Ipv6::tunnel;
     const std::size_t tunnels = 1 + dice.below(2);
     for (std::size_t i = 0; i < tunnels; ++i) {
-        Tunnel tunnel{
-            fmt::format("vpn{}", i), dice.pick(interfaces), {}, {}, random_only(dice, cgroups)};
+        Tunnel tunnel;
+        tunnel.name = fmt::format("vpn{}", i);
+        tunnel.interface = dice.pick(interfaces);
+        tunnel.only = random_only(dice, cgroups);
         for (std::size_t left = dice.below(13); left > 0; --left) {
             tunnel.endpoints.push_back(random_endpoint(dice));
         }
