@@ -105,8 +105,8 @@ std::vector<Endpoint> addresses(const Policy& policy, IpFamily family) {
         }
     }
     std::ranges::sort(all);
-    const auto repeated = std::ranges::unique(all);
-    all.erase(repeated.begin(), repeated.end());
+    const auto repeated = std::unique(all.begin(), all.end());
+    all.erase(repeated, all.end());
     return all;
 }
 

@@ -152,8 +152,8 @@ std::vector<Prefix> lan_of(const Lan& lan, const Link& link) {
 template <class T>
 void sort_unique(std::vector<T>& all) {
     std::ranges::sort(all);
-    const auto repeated = std::ranges::unique(all);
-    all.erase(repeated.begin(), repeated.end());
+    const auto repeated = std::unique(all.begin(), all.end());
+    all.erase(repeated, all.end());
 }
 
 }  // namespace

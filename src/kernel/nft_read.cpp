@@ -42,6 +42,23 @@ bool ours(const char* table) {
     return table != nullptr && std::strcmp(table, kTable) == 0;
 }
 
+struct RulePlace {
+    std::string table;
+    std::string chain;
+};
+
+RulePlace place_of(const nlmsghdr* message) {
+    RulePlace place;
+    for_each_attribute(message, [&](const nlattr* attr) {
+        if (mnl_attr_get_type(attr) == NFTA_RULE_TABLE) {
+            place.table = mnl_attr_get_str(attr);
+        } else if (mnl_attr_get_type(attr) == NFTA_RULE_CHAIN) {
+            place.chain = mnl_attr_get_str(attr);
+        }
+    });
+    return place;
+}
+
 /// Reads one consistent picture; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
@@ -129,16 +146,18 @@ class Reader {
         nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, kTable);
         nftnl_rule_nlmsg_build_payload(request.get(), key.get());
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
-            const NftRule rule{nftnl_rule_alloc()};
-            if (nftnl_rule_nlmsg_parse(message, rule.get()) < 0 ||
-                !ours(nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE))) {
+            const RulePlace place = place_of(message);
+            const auto chain =
+                std::ranges::find(snapshot_.table->chains, place.chain, &LiveChain::name);
+            if (place.table != kTable || chain == snapshot_.table->chains.end()) {
                 return;
             }
-            const std::string chain = nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN);
-            const auto found = std::ranges::find(snapshot_.table->chains, chain, &LiveChain::name);
-            if (found != snapshot_.table->chains.end()) {
-                found->rules.push_back({describe_expressions(rule.get()), comment_of(rule.get())});
-            }
+            // A rule that a library older than the kernel cannot read is a rule all the same.
+            const NftRule rule{nftnl_rule_alloc()};
+            const bool readable = nftnl_rule_nlmsg_parse(message, rule.get()) >= 0;
+            chain->rules.push_back(
+                readable ? LiveRule{describe_expressions(rule.get()), comment_of(rule.get())}
+                         : LiveRule{"[ unknown ]", {}});
         });
     }
 

@@ -94,6 +94,7 @@ TEST_CASE("a second apply of the same rules commits nothing", "[nftables]") {
 TEST_CASE("a table that a foreign hand changed is restored", "[nftables][fail-closed]") {
     const auto [change, difference] = GENERATE(table<std::string, std::string>({
         {"nft insert rule inet killswitchd output accept", "chain output: has "},
+        {"nft insert rule inet killswitchd output limit rate 1/hour accept", "[ limit "},
         {"nft insert rule inet killswitchd refuse accept", "chain refuse: has 3 rules"},
         {"nft flush chain inet killswitchd output", "chain output: has 0 rules"},
         {"nft delete rule inet killswitchd output handle $(nft -a list chain inet killswitchd "

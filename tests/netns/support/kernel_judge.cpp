@@ -162,8 +162,10 @@ bool KernelJudge::passes(const PacketView& packet) {
         return passes_forward(packet);
     case Hook::output:
         return passes_output(packet, packet.out_interface);
+    case Hook::arp_input:
+        break;
     }
-    return false;
+    broken("not an IP packet");
 }
 
 bool KernelJudge::passes_output(const PacketView& packet, const std::string& device) {

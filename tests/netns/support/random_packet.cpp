@@ -137,6 +137,11 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             [&](const match::SourcePort& m) { packet.source_port = m.ports.first; },
             [&](const match::DestinationPort& m) { packet.destination_port = m.ports.first; },
             [&](const match::IcmpType& m) { packet.icmp_type = m.type; },
+            [&](const match::IcmpCode& m) { packet.icmp_code = m.code; },
+            [&](const match::InnerDestination& m) { packet.inner_destination = m.address; },
+            [&](const match::CtEstablished&) {},  // What conntrack knows is not in one packet.
+            [&](const match::CtReply&) {},
+            [&](const match::ArpTarget&) {},
             [&](const match::HopLimit& m) { packet.hop_limit = m.value; },
             [&](const match::TcpNotOpening&) { packet.tcp_opening = false; },
             [&](const match::Mark& m) {
@@ -195,7 +200,7 @@ void PacketMaker::bend(PacketView& packet) {
         using Number = decltype(value);
         return static_cast<Number>(dice_.chance(50) ? value + 1 : value - 1);
     };
-    switch (dice_.below(12)) {
+    switch (dice_.below(14)) {
     case 0:
         return bend(packet.source);
     case 1:
@@ -226,6 +231,14 @@ void PacketMaker::bend(PacketView& packet) {
         return;
     case 10:
         packet.protocol = packet.protocol == proto::kTcp ? proto::kUdp : proto::kTcp;
+        return;
+    case 11:
+        packet.icmp_code = step(packet.icmp_code);
+        return;
+    case 12:
+        if (packet.inner_destination) {
+            bend(*packet.inner_destination);
+        }
         return;
     default:
         packet.in_interface = dice_.pick(devices());
@@ -303,7 +316,11 @@ void PacketMaker::make_routable(PacketView& packet) {
         packet.source_port = packet.destination_port = 0;
     }
     if (packet.protocol != proto::kIcmp && packet.protocol != proto::kIcmpv6) {
-        packet.icmp_type = 0;
+        packet.icmp_type = packet.icmp_code = 0;
+        packet.inner_destination.reset();
+    }
+    if (packet.inner_destination && packet.inner_destination->family != packet.source.family) {
+        packet.inner_destination.reset();
     }
     packet.tcp_opening = packet.tcp_opening && packet.protocol == proto::kTcp;
 }

@@ -96,15 +96,17 @@ Policy random_policy(Dice& dice, const CgroupIds& cgroups) {
     policy.ipv6 = dice.chance(50) ? Ipv6::block : Ipv6::tunnel;
     const std::size_t tunnels = 1 + dice.below(2);
     for (std::size_t i = 0; i < tunnels; ++i) {
-        Tunnel tunnel{
-            fmt::format("vpn{}", i), dice.pick(interfaces), {}, {}, random_only(dice, cgroups)};
+        Tunnel tunnel;
+        tunnel.name = fmt::format("vpn{}", i);
+        tunnel.interface = dice.pick(interfaces);
+        tunnel.only = random_only(dice, cgroups);
         for (std::size_t left = dice.below(13); left > 0; --left) {
             tunnel.endpoints.push_back(random_endpoint(dice));
         }
         // A validated policy names no endpoint twice.
         std::ranges::sort(tunnel.endpoints);
-        const auto repeated = std::ranges::unique(tunnel.endpoints);
-        tunnel.endpoints.erase(repeated.begin(), repeated.end());
+        const auto repeated = std::unique(tunnel.endpoints.begin(), tunnel.endpoints.end());
+        tunnel.endpoints.erase(repeated, tunnel.endpoints.end());
         policy.tunnels.push_back(std::move(tunnel));
     }
     if (dice.chance(40)) {

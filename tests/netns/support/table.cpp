@@ -64,7 +64,10 @@ Policy example_policy() {
             endpoint("203.0.113.7", port % 2 ? proto::kUdp : proto::kTcp, port));
     }
     home.only.fwmark = MarkMatch{0xca6c, 0xffff};
-    Tunnel office{"office", "tun*", {}, {endpoint("198.51.100.9", proto::kEsp, 0)}, {}};
+    Tunnel office;
+    office.name = "office";
+    office.interface = "tun*";
+    office.endpoints.push_back(endpoint("198.51.100.9", proto::kEsp, 0));
     office.endpoints.push_back(endpoint("2001:db8::7", proto::kTcp, 443));
     office.only.user = 1000;
     policy.tunnels = {home, office};

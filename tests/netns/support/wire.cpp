@@ -37,6 +37,18 @@ unsigned checksum(const std::string& data) {
     return ~sum & 0xffffU;
 }
 
+/// The beginning of the packet that an ICMP error is about: an IP header of the same family.
+void put_inner(std::string& out, const PacketView& packet) {
+    if (!packet.inner_destination) {
+        return;
+    }
+    const bool v4 = packet.inner_destination->family == IpFamily::v4;
+    std::string header(v4 ? 16 : 24, '\0');
+    header[0] = v4 ? 0x45 : 0x60;
+    out += header;
+    put_address(out, *packet.inner_destination);
+}
+
 struct Transport {
     std::string bytes;
     std::size_t checksum_at = 0;  ///< 0: the protocol has none.
@@ -68,7 +80,9 @@ Transport transport(const PacketView& packet) {
     case proto::kIcmp:
     case proto::kIcmpv6:
         put8(out, packet.icmp_type);
-        out.append(7, '\0');
+        put8(out, packet.icmp_code);
+        out.append(6, '\0');
+        put_inner(out, packet);
         made.checksum_at = 2;
         break;
     default:
