@@ -2,6 +2,7 @@
 #include "schema.hpp"
 #include "special.hpp"
 #include "text.hpp"
+#include "values.hpp"
 
 #include <fmt/format.h>
 
@@ -56,7 +57,7 @@ void check_raw(Context& context, const Node& root, const Policy& policy) {
 
 void check_public_networks(Context& context, const Node& networks, const Lan& lan) {
     for (const Node& item : networks.items) {
-        const auto prefix = Prefix::parse(item.text);
+        const auto prefix = parse_network(item.text);
         if (!prefix || is_private(*prefix)) {
             continue;
         }

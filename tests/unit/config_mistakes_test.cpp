@@ -6,23 +6,6 @@ using namespace ks::testing;
 
 namespace {
 
-struct Mistake {
-    std::string text;
-    std::string finding;
-};
-
-void check_refused(const Mistake& mistake) {
-    CAPTURE(mistake.text);
-    const LoadedConfig loaded = parse_text(mistake.text);
-    CHECK(findings(loaded) == std::vector<std::string>{mistake.finding});
-    CHECK(!loaded.ok());
-}
-
-/// A tunnel in flow style on line 3, whose first key begins in column 13.
-std::string tunnel(const std::string& keys) {
-    return kOff + "tunnels: [{ " + keys + " }]\n";
-}
-
 /// An endpoint in column 41 of line 3.
 std::string endpoint(const std::string& text) {
     return tunnel("interface: wg0, endpoints: ['" + text + "']");
