@@ -137,17 +137,22 @@ void refuse_tunnels_in(Context& context, const Node* list, std::string_view what
     }
 }
 
+/// Whether a list of `apps` has an item, be it a mistaken one.
+bool names_somebody(const Node* apps) {
+    return apps && std::any_of(apps->entries.begin(), apps->entries.end(),
+                               [](const Entry& list) { return !list.value.items.empty(); });
+}
+
 void check_scope(Context& context, const Node& root, const Policy& policy) {
-    const Apps& apps = policy.apps;
-    const bool nobody = apps.users.empty() && apps.groups.empty() && apps.cgroups.empty();
     const Node* const scope = root.find("scope");
-    const Node* const list = root.find("apps");
+    const Node* const apps = root.find("apps");
+    const bool somebody = names_somebody(apps);
     if (policy.scope == Scope::all) {
-        if (list && !nobody) {
-            context.report.error(list->at, "apps has no effect with 'scope: all'",
+        if (somebody) {
+            context.report.error(apps->at, "apps has no effect with 'scope: all'",
                                  "set scope: apps, or remove apps");
         }
-    } else if (scope && nobody) {
+    } else if (scope && !somebody) {
         context.report.error(scope->at,
                              "scope: apps confines nobody: apps.users, apps.groups and "
                              "apps.cgroups are empty",

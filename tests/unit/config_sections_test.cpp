@@ -228,6 +228,7 @@ TEST_CASE("mistakes in apps, scope and raw are errors", "[config][scope]") {
           "4:26: '101' is given twice in apps.users");
     CHECK(findings_of(kOff + "scope: apps\napps: { users: [nobody-here, 1] }\n").at(1) ==
           "4:17: user 'nobody-here' is not known here");
+    CHECK(errors_in(parse_text(kOff + "scope: apps\napps: { users: [nobody-here] }\n")) == 1);
 }
 
 TEST_CASE("raw packets and an open boot are warnings", "[config]") {
