@@ -136,7 +136,7 @@ TEST_CASE("no interface is a tunnel and a guest at once", "[config][guests][fail
         "'] }\n");
     CAPTURE(tunnel, guest);
 
-    CHECK(loaded.ok() != both);
+    REQUIRE(loaded.ok() != both);
     if (both) {
         CHECK(findings(loaded).back() == "4:24: guests.interfaces '" + guest + "' fits '" + tunnel +
                                              "', the interface of tunnel 'home'");
