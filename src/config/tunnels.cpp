@@ -143,6 +143,13 @@ void warn_about_interface(Context& context, const Tunnel& tunnel, const Place& a
     }
 }
 
+/// Whether the kernel itself sends the encrypted packets.
+bool sent_by_kernel(const Tunnel& tunnel) {
+    constexpr std::array<std::string_view, 6> kKinds{"amneziawg", "ovpn",      "vti",
+                                                     "vti6",      "wireguard", "xfrm"};
+    return tunnel.ipsec || std::find(kKinds.begin(), kKinds.end(), tunnel.kind) != kKinds.end();
+}
+
 void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& at) {
     if (tunnel.endpoints.empty()) {
         context.report.warning(
@@ -154,15 +161,10 @@ void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& a
         context.report.warning(
             at,
             fmt::format("tunnel {}: every program may send to its endpoints", quoted(tunnel.name)),
-            "narrow them with 'only': fwmark, user, group or cgroup of the VPN");
+            sent_by_kernel(tunnel)
+                ? "narrow them with 'only': the fwmark of the VPN"
+                : "narrow them with 'only': fwmark, user, group or cgroup of the VPN");
     }
-}
-
-/// Whether the kernel itself sends the encrypted packets.
-bool sent_by_kernel(const Tunnel& tunnel) {
-    constexpr std::array<std::string_view, 6> kKinds{"amneziawg", "ovpn",      "vti",
-                                                     "vti6",      "wireguard", "xfrm"};
-    return tunnel.ipsec || std::find(kKinds.begin(), kKinds.end(), tunnel.kind) != kKinds.end();
 }
 
 /// Such packets have no socket, or still that of the program whose data they carry.
