@@ -115,7 +115,9 @@ Result<json> fetch(const Options& options) {
         return report_offline(options);
     }
     if (!(*reply)->error.empty()) {
-        return Error{(*reply)->error, EACCES};
+        return (*reply)->error == "org.killswitchd.PermissionDenied"
+                   ? Error{"the service does not allow this to you, run it as root"}
+                   : Error{fmt::format("the service answered {}", (*reply)->error)};
     }
     return json::parse((*reply)->json)["status"];
 }
