@@ -2,7 +2,6 @@
 """What README.md shows works: its configurations pass `check`, its commands run, its links exist.
 
 Commands run in order, in a network namespace of their own, as root, with the paths moved.
-Usage: readme_test.py PROGRAM SOURCE_ROOT
 """
 import os
 import pathlib
@@ -10,7 +9,7 @@ import re
 import shlex
 import sys
 
-ROOT = pathlib.Path(sys.argv.pop(2))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/netns"))
 
 import cli_support  # pylint: disable=wrong-import-position
