@@ -32,13 +32,13 @@ struct TunnelOptions {
     Endpoint endpoint;
     std::size_t uplink = 0;     ///< Whose router the endpoint's host route goes through.
     std::uint32_t fwmark = 0;   ///< SO_MARK of the outer socket; 0: none.
-    std::optional<uid_t> user;  ///< The process becomes this user after opening everything.
+    std::optional<uid_t> user;  ///< Owner of the outer socket ("meta skuid"), not of the process.
     std::optional<gid_t> group;
     std::string cgroup;  ///< Absolute path of a cgroup2 directory to move into, or empty.
 };
 
 /// The client in the protected host, with the routes a VPN sets: the endpoint via the uplink's
-/// router, 0/1, 128/1, ::/1 and 8000::/1 into the tunnel.
+/// router, 0/1, 128/1, ::/1 and 8000::/1 into the tunnel. The lab must outlive it, unmoved.
 class TunnelClient {
   public:
     /// Opens the interface, sets it up and starts the process. It connects, and reconnects after

@@ -8,18 +8,24 @@
 #include <libnftnl/udata.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 
 namespace ks {
 
 std::string describe_expressions(const nftnl_rule* rule) {
+    constexpr std::size_t kUsualBytes = 512;
     std::string text;
-    std::array<char, 1024> one{};
+    text.reserve(kUsualBytes);
+    std::array<char, 1024> one;
     auto* const iter = nftnl_expr_iter_create(rule);
     while (nftnl_expr* const expr = nftnl_expr_iter_next(iter)) {
-        one.fill('\0');
+        one[0] = '\0';  // Some expressions have nothing to say.
         nftnl_expr_snprintf(one.data(), one.size(), expr, NFTNL_OUTPUT_DEFAULT, 0);
-        text += fmt::format("{}[ {} {}]", text.empty() ? "" : " ",
-                            nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), one.data());
+        text.append(text.empty() ? "[ " : " [ ")
+            .append(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME))
+            .append(" ")
+            .append(one.data())
+            .append("]");
     }
     nftnl_expr_iter_destroy(iter);
     return text;
@@ -41,10 +47,13 @@ std::string describe_base(const nftnl_chain* chain) {
 }
 
 std::string describe_key(const nftnl_set* set) {
-    return fmt::format(
-        "type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
-        nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN),
-        nftnl_set_is_set(set, NFTNL_SET_FLAGS) ? nftnl_set_get_u32(set, NFTNL_SET_FLAGS) : 0U);
+    std::uint32_t flags =
+        nftnl_set_is_set(set, NFTNL_SET_FLAGS) ? nftnl_set_get_u32(set, NFTNL_SET_FLAGS) : 0U;
+    if ((flags & NFT_SET_INTERVAL) == 0) {
+        flags &= ~std::uint32_t{NFT_SET_CONCAT};  // Only says something about ranges; nft omits it.
+    }
+    return fmt::format("type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
+                       nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN), flags);
 }
 
 std::string comment_of(const nftnl_rule* rule) {

@@ -26,8 +26,12 @@ struct Nftables::Impl {
     [[nodiscard]] bool wants_ownership() const {
         return ownership == Ownership::automatic && can_own;
     }
-    Status commit_once(const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live);
-    Status try_apply(const Ruleset& ruleset, const LiveTable& expected);
+    /// Whether the kernel's rules had to be touched.
+    enum class Change : std::uint8_t { none, committed };
+    Result<Change> commit_once(const Ruleset& ruleset, const LiveTable& expected,
+                               const Snapshot& live);
+    /// \return the table as the kernel holds it afterwards.
+    Result<std::optional<LiveTable>> try_apply(const Ruleset& ruleset, const LiveTable& expected);
 };
 
 Nftables::Nftables(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -63,8 +67,9 @@ Result<std::optional<LiveTable>> Nftables::read() {
     return std::move(snapshot->table);
 }
 
-Status Nftables::Impl::commit_once(const Ruleset& ruleset, const LiveTable& expected,
-                                   const Snapshot& live) {
+Result<Nftables::Impl::Change> Nftables::Impl::commit_once(const Ruleset& ruleset,
+                                                           const LiveTable& expected,
+                                                           const Snapshot& live) {
     const bool orphaned = live.table && live.table->owner == TableOwner::orphan;
     const std::uint32_t kept = live.table ? live.flags & kOwnedAndPersistent : 0;
     const bool claim = orphaned && wants_ownership();
@@ -73,20 +78,31 @@ Status Nftables::Impl::commit_once(const Ruleset& ruleset, const LiveTable& expe
     Batch batch(socket, live.generation);
     if (auto planned = plan(batch, ruleset, expected, live, flags, claim ? Claim::yes : Claim::no);
         !planned) {
-        return planned;
+        return std::move(planned).error();
     }
-    return batch.empty() ? Status(Done{}) : batch.commit();
+    if (batch.empty()) {
+        return Change::none;
+    }
+    if (auto committed = batch.commit(); !committed) {
+        return std::move(committed).error();
+    }
+    return Change::committed;
 }
 
-Status Nftables::Impl::try_apply(const Ruleset& ruleset, const LiveTable& expected) {
+Result<std::optional<LiveTable>> Nftables::Impl::try_apply(const Ruleset& ruleset,
+                                                           const LiveTable& expected) {
     for (int attempt = 0;; ++attempt) {
-        const auto live = read_table(socket);
+        auto live = read_table(socket);
         if (!live) {
             return live.error();
         }
         auto committed = commit_once(ruleset, expected, *live);
+        if (committed && *committed == Change::none) {
+            return std::move(live->table);
+        }
         if (committed) {
-            return committed;
+            auto after = read_table(socket);
+            return after ? Result(std::move(after->table)) : std::move(after).error();
         }
         const int failure = committed.error().sys_errno;
         if (failure == EPERM && live->table && live->table->owner == TableOwner::somebody) {
@@ -100,7 +116,7 @@ Status Nftables::Impl::try_apply(const Ruleset& ruleset, const LiveTable& expect
         }
         const bool overtaken = failure == ERESTART || failure == ENOENT || failure == ETIMEDOUT;
         if (!overtaken || attempt == kAttempts) {
-            return committed;
+            return std::move(committed).error();
         }
     }
 }
@@ -110,10 +126,7 @@ Status Nftables::apply(const Ruleset& ruleset) {
     if (!expected) {
         return expected.error();
     }
-    if (auto applied = impl_->try_apply(ruleset, *expected); !applied) {
-        return applied;
-    }
-    const auto live = read();
+    const auto live = impl_->try_apply(ruleset, *expected);
     if (!live) {
         return live.error();
     }
