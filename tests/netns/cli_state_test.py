@@ -2,7 +2,7 @@
 """`status`, and the commands that change what is wanted."""
 import os
 import signal
-import unittest
+import subprocess
 
 import cli_support
 from cli_support import Case, GOOD, NOBODY, meaning, needs_real_root, nft, table_exists, wait_until
@@ -38,6 +38,23 @@ class Status(Case):
         self.ks("disarm", expect=0)
         self.assertEqual(self.first_line(3), "OPEN: disarmed, nothing is blocked")
         self.assertFalse(table_exists())
+        self.assertNotIn("IPv6 blocked", self.ks("status").stdout)
+
+    def test_watching_without_the_service_says_so_once(self):
+        done = self.ks("status", "--watch", expect=3)
+        self.assertEqual(done.stdout.count("OPEN"), 1)
+        self.assertIn("not running", done.stderr)
+
+    def test_watching_ends_with_the_service(self):
+        service = self.start_and_wait()
+        watcher = subprocess.Popen([cli_support.PROGRAM, *self.paths, "status", "--watch"],
+                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.assertTrue(watcher.stdout.readline().startswith("LOCKED"))
+        self.ks("lock", expect=0)
+        self.stop(service, signal.SIGTERM)
+        shown, _ = watcher.communicate(timeout=cli_support.DEADLINE_SECONDS)
+        self.assertIn("DEGRADED: the service is not running", shown)
+        self.assertEqual(watcher.returncode, 1)
 
     def test_mode_off_is_3(self):
         self.write("version: 1\nmode: off\n")
