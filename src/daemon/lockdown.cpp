@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lockdown.hpp"
 
+#include "engine.hpp"
 #include "killswitchd/log.hpp"
 #include "killswitchd/nftables.hpp"
 
@@ -18,7 +19,7 @@ Result<bool> ensure_rules() {
     if (!live) {
         return live.error();
     }
-    if (*live && !(*live)->dormant) {
+    if (drops_by_default(*live)) {
         return false;
     }
     if (auto applied = nftables->apply(builtin_lock()); !applied) {

@@ -73,7 +73,7 @@ Verdictline judge(const StatusInput& input) {
                 false};
     }
     const std::optional<LiveTable>& live = *input.live;
-    if (!live || live->dormant) {
+    if (!drops_by_default(live)) {
         const bool as_wanted = !is_armed && !live;
         return {"OPEN", std::string(word(StateName::disarmed)),
                 !is_armed && state.policy.mode == Mode::off ? "mode is off in the config"
