@@ -46,7 +46,7 @@ int change_offline(const Options& options, const Change& change) {
     if (const int code = enforce(world, *std::move(nftables)); code != kDone) {
         return code;
     }
-    auto saved = IntentStore(options.paths.state_dir)
+    auto saved = IntentStore(options.paths.state_dir, options.paths.runtime_dir)
                      .save(world.state.intents, fmt::format("uid {}", ::getuid()));
     if (!saved) {
         return fail(std::move(saved).error().within("done, but it will not be remembered"));
@@ -77,11 +77,17 @@ int apply(const Options& options, const Change& change) {
 }  // namespace
 
 int arm(const Options& options) {
-    return apply(options, {"org.killswitchd.Arm", [](Intents& i) { i.disarmed = false; }});
+    return apply(options, {"org.killswitchd.Arm", [](Intents& i) {
+                               i.disarmed = false;
+                               i.engaged = true;
+                           }});
 }
 
 int disarm(const Options& options) {
-    return apply(options, {"org.killswitchd.Disarm", [](Intents& i) { i.disarmed = true; }});
+    return apply(options, {"org.killswitchd.Disarm", [](Intents& i) {
+                               i.disarmed = true;
+                               i.engaged = false;
+                           }});
 }
 
 int lock(const Options& options) {

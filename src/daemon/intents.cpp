@@ -16,12 +16,13 @@ namespace {
 
 constexpr const char* kDisarmed = "disarmed";
 constexpr const char* kPanic = "panic";
+constexpr const char* kEngaged = "engaged";
 constexpr std::size_t kMaxMarkerBytes = 4096;
 
 }  // namespace
 
 std::string IntentStore::path(const char* marker) const {
-    return fmt::format("{}/{}", directory_, marker);
+    return fmt::format("{}/{}", marker == kEngaged ? until_reboot_ : directory_, marker);
 }
 
 IntentStore::Loaded IntentStore::load() const {
@@ -42,12 +43,15 @@ IntentStore::Loaded IntentStore::load() const {
     };
     loaded.intents.disarmed = read(kDisarmed, /*when_doubtful=*/false);
     loaded.intents.panic = read(kPanic, /*when_doubtful=*/true);
+    loaded.intents.engaged = read(kEngaged, /*when_doubtful=*/true);
     return loaded;
 }
 
 Status IntentStore::save(const Intents& intents, const std::string& who) const {
-    if (auto made = ensure_directory(directory_); !made) {
-        return made;
+    for (const std::string& directory : {directory_, until_reboot_}) {
+        if (auto made = ensure_directory(directory); !made) {
+            return made;
+        }
     }
     const auto put = [&](const char* marker, bool wanted) {
         return wanted ? write_file_atomically(path(marker), fmt::format("{} since {} by {}\n",
@@ -55,6 +59,9 @@ Status IntentStore::save(const Intents& intents, const std::string& who) const {
                       : remove_file(path(marker));
     };
     if (auto done = put(kPanic, intents.panic); !done) {
+        return done;
+    }
+    if (auto done = put(kEngaged, intents.engaged); !done) {
         return done;
     }
     return put(kDisarmed, intents.disarmed);

@@ -27,8 +27,14 @@ class RuleBuilder {
   public:
     explicit RuleBuilder(nftnl_rule* rule) : rule_(rule) {}
 
-    void add(const Match& match) {
-        std::visit([&](const auto& m) { encode(m); }, match);
+    void add(const std::vector<Match>& matches) {
+        for (std::size_t i = 0; i < matches.size(); ++i) {
+            if (i + 1 < matches.size() && encode_neighbours(matches[i], matches[i + 1])) {
+                ++i;
+            } else {
+                std::visit([&](const auto& m) { encode(m); }, matches[i]);
+            }
+        }
     }
     void count(const std::string& counter) {
         expr("objref", [&](nftnl_expr* e) {
@@ -161,6 +167,27 @@ class RuleBuilder {
         }
         compare(NFT_CMP_GTE, &first, sizeof(first));
         compare(NFT_CMP_LTE, &last, sizeof(last));
+    }
+
+    /// Two fields side by side are loaded at once, as nft does it: rules that `nft -f` loaded from
+    /// our text are the same rules then.
+    bool encode_neighbours(const Match& first, const Match& second) {
+        const auto* const type = std::get_if<match::IcmpType>(&first);
+        const auto* const code = std::get_if<match::IcmpCode>(&second);
+        if (type != nullptr && code != nullptr) {
+            payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2);
+            equals(std::array<std::uint8_t, 2>{type->type, code->code});
+            return true;
+        }
+        const auto* const from = std::get_if<match::SourcePort>(&first);
+        const auto* const to = std::get_if<match::DestinationPort>(&second);
+        if (from == nullptr || to == nullptr || from->ports.first != from->ports.last ||
+            to->ports.first != to->ports.last) {
+            return false;
+        }
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 4);
+        equals(std::array<std::uint16_t, 2>{htons(from->ports.first), htons(to->ports.first)});
+        return true;
     }
 
     void encode(const match::InInterface& m) { interface(NFT_META_IIFNAME, m.name, m.negated); }
@@ -337,9 +364,7 @@ NftRule make_rule(const std::string& chain, const Rule& rule) {
     nftnl_rule_set_str(made.get(), NFTNL_RULE_TABLE, kTable);
     nftnl_rule_set_str(made.get(), NFTNL_RULE_CHAIN, chain.c_str());
     RuleBuilder builder(made.get());
-    for (const Match& match : rule.matches) {
-        builder.add(match);
-    }
+    builder.add(rule.matches);
     if (!rule.counter.empty()) {
         builder.count(rule.counter);
     }

@@ -60,7 +60,7 @@ TEST_CASE("what is committed lists as what nft makes of the rendered text", "[nf
     }
 }
 
-TEST_CASE("rules that nft loaded differ only where nft loads two ports at once", "[nftables]") {
+TEST_CASE("rules that nft loaded from our text are our rules", "[nftables]") {
     enter();
     Nftables nftables = open_nftables(Ownership::automatic);
     const StateName state = GENERATE(StateName::locked, StateName::protected_, StateName::panic);
@@ -68,13 +68,7 @@ TEST_CASE("rules that nft loaded differ only where nft loads two ports at once",
 
     REQUIRE(run_with_input("nft -f -", render_text(ruleset)).status == 0);
 
-    const std::vector<std::string> found = wrong(nftables, ruleset);
-    CHECK(found.size() == (state == StateName::panic ? 0 : 2));  // Both directions of DHCP.
-    for (const std::string& one : found) {
-        CHECK_THAT(one, Contains("is '[ meta load nfproto => reg 1 ] [ cmp eq reg 1 0x00000002 ] "
-                                 "[ meta load l4proto => reg 1 ] [ cmp eq reg 1 0x00000011 ] "
-                                 "[ payload load 4b @ transport header + 0 => reg 1 ]"));
-    }
+    CHECK(wrong(nftables, ruleset).empty());
 }
 
 TEST_CASE("a second apply of the same rules commits nothing", "[nftables]") {

@@ -36,7 +36,7 @@ TEST_CASE("without markers the machine is armed and not in panic", "[intents]") 
     const Directory dir;
     const auto* const below = GENERATE("", "/missing");
 
-    const auto loaded = IntentStore(dir.path + below).load();
+    const auto loaded = IntentStore(dir.path + below, dir.path + below).load();
 
     CHECK(loaded.intents == Intents{});
     CHECK(loaded.problems.empty());
@@ -44,7 +44,7 @@ TEST_CASE("without markers the machine is armed and not in panic", "[intents]") 
 
 TEST_CASE("what was saved is loaded, and nothing is left behind", "[intents]") {
     const Directory dir;
-    const IntentStore store(dir.at("state"));
+    const IntentStore store(dir.at("state"), dir.at("state"));
     const auto [disarmed, panic] =
         GENERATE(table<bool, bool>({{false, false}, {true, false}, {false, true}, {true, true}}));
     REQUIRE(store.save({!disarmed, !panic}, "test"));
@@ -60,7 +60,7 @@ TEST_CASE("what was saved is loaded, and nothing is left behind", "[intents]") {
 
 TEST_CASE("a disarm marker that cannot be believed means armed", "[intents][fail-closed]") {
     const Directory dir;
-    const IntentStore store(dir.path);
+    const IntentStore store(dir.path, dir.path);
     REQUIRE(store.save({/*disarmed=*/true, /*panic=*/false}, "test"));
     REQUIRE(store.load().intents.disarmed);
     SECTION("empty") {
@@ -105,7 +105,7 @@ TEST_CASE("a disarm marker that cannot be believed means armed", "[intents][fail
 
 TEST_CASE("a panic marker counts in any condition", "[intents][fail-closed]") {
     const Directory dir;
-    REQUIRE_FALSE(IntentStore(dir.path).load().intents.panic);
+    REQUIRE_FALSE(IntentStore(dir.path, dir.path).load().intents.panic);
     SECTION("damaged") {
         dir.put("panic", "x");
     }
@@ -122,7 +122,7 @@ TEST_CASE("a panic marker counts in any condition", "[intents][fail-closed]") {
         fs::create_symlink("nothing", dir.at("panic"));
     }
 
-    const auto loaded = IntentStore(dir.path).load();
+    const auto loaded = IntentStore(dir.path, dir.path).load();
 
     CHECK(loaded.intents.panic);
     CHECK(loaded.problems.size() == 1);
