@@ -35,6 +35,7 @@ struct Verdict {
 /// Plays `drill` in two fresh labs. Touches nothing outside them.
 /// \return EPERM without the right to make namespaces.
 [[nodiscard]] Result<Verdict> play(const Drill& drill, const Policy& policy,
-                                   const std::string& program);
+                                   const std::string& program,
+                                   const MakeVpn& make_vpn = own_tunnel);
 
 }  // namespace ks::drills
