@@ -21,14 +21,6 @@ bool is_v6(const lab::Probe& probe) {
     return probe.to.family == IpFamily::v6;
 }
 
-/// Service and tunnel up, everything works; from here on every frame counts.
-void reach_steady_state(Stage& stage) {
-    stage.start_server();
-    stage.start_service();
-    stage.start_counting();
-    stage.connect();
-}
-
 void boot_window(Stage& stage) {
     if (stage.armed() == Armed::yes) {
         stage.expect("`killswitchd boot` loads the lock", stage.command("boot") == 0);
@@ -232,6 +224,13 @@ Result<Tally> play_once(const Drill& drill, const Policy& policy, const std::str
 
 std::span<const Drill> all() {
     return kDrills;
+}
+
+void reach_steady_state(Stage& stage) {
+    stage.start_server();
+    stage.start_service();
+    stage.start_counting();
+    stage.connect();
 }
 
 bool Verdict::passed() const {

@@ -21,6 +21,9 @@ struct Drill {
 /// All of them, in the order in which they are told.
 [[nodiscard]] std::span<const Drill> all();
 
+/// How most drills begin: service and tunnel up, everything works; from here on every frame counts.
+void reach_steady_state(Stage& stage);
+
 /// Both runs of one drill.
 struct Verdict {
     Tally open;    ///< The control: disarmed.

@@ -2,6 +2,7 @@
 #include "wireguard.hpp"
 
 #include "killswitchd/lab_tunnel.hpp"
+#include "node_run.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -21,23 +22,7 @@ using lab::LinkState;
 using lab::Node;
 using lab::Process;
 
-constexpr lab::Millis kPatience{10'000};
 constexpr const char* kServerDevice = "wg-server";
-
-Status run(Node& node, const std::vector<std::string>& argv) {
-    auto process = node.spawn(argv);
-    if (!process) {
-        return std::move(process).error();
-    }
-    auto code = process->wait(kPatience);
-    if (!code) {
-        return std::move(code).error();
-    }
-    if (*code != 0) {
-        return Error{fmt::format("{} failed with {}: {}", argv.front(), *code, process->output())};
-    }
-    return Done{};
-}
 
 /// Both sides keep their control sockets in /run, which must not be the machine's own.
 Status cover_run_directory(Node& node) {
@@ -55,7 +40,7 @@ Result<std::string> make_key(Lab& lab, const std::string& side) {
     const std::string base = lab.scratch() + "/" + side;
     const std::string script =
         fmt::format("umask 077; wg genkey > {0}.key && wg pubkey < {0}.key > {0}.pub", base);
-    if (auto made = run(lab.host(), {"sh", "-c", script}); !made) {
+    if (auto made = run_to_end(lab.host(), {"sh", "-c", script}); !made) {
         return std::move(made).error();
     }
     std::string key;
@@ -75,7 +60,7 @@ Status set_up(Node& node, const std::string& interface, const char* inner4, cons
               const std::vector<std::string>& wg_settings) {
     std::vector<std::string> wg{"wg", "set", interface};
     wg.insert(wg.end(), wg_settings.begin(), wg_settings.end());
-    if (auto set = run(node, wg); !set) {
+    if (auto set = run_to_end(node, wg); !set) {
         return set;
     }
     if (auto added = node.net().add_address(interface, lab::ip(inner4), 24); !added) {
