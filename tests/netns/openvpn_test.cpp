@@ -7,6 +7,8 @@
 
 #include <csignal>
 
+#include <fmt/format.h>
+
 using namespace ks;
 
 namespace {
@@ -88,4 +90,30 @@ TEST_CASE("OpenVPN's reconnect leaks nothing, whether or not the tun device stay
 
     test::play_one(tun == test::TunDevice::kept ? "openvpn persist-tun" : "openvpn", kReconnect,
                    openvpn_policy(proto::kUdp), test::openvpn(tun));
+}
+
+TEST_CASE("OpenVPN leaks nothing over IPv6 and with IPv6 in the tunnel", "[openvpn][long]") {
+    test::require_programs({"openvpn", "openssl"});
+    if (!test::long_run()) {
+        return;
+    }
+    const std::uint8_t protocol = GENERATE(proto::kUdp, proto::kTcp);
+    Policy policy = openvpn_policy(protocol);
+    policy.ipv6 = Ipv6::tunnel;
+    policy.tunnels.front().endpoints = {{lab::ip("2001:db8:9::7"), protocol, kPort},
+                                        {lab::ip("203.0.113.7"), protocol, kPort}};
+
+    test::play_all(fmt::format("openvpn ipv6 {}", proto::name(protocol)), policy,
+                   test::openvpn(test::TunDevice::reopened));
+}
+
+TEST_CASE("OpenVPN's reconnects leak nothing over TCP either", "[openvpn][long]") {
+    test::require_programs({"openvpn", "openssl"});
+    if (!test::long_run()) {
+        return;
+    }
+    const auto tun = GENERATE(test::TunDevice::reopened, test::TunDevice::kept);
+
+    test::play_one(tun == test::TunDevice::kept ? "openvpn tcp persist-tun" : "openvpn tcp",
+                   kReconnect, openvpn_policy(proto::kTcp), test::openvpn(tun));
 }
