@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <sys/time.h>
+
 using namespace ks;
 
 namespace {
@@ -40,9 +42,11 @@ bool connects_to_itself(const lab::Node& host, const IpAddress& loopback) {
     auto listener = host.socket(lab::domain_of(loopback), SOCK_STREAM, 0);
     auto client = host.socket(lab::domain_of(loopback), SOCK_STREAM, 0);
     lab::SocketAddress at(loopback, 0);
+    const timeval patience{3, 0};  // Without a refusal, connect() would wait for minutes.
     return listener && client && bind(listener->get(), at.get(), at.size) == 0 &&
            listen(listener->get(), 1) == 0 &&
            getsockname(listener->get(), at.get(), &at.size) == 0 &&
+           setsockopt(client->get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
            connect(client->get(), at.get(), at.size) == 0;
 }
 
