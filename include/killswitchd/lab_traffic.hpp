@@ -49,7 +49,7 @@ struct Outcome {
 [[nodiscard]] std::vector<Probe> standard_probes(const Lab& lab);
 /// Probes a guest can make: routed ones at the world and the endpoints.
 [[nodiscard]] std::vector<Probe> guest_probes(const Lab& lab);
-/// Sends one packet each, without waiting for answers. EPERM needs CAP_NET_RAW for icmp and raw.
+/// Sends one packet each, without waiting for answers. icmp and raw need CAP_NET_RAW.
 [[nodiscard]] std::vector<Shot> fire(const Lab& lab, const Node& from,
                                      std::span<const Probe> probes);
 /// What of it is among `frames`, in the order of `shots`.
@@ -79,8 +79,24 @@ struct Reach {
 /// Asks once per 100 ms until an answer comes or `limit` has passed.
 [[nodiscard]] Reach reach(const Node& from, const ReachTarget& target, Millis limit = Millis{2000});
 
+/// ---- DHCPv4, as a client that uses the IP stack does it (UDP 68 to 67) ----
+
+struct DhcpLease {
+    IpAddress address;
+    IpAddress server;
+    std::vector<Prefix> routes;  ///< Option 121, all through the router.
+};
+
+/// Discover, request. Configures nothing. ETIMEDOUT, or the errno of sending, without an answer.
+[[nodiscard]] Result<DhcpLease> dhcp_lease(Node& from, const std::string& device,
+                                           Millis limit = Millis{2000});
+/// Unicast renewal; `lease.address` must be configured on `device`.
+[[nodiscard]] Result<DhcpLease> dhcp_renew(Node& from, const std::string& device,
+                                           const DhcpLease& lease, Millis limit = Millis{2000});
+
 /// ---- an old flow: a TCP connection from before the lock ----
 
+/// The lab must outlive it, unmoved.
 class TcpFlow {
   public:
     /// Connects to the internet's push service through uplink 0 and reads its greeting.

@@ -172,7 +172,6 @@ void read_allow(Context& context, const Node& node) {
 }
 
 void read_scope(Context& context, const Node& node) {
-    enum class Scope : std::uint8_t { all, apps };
     constexpr std::array<Word<Scope>, 2> kWords{{{"all", Scope::all}, {"apps", Scope::apps}}};
     if (read_word(context, node, "scope", kWords) == Scope::apps) {
         refuse_unsupported(context, node, "scope: apps");

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+
 namespace ks {
 
 namespace {
@@ -29,7 +31,9 @@ IntentStore::Loaded IntentStore::load() const {
         if (text && text->starts_with(fmt::format("{} ", marker))) {
             return true;
         }
-        if (!text && text.error().sys_errno == ENOENT) {
+        // A link whose target is missing is a marker all the same.
+        struct stat entry {};
+        if (lstat(path(marker).c_str(), &entry) != 0 && errno == ENOENT) {
             return false;
         }
         loaded.problems.push_back(text ? Error{fmt::format("marker '{}' is damaged", path(marker))}

@@ -18,6 +18,8 @@ class Batch {
     /// anybody has committed since.
     Batch(NftSocket& socket, std::uint32_t generation);
 
+    /// The family of the tables that the calls below are about; at first inet.
+    void select(TableFamily family) { family_ = family; }
     void create_table(std::uint32_t flags);
     void delete_table();
     void create(const nftnl_chain* chain, const std::string& name);
@@ -46,6 +48,7 @@ class Batch {
                std::optional<std::uint32_t> generation);
 
     NftSocket& socket_;
+    TableFamily family_ = TableFamily::inet;
     std::vector<char> bytes_;
     std::vector<char> scratch_;
     std::uint32_t begin_seq_;

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_arp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 
@@ -188,6 +189,42 @@ class RuleBuilder {
         payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
         equals(m.type);
     }
+    void encode(const match::IcmpCode& m) {
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, 1, 1);
+        equals(m.code);
+    }
+    void encode(const match::InnerDestination& m) {
+        // Behind 8 bytes of ICMP comes the header of the packet that did not fit.
+        constexpr std::uint32_t kIcmpHeader = 8;
+        const auto bytes = static_cast<std::uint32_t>(m.address.size());
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER,
+                kIcmpHeader + address_offset(m.address.family, /*destination=*/true), bytes);
+        compare(NFT_CMP_EQ, m.address.bytes.data(), bytes);
+    }
+    void conntrack(std::uint32_t key) {
+        expr("ct", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, kReg);
+        });
+    }
+    void encode(const match::CtEstablished&) {
+        // Source: linux/netfilter/nf_conntrack_common.h, NF_CT_STATE_BIT.
+        constexpr std::uint32_t kEstablishedOrRelated = 0x2 | 0x4;
+        constexpr std::uint32_t kNone = 0;
+        conntrack(NFT_CT_STATE);
+        mask(&kEstablishedOrRelated, sizeof(kEstablishedOrRelated));
+        compare(NFT_CMP_NEQ, &kNone, sizeof(kNone));
+    }
+    void encode(const match::CtReply&) {
+        constexpr std::uint8_t kReplyDirection = 1;
+        conntrack(NFT_CT_DIRECTION);
+        equals(kReplyDirection);
+    }
+    void encode(const match::ArpTarget& m) {
+        constexpr std::uint32_t kTargetAddress = 24;  // Source: RFC 826, for Ethernet and IPv4.
+        payload(NFT_PAYLOAD_NETWORK_HEADER, kTargetAddress, 4);
+        compare(NFT_CMP_EQ, m.address.bytes.data(), 4);
+    }
     void encode(const match::HopLimit& m) {
         payload(NFT_PAYLOAD_NETWORK_HEADER, 7, 1);
         equals(m.value);
@@ -265,11 +302,17 @@ std::uint32_t hook_number(Hook hook) {
         return NF_INET_FORWARD;
     case Hook::output:
         return NF_INET_LOCAL_OUT;
+    case Hook::arp_input:
+        return NF_ARP_IN;
     }
     return NF_INET_LOCAL_OUT;
 }
 
 }  // namespace
+
+std::uint16_t number_of(TableFamily family) noexcept {
+    return family == TableFamily::arp ? NFPROTO_ARP : NFPROTO_INET;
+}
 
 NftChain make_chain(const Chain& chain) {
     NftChain made{nftnl_chain_alloc()};
@@ -291,7 +334,6 @@ NftRule make_rule(const std::string& chain, const Rule& rule) {
     if (!made) {
         return nullptr;
     }
-    nftnl_rule_set_u32(made.get(), NFTNL_RULE_FAMILY, NFPROTO_INET);
     nftnl_rule_set_str(made.get(), NFTNL_RULE_TABLE, kTable);
     nftnl_rule_set_str(made.get(), NFTNL_RULE_CHAIN, chain.c_str());
     RuleBuilder builder(made.get());

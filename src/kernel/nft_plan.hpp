@@ -15,4 +15,7 @@ enum class Claim : std::uint8_t { no, yes };
 [[nodiscard]] Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected,
                           const Snapshot& live, std::uint32_t table_flags, Claim claim);
 
+/// The chains of one family; counters and sets only with those of inet.
+[[nodiscard]] Ruleset part_of(const Ruleset& ruleset, TableFamily family);
+
 }  // namespace ks

@@ -17,6 +17,6 @@ struct Snapshot {
 
 [[nodiscard]] Result<std::uint32_t> read_generation(NftSocket& socket);
 /// Whole and of one generation, or an error; see Nftables::read().
-[[nodiscard]] Result<Snapshot> read_table(NftSocket& socket);
+[[nodiscard]] Result<Snapshot> read_table(NftSocket& socket, TableFamily family);
 
 }  // namespace ks

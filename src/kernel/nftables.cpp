@@ -4,6 +4,7 @@
 #include "nft_plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -16,6 +17,42 @@ namespace {
 constexpr std::uint32_t kOwnedAndPersistent = 0x6;
 constexpr int kAttempts = 100;
 
+/// All our tables, of one generation.
+struct Picture {
+    Snapshot inet;
+    Snapshot arp;
+
+    [[nodiscard]] bool anything() const { return inet.table || arp.table; }
+    /// As callers know it: without the table `inet killswitchd` there is nothing.
+    [[nodiscard]] std::optional<LiveTable> whole() && {
+        if (inet.table && arp.table) {
+            inet.table->beside.push_back(*std::move(arp.table));
+        }
+        return std::move(inet.table);
+    }
+};
+
+Result<Picture> read_all(NftSocket& socket) {
+    for (int attempt = 0;; ++attempt) {
+        auto inet = read_table(socket, TableFamily::inet);
+        if (!inet) {
+            return std::move(inet).error();
+        }
+        auto arp = read_table(socket, TableFamily::arp);
+        if (!arp) {
+            return std::move(arp).error();
+        }
+        if (inet->generation == arp->generation || attempt == kAttempts) {
+            return Picture{*std::move(inet), *std::move(arp)};
+        }
+    }
+}
+
+/// Whether the kernel refused because the world had changed, so that asking again makes sense.
+bool overtaken(const Error& error) {
+    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
+}
+
 }  // namespace
 
 struct Nftables::Impl {
@@ -26,8 +63,14 @@ struct Nftables::Impl {
     [[nodiscard]] bool wants_ownership() const {
         return ownership == Ownership::automatic && can_own;
     }
-    Status commit_once(const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live);
-    Status try_apply(const Ruleset& ruleset, const LiveTable& expected);
+    Status plan_family(Batch& batch, TableFamily family, const Ruleset& ruleset,
+                       const LiveTable& expected, const Snapshot& live) const;
+    /// Whether the kernel's rules had to be touched.
+    enum class Change : std::uint8_t { none, committed };
+    Result<Change> commit_once(const Ruleset& ruleset, const LiveTable& expected,
+                               const Picture& live);
+    /// \return the table as the kernel holds it afterwards.
+    Result<std::optional<LiveTable>> try_apply(const Ruleset& ruleset, const LiveTable& expected);
 };
 
 Nftables::Nftables(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -56,51 +99,75 @@ void Nftables::prefer(Ownership ownership) {
 }
 
 Result<std::optional<LiveTable>> Nftables::read() {
-    auto snapshot = read_table(impl_->socket);
-    if (!snapshot) {
-        return std::move(snapshot).error();
+    auto picture = read_all(impl_->socket);
+    if (!picture) {
+        return std::move(picture).error();
     }
-    return std::move(snapshot->table);
+    return std::move(*picture).whole();
 }
 
-Status Nftables::Impl::commit_once(const Ruleset& ruleset, const LiveTable& expected,
-                                   const Snapshot& live) {
+Status Nftables::Impl::plan_family(Batch& batch, TableFamily family, const Ruleset& ruleset,
+                                   const LiveTable& expected, const Snapshot& live) const {
     const bool orphaned = live.table && live.table->owner == TableOwner::orphan;
     const std::uint32_t kept = live.table ? live.flags & kOwnedAndPersistent : 0;
     const bool claim = orphaned && wants_ownership();
     const std::uint32_t flags =
         claim || (!live.table && wants_ownership()) ? kOwnedAndPersistent : kept;
-    Batch batch(socket, live.generation);
-    if (auto planned = plan(batch, ruleset, expected, live, flags, claim ? Claim::yes : Claim::no);
-        !planned) {
-        return planned;
-    }
-    return batch.empty() ? Status(Done{}) : batch.commit();
+    batch.select(family);
+    return plan(batch, part_of(ruleset, family), expected, live, flags,
+                claim ? Claim::yes : Claim::no);
 }
 
-Status Nftables::Impl::try_apply(const Ruleset& ruleset, const LiveTable& expected) {
+Result<Nftables::Impl::Change> Nftables::Impl::commit_once(const Ruleset& ruleset,
+                                                           const LiveTable& expected,
+                                                           const Picture& live) {
+    Batch batch(socket, live.inet.generation);
+    const LiveTable nothing;
+    const LiveTable& arp = expected.beside.empty() ? nothing : expected.beside.front();
+    auto planned = plan_family(batch, TableFamily::inet, ruleset, expected, live.inet);
+    if (planned) {
+        planned = plan_family(batch, TableFamily::arp, ruleset, arp, live.arp);
+    }
+    if (!planned) {
+        return std::move(planned).error();
+    }
+    if (batch.empty()) {
+        return Change::none;
+    }
+    if (auto committed = batch.commit(); !committed) {
+        return std::move(committed).error();
+    }
+    return Change::committed;
+}
+
+Result<std::optional<LiveTable>> Nftables::Impl::try_apply(const Ruleset& ruleset,
+                                                           const LiveTable& expected) {
     for (int attempt = 0;; ++attempt) {
-        const auto live = read_table(socket);
+        auto live = read_all(socket);
         if (!live) {
             return live.error();
         }
         auto committed = commit_once(ruleset, expected, *live);
-        if (committed) {
-            return committed;
+        if (committed && *committed == Change::none) {
+            return std::move(*live).whole();
         }
-        const int failure = committed.error().sys_errno;
-        if (failure == EPERM && live->table && live->table->owner == TableOwner::somebody) {
+        if (committed) {
+            auto after = read_all(socket);
+            return after ? Result(std::move(*after).whole()) : std::move(after).error();
+        }
+        const std::optional<LiveTable>& table = live->inet.table;
+        if (committed.error().sys_errno == EPERM && table && table->owner == TableOwner::somebody) {
             return std::move(committed).error().within(
                 "the table belongs to another process, probably to a killswitchd that runs");
         }
+        const int failure = committed.error().sys_errno;
         const bool unknown_flags = failure == EOPNOTSUPP || failure == EINVAL;
-        if (unknown_flags && wants_ownership() && !live->table) {
+        if (unknown_flags && wants_ownership() && !table) {
             can_own = false;
             continue;
         }
-        const bool overtaken = failure == ERESTART || failure == ENOENT || failure == ETIMEDOUT;
-        if (!overtaken || attempt == kAttempts) {
-            return committed;
+        if (!overtaken(committed.error()) || attempt == kAttempts) {
+            return std::move(committed).error();
         }
     }
 }
@@ -110,10 +177,7 @@ Status Nftables::apply(const Ruleset& ruleset) {
     if (!expected) {
         return expected.error();
     }
-    if (auto applied = impl_->try_apply(ruleset, *expected); !applied) {
-        return applied;
-    }
-    const auto live = read();
+    const auto live = impl_->try_apply(ruleset, *expected);
     if (!live) {
         return live.error();
     }
@@ -125,22 +189,26 @@ Status Nftables::apply(const Ruleset& ruleset) {
 
 Status Nftables::remove() {
     for (int attempt = 0;; ++attempt) {
-        const auto live = read_table(impl_->socket);
+        const auto live = read_all(impl_->socket);
         if (!live) {
             return live.error();
         }
-        if (!live->table) {
+        if (!live->anything()) {
             return Done{};
         }
-        Batch batch(impl_->socket, live->generation);
-        batch.delete_table();
+        Batch batch(impl_->socket, live->inet.generation);
+        for (const auto& [family, table] :
+             {std::pair{TableFamily::inet, &live->inet}, std::pair{TableFamily::arp, &live->arp}}) {
+            if (table->table) {
+                batch.select(family);
+                batch.delete_table();
+            }
+        }
         auto removed = batch.commit();
         if (removed) {
             continue;  // Proven by the next look.
         }
-        const int failure = removed.error().sys_errno;
-        const bool overtaken = failure == ERESTART || failure == ENOENT || failure == ETIMEDOUT;
-        if (!overtaken || attempt == kAttempts) {
+        if (!overtaken(removed.error()) || attempt == kAttempts) {
             return std::move(removed).error().within("removing the table");
         }
     }
@@ -148,43 +216,6 @@ Status Nftables::remove() {
 
 Result<std::uint32_t> Nftables::generation() {
     return read_generation(impl_->socket);
-}
-
-Result<LiveTable> expected_table(const Ruleset& ruleset) {
-    LiveTable table;
-    for (const Chain& chain : ruleset.chains) {
-        const NftChain made = make_chain(chain);
-        if (!made) {
-            return Error{"out of memory", ENOMEM};
-        }
-        LiveChain live{chain.name, describe_base(made.get()), {}};
-        for (const Rule& rule : chain.rules) {
-            const NftRule encoded = make_rule(chain.name, rule);
-            if (!encoded) {
-                return Error{"out of memory", ENOMEM};
-            }
-            live.rules.push_back({describe_expressions(encoded.get()), comment_of(encoded.get())});
-        }
-        table.chains.push_back(std::move(live));
-    }
-    for (const Set& set : ruleset.sets) {
-        const NftSet made = make_set(set);
-        if (!made) {
-            return Error{"out of memory", ENOMEM};
-        }
-        LiveSet live{set.name, describe_key(made.get()), {}};
-        for (const Endpoint& element : set.elements) {
-            live.elements.push_back(element_key(element, set.key));
-        }
-        std::ranges::sort(live.elements);
-        table.sets.push_back(std::move(live));
-    }
-    for (const std::string& counter : ruleset.counters) {
-        table.counters[counter] = {};
-    }
-    std::ranges::sort(table.chains, {}, &LiveChain::name);
-    std::ranges::sort(table.sets, {}, &LiveSet::name);
-    return table;
 }
 
 }  // namespace ks

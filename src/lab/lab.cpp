@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/lab.hpp"
 
+#include "dhcp_server.hpp"
 #include "sandbox.hpp"
 #include "services.hpp"
 #include "topology.hpp"
@@ -50,6 +51,12 @@ Status start_all_services(Nodes& nodes, const LabOptions& options, std::vector<P
         return std::move(provider).error();
     }
     services.push_back(*std::move(provider));
+    auto dhcp =
+        start_dhcp_server(nodes.provider, {provider_end(0), provider_end(1)}, options.dhcp_routes);
+    if (!dhcp) {
+        return std::move(dhcp).error();
+    }
+    services.push_back(*std::move(dhcp));
     return Done{};
 }
 
@@ -148,6 +155,12 @@ std::string Lab::scratch_from_outside() const {
 
 Status Lab::configure_uplink(std::size_t number) {
     return configure_host_uplink(impl_->nodes, impl_->options, number);
+}
+
+Status Lab::set_cable(std::size_t number, LinkState state) {
+    return state == LinkState::up
+               ? plug_cable(impl_->nodes, impl_->options, number)
+               : impl_->nodes.provider.net().set_link(provider_end(number), state);
 }
 
 Status Lab::return_guest_traffic(GuestReturn way, const std::string& device) {

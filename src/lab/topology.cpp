@@ -90,8 +90,9 @@ Status prepare(Node& node) {
           "net/ipv4/icmp_ratelimit"}) {
         steps.push_back([&, off] { return node.sysctl(off, "0"); });
     }
-    for (const char* const on : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
-                                 "net/ipv6/conf/default/forwarding"}) {
+    for (const char* const on :
+         {"net/ipv4/ip_forward", "net/ipv6/conf/all/keep_addr_on_down",
+          "net/ipv6/conf/all/forwarding", "net/ipv6/conf/default/forwarding"}) {
         steps.push_back([&, on] { return node.sysctl(on, "1"); });
     }
     return in_order(steps);
@@ -199,27 +200,39 @@ Status route_to_guest(Nodes& nodes) {
                      }});
 }
 
-Status know_each_other(Nodes& nodes, const LabOptions& options, std::size_t number) {
-    const std::string& near = options.uplinks.at(number);
-    const std::string far = provider_end(number);
-    auto near_mac = nodes.host.net().mac(near);
-    auto far_mac = nodes.provider.net().mac(far);
-    if (!near_mac || !far_mac) {
-        return std::move(near_mac ? far_mac : near_mac).error();
+/// One side of a link, with the addresses that the other side talks to.
+struct Side {
+    NetConfig& net;
+    std::string device;
+    std::vector<IpAddress> addresses;
+};
+
+/// Permanent neighbours: a packet is sent or refused at once, never parked behind a question.
+Status introduce(const Side& known, const Side& to) {
+    auto mac = known.net.mac(known.device);
+    if (!mac) {
+        return std::move(mac).error();
     }
-    return in_order(
-        {[&] {
-             return nodes.host.net().add_neighbour(near, ip(addr::kRouter.at(number)), *far_mac);
-         },
-         [&] {
-             return nodes.host.net().add_neighbour(near, ip(addr::kRouter6.at(number)), *far_mac);
-         },
-         [&] {
-             return nodes.provider.net().add_neighbour(far, ip(addr::kHost.at(number)), *near_mac);
-         },
-         [&] {
-             return nodes.provider.net().add_neighbour(far, ip(addr::kHost6.at(number)), *near_mac);
-         }});
+    for (const IpAddress& address : known.addresses) {
+        if (auto added = to.net.add_neighbour(to.device, address, *mac); !added) {
+            return added;
+        }
+    }
+    return Done{};
+}
+
+Status introduce_both(const Side& one, const Side& other) {
+    auto done = introduce(one, other);
+    return done ? introduce(other, one) : done;
+}
+
+Status introduce_uplink(Nodes& nodes, const LabOptions& options, std::size_t number) {
+    return introduce_both({nodes.host.net(),
+                           options.uplinks.at(number),
+                           {ip(addr::kHost.at(number)), ip(addr::kHost6.at(number))}},
+                          {nodes.provider.net(),
+                           provider_end(number),
+                           {ip(addr::kRouter.at(number)), ip(addr::kRouter6.at(number))}});
 }
 
 }  // namespace
@@ -261,9 +274,17 @@ Status configure_host_uplink(Nodes& nodes, const LabOptions& options, std::size_
          [&] { return host.add_address(device, ip(addr::kHost.at(number)), 24); },
          [&] { return host.add_address(device, ip(addr::kHost6.at(number)), 64); },
          [&] { return host.add_address(device, ip(fmt::format("fd7{}::2", 7 + number)), 64); },
-         [&] { return know_each_other(nodes, options, number); },
+         [&] { return introduce_uplink(nodes, options, number); },
          [&] { return default_route("0.0.0.0/0", addr::kRouter.at(number)); },
          [&] { return default_route("::/0", addr::kRouter6.at(number)); }});
+}
+
+Status plug_cable(Nodes& nodes, const LabOptions& options, std::size_t number) {
+    return in_order({
+        [&] { return nodes.provider.net().set_link(provider_end(number), LinkState::up); },
+        [&] { return introduce_uplink(nodes, options, number); },
+        [&] { return number == 0 ? route_to_guest(nodes) : Status(Done{}); },
+    });
 }
 
 Status route_guest_back(Nodes& nodes, GuestReturn way, const std::string& device) {
@@ -305,6 +326,11 @@ Status wire(Nodes& nodes, const LabOptions& options) {
         [&] { return wire_uplink(nodes, options, 0); },
         [&] { return wire_uplink(nodes, options, 1); },
         [&] { return wire_guest(nodes); },
+        [&] {
+            return introduce_both(
+                {nodes.host.net(), "br0", {ip("10.77.0.1"), ip("2001:db8:aa::1")}},
+                {nodes.guest.net(), "eth0", {ip(addr::kGuest), ip(addr::kGuest6)}});
+        },
         [&] { return wire_internet(uplink, exit); },
         [&] { return uplink.route_left(net("0.0.0.0/0")); },
         [&] { return uplink.route_left(net("::/0")); },

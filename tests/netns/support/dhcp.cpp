@@ -117,6 +117,16 @@ bool await_answer(int fd, std::size_t skip, Kind kind, const Bytes& request,
 constexpr std::size_t kIpHeader = 20;
 constexpr std::size_t kUdpHeader = 8;
 
+/// The Internet checksum (RFC 1071).
+std::uint16_t checksum(const Bytes& header) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i + 1 < header.size(); i += 2) {
+        sum += static_cast<std::uint32_t>(header[i] << 8 | header[i + 1]);
+    }
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<std::uint16_t>(~sum);
+}
+
 /// `payload` in IPv4 and UDP from 0.0.0.0:68 to 255.255.255.255:67.
 Bytes as_broadcast(const Bytes& payload) {
     const auto high = [](std::size_t number) { return static_cast<std::uint8_t>(number >> 8); };
@@ -125,7 +135,7 @@ Bytes as_broadcast(const Bytes& payload) {
     const std::size_t total = kIpHeader + udp;
     Bytes packet{0x45, 0, high(total), low(total), 0, 0, 0,    0,    64,   proto::kUdp,
                  0,    0, 0,           0,          0, 0, 0xff, 0xff, 0xff, 0xff};
-    const std::uint16_t sum = lab::checksum(packet);
+    const std::uint16_t sum = checksum(packet);
     packet[10] = high(sum);
     packet[11] = low(sum);
     packet.insert(packet.end(), {0, kClientPort, 0, kServerPort, high(udp), low(udp), 0, 0});
