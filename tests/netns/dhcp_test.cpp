@@ -29,14 +29,6 @@ drills::Stage build_stage() {
     return *std::move(stage);
 }
 
-lab::Process serve_dhcp(drills::Stage& stage) {
-    auto server = test::start_dhcp_server(stage.lab());
-    if (!server) {
-        FAIL(server.error().message());
-    }
-    return *std::move(server);
-}
-
 /// A TCP connection of the host to itself.
 bool connects_to_itself(const lab::Node& host, const IpAddress& loopback) {
     auto listener = host.socket(lab::domain_of(loopback), SOCK_STREAM, 0);
@@ -62,7 +54,6 @@ bool loopback_works(const lab::Node& host) {
 
 TEST_CASE("DHCP discovery and renewal work while locked and protected", "[dhcp]") {
     drills::Stage stage = build_stage();
-    const lab::Process server = serve_dhcp(stage);
     stage.start_server();
     stage.start_service();
     stage.start_counting();
@@ -85,7 +76,6 @@ TEST_CASE("DHCP discovery and renewal work while locked and protected", "[dhcp]"
 
 TEST_CASE("in panic not even DHCP is renewed", "[dhcp]") {
     drills::Stage stage = build_stage();
-    const lab::Process server = serve_dhcp(stage);
     stage.start_service();
     REQUIRE(test::dhcp_renews(stage.lab(), kPatience));
 

@@ -33,10 +33,9 @@ enum class Kind : std::uint8_t { discover = 1, offer = 2, request = 3, ack = 5 }
 // Offsets in a BOOTP message (RFC 2131, section 2).
 constexpr std::size_t kTransaction = 4;
 constexpr std::size_t kClientAddress = 12;
-constexpr std::size_t kYourAddress = 16;
 constexpr std::size_t kCookie = 236;
 constexpr std::size_t kOptions = 240;
-constexpr std::size_t kKind = kOptions + 2;  ///< Our messages have it as their first option.
+constexpr std::size_t kKind = kOptions + 2;  ///< The first option, on both sides.
 
 void put(Bytes& message, std::size_t at, std::span<const std::uint8_t> value) {
     std::ranges::copy(value, message.begin() + static_cast<std::ptrdiff_t>(at));
@@ -60,37 +59,6 @@ bool answers(std::span<const std::uint8_t> message, Kind kind, const Bytes& requ
            std::equal(message.begin() + kTransaction, message.begin() + kTransaction + 4,
                       request.begin() + kTransaction) &&
            message[kKind] == static_cast<std::uint8_t>(kind);
-}
-
-int serve(int fd) {
-    const IpAddress host = lab::ip(lab::addr::kHost[0]);
-    for (;;) {
-        Bytes message(1500);
-        SocketAddress from;
-        const auto got = recvfrom(fd, message.data(), message.size(), 0, from.get(), &from.size);
-        if (got <= static_cast<ssize_t>(kKind)) {
-            continue;
-        }
-        message.resize(static_cast<std::size_t>(got));
-        const bool discovery = message[kKind] == static_cast<std::uint8_t>(Kind::discover);
-        message[0] = kReplyOp;
-        message[kKind] = static_cast<std::uint8_t>(discovery ? Kind::offer : Kind::ack);
-        put(message, kYourAddress, std::span(host.bytes).first(4));
-        const bool renewal = message[kClientAddress] != 0;
-        const SocketAddress to(renewal ? from.address() : lab::ip("255.255.255.255"), kClientPort);
-        sendto(fd, message.data(), message.size(), 0, to.get(), to.size);
-    }
-}
-
-Result<Fd> open_server() {
-    Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const SocketAddress at(lab::any_address(IpFamily::v4), kServerPort);
-    if (!fd || !lab::bind_to_device(fd.get(), "wan0") ||
-        !lab::set_option(fd.get(), SOL_SOCKET, SO_BROADCAST, 1) ||
-        bind(fd.get(), at.get(), at.size) != 0) {
-        return Error{"cannot serve DHCP", errno};
-    }
-    return fd;
 }
 
 /// Reads from `fd` until a message, `skip` bytes into it, answers `request`.
@@ -144,14 +112,6 @@ Bytes as_broadcast(const Bytes& payload) {
 }
 
 }  // namespace
-
-Result<lab::Process> start_dhcp_server(lab::Lab& lab) {
-    auto server = lab.provider().inside(open_server);
-    if (!server) {
-        return std::move(server).error();
-    }
-    return lab.provider().start([&] { return serve(server->get()); });
-}
 
 bool dhcp_discovers(lab::Lab& lab, Millis limit) {
     const auto index = lab.host().net().index(lab.uplink(0));

@@ -5,9 +5,6 @@
 
 namespace ks::test {
 
-/// A DHCP server in the provider that gives the host's first uplink its address.
-[[nodiscard]] Result<lab::Process> start_dhcp_server(lab::Lab& lab);
-
 /// Discovery by AF_PACKET, as clients do before they have an address. \return whether the server
 /// acknowledged it before `limit`.
 [[nodiscard]] bool dhcp_discovers(lab::Lab& lab, lab::Millis limit);
