@@ -37,8 +37,15 @@ struct TunnelOptions {
     std::string cgroup;  ///< Absolute path of a cgroup2 directory to move into, or empty.
 };
 
-/// The client in the protected host, with the routes a VPN sets: the endpoint via the uplink's
-/// router, 0/1, 128/1, ::/1 and 8000::/1 into the tunnel. The lab must outlive it, unmoved.
+/// Sets the routes a VPN sets: the endpoint via the uplink's router, 0/1, 128/1, ::/1 and 8000::/1
+/// into the tunnel; and the guests' answers by `server_device`, the VPN server's interface.
+[[nodiscard]] Status set_tunnel_routes(Lab& lab, const TunnelOptions& options,
+                                       const std::string& server_device);
+/// Takes back those that do not go with the tunnel's interface.
+[[nodiscard]] Status take_back_tunnel_routes(Lab& lab, const TunnelOptions& options);
+
+/// The client in the protected host, routed by set_tunnel_routes(). The lab must outlive it,
+/// unmoved.
 class TunnelClient {
   public:
     /// Opens the interface, sets it up and starts the process. It connects, and reconnects after
