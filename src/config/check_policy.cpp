@@ -4,6 +4,8 @@
 #include "text.hpp"
 #include "values.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace ks {
@@ -51,7 +53,19 @@ void check_raw(Context& context, const Node& root, const Policy& policy) {
         context.report.warning(raw->at,
                                "raw: allow: packet sockets and bridged guests may send anything "
                                "outside the tunnel",
-                               "write 'raw: block'");
+                               "this is how it is without the key, too");
+    }
+    if (raw && policy.raw == Raw::block && context.report.errors() == 0) {
+        refuse_unsupported(context, *raw, "raw: block");
+    }
+}
+
+/// Where nothing else is wrong, so that mistakes inside can be seen all the same.
+void check_ipsec(Context& context, const Node& root, const Policy& policy) {
+    const Node* const tunnels = root.find("tunnels");
+    const bool any = std::ranges::any_of(policy.tunnels, &Tunnel::ipsec);
+    if (any && tunnels != nullptr && context.report.errors() == 0) {
+        refuse_unsupported(context, *tunnels, "ipsec: policy");
     }
 }
 
@@ -179,6 +193,7 @@ void check_policy(Context& context, const Node& root, const Policy& policy) {
     refuse_tunnels_in(context, find_below(root, "guests", "interfaces"), "guests.interfaces",
                       policy, "name interfaces of guests, without the tunnels");
     check_scope(context, root, policy);
+    check_ipsec(context, root, policy);
 }
 
 }  // namespace ks

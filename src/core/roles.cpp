@@ -180,6 +180,8 @@ std::vector<std::string> refused_tunnels(const Policy& policy, const LinkTable& 
 }
 
 Surroundings surroundings(const Policy& policy, const LinkTable& links) {
+    // The kernel itself takes these only on their own link.
+    static const Prefix kLinkLocal6 = *Prefix::parse("fe80::/10");
     Surroundings around;
     const Ipv6 ipv6 = policy.ipv6;
     const auto usable = [&](const Prefix& prefix) {
@@ -191,7 +193,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
         }
         if (tunnel_by_name(policy, link)) {
             for (const Prefix& own : link.addresses) {
-                around.tunnel_addresses.push_back(own.address);
+                if (!kLinkLocal6.contains(own.address)) {
+                    around.tunnel_addresses.push_back(own.address);
+                }
             }
             continue;
         }

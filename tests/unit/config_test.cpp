@@ -23,7 +23,8 @@ tunnels:
     endpoints: [198.51.100.9:500/udp, 198.51.100.9/esp, "2001:db8::9/esp"]
     only: { user: openvpn, group: 7, cgroup: system.slice/openvpn-client@home.service }
   - name: branch
-    ipsec: policy
+    interface: ipsec0
+    kind: xfrm
     endpoints: [198.51.100.10:4500/udp, 198.51.100.10/esp]
     only: { fwmark: 7 }
 ipv6: tunnel
@@ -103,7 +104,8 @@ Policy full_policy() {
     office.only.cgroup = "system.slice/openvpn-client@home.service";
     Tunnel branch;
     branch.name = "branch";
-    branch.ipsec = true;
+    branch.interface = "ipsec0";
+    branch.kind = "xfrm";
     branch.endpoints = {{address("198.51.100.10"), proto::kUdp, 4500},
                         {address("198.51.100.10"), proto::kEsp, 0}};
     branch.only.fwmark = MarkMatch{7, 0xffffffff};
