@@ -212,7 +212,9 @@ constexpr std::array kDrills{
 
 Result<Tally> play_once(const Drill& drill, const Policy& policy, const std::string& program,
                         Armed armed, const MakeVpn& make_vpn) {
-    auto stage = Stage::build(policy, armed, program, drill.uplinks, make_vpn);
+    lab::LabOptions options;
+    options.start = drill.uplinks;
+    auto stage = Stage::build(policy, armed, program, std::move(options), make_vpn);
     if (!stage) {
         return std::move(stage).error();
     }

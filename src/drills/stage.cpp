@@ -41,10 +41,8 @@ lab::Permitted permitted(const Policy& policy) {
 }  // namespace
 
 Result<Stage> Stage::build(const Policy& policy, Armed armed, const std::string& program,
-                           lab::Uplinks uplinks, const MakeVpn& make_vpn) {
-    lab::LabOptions options;
+                           lab::LabOptions options, const MakeVpn& make_vpn) {
     options.endpoints = playable_endpoints(policy);
-    options.start = uplinks;
     auto lab = lab::Lab::build(std::move(options));
     if (!lab) {
         return std::move(lab).error().within("building the lab");
@@ -74,12 +72,13 @@ void Stage::expect(const std::string& what, bool holds) {
 // --- killswitchd
 // ----------------------------------------------------------------------------------
 
-std::vector<std::string> Stage::argv(const std::string& verb) const {
+std::vector<std::string> Stage::argv(const std::vector<std::string>& words) const {
     const std::string scratch = lab_.scratch();
-    return {program_,        verb,
-            "--config",      scratch + "/killswitchd.yaml",
-            "--state-dir",   scratch + "/state",
-            "--runtime-dir", scratch + "/run"};
+    std::vector<std::string> all{program_};
+    all.insert(all.end(), words.begin(), words.end());
+    all.insert(all.end(), {"--config", scratch + "/killswitchd.yaml", "--state-dir",
+                           scratch + "/state", "--runtime-dir", scratch + "/run"});
+    return all;
 }
 
 void Stage::write_config(const Policy& policy) {
@@ -100,20 +99,32 @@ void Stage::use_variant(bool one_more) {
 }
 
 int Stage::command(const std::string& verb) {
-    const auto code = lab_.host().run(argv(verb), kPatience);
+    const auto code = lab_.host().run(argv({verb}), kPatience);
     return code ? *code : -1;
 }
 
-void Stage::start_service() {
+std::string Stage::ask(const std::vector<std::string>& words) {
+    auto asked = lab_.host().spawn(argv(words));
+    if (!asked || !asked->wait(kPatience)) {
+        return {};
+    }
+    return asked->output();
+}
+
+std::string Stage::service_log() const {
+    return service_ ? service_->output() : std::string();
+}
+
+void Stage::start_service(const std::string& summary) {
     if (armed_ == Armed::no) {
         static_cast<void>(command("disarm"));
     }
-    auto started = lab_.host().spawn(argv("run"));
+    auto started = lab_.host().spawn(argv({"run"}));
     if (!started) {
         return expect("the service starts", Status(started.error()));
     }
     service_.emplace(*std::move(started));
-    await("LOCKED");
+    await(summary);
 }
 
 void Stage::kill_service() {
@@ -127,11 +138,7 @@ void Stage::await(const std::string& summary) {
     const std::string wanted = armed_ == Armed::yes ? summary : "OPEN";
     std::string last;
     const bool met = lab::eventually(kPatience, [&] {
-        auto asked = lab_.host().spawn(argv("status"));
-        if (!asked || !asked->wait(kPatience)) {
-            return false;
-        }
-        last = asked->output();
+        last = ask({"status"});
         return last.starts_with(wanted);
     });
     if (!met) {
