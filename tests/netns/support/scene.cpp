@@ -21,7 +21,7 @@ namespace ks::test {
 namespace {
 
 /// Longest wait for what is not to come. Nothing in the lab is slower than a few milliseconds.
-constexpr lab::Millis kSilence{250};
+constexpr lab::Millis kSilence{400};
 
 drills::Stage build(const Policy& policy, drills::Armed armed, lab::LabOptions options) {
     require_programs({"nft"});
