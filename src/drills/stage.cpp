@@ -2,8 +2,8 @@
 #include "stage.hpp"
 
 #include "config_text.hpp"
+#include "expectation.hpp"
 
-#include <algorithm>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -14,29 +14,6 @@ namespace {
 
 constexpr lab::Millis kPatience{10'000};
 constexpr std::size_t kExamples = 5;
-
-std::vector<Endpoint> playable_endpoints(const Tunnel& tunnel) {
-    std::vector<Endpoint> playable;
-    std::ranges::copy_if(tunnel.endpoints, std::back_inserter(playable),
-                         [](const Endpoint& endpoint) { return endpoint.port != 0; });
-    return playable;
-}
-
-std::vector<Endpoint> playable_endpoints(const Policy& policy) {
-    std::vector<Endpoint> all;
-    for (const Tunnel& tunnel : policy.tunnels) {
-        std::ranges::copy(playable_endpoints(tunnel), std::back_inserter(all));
-    }
-    return all;
-}
-
-lab::Permitted permitted(const Policy& policy) {
-    lab::Permitted allowed;
-    allowed.endpoints = playable_endpoints(policy);
-    allowed.neighbour_discovery = std::ranges::any_of(
-        allowed.endpoints, [](const Endpoint& e) { return e.address.family == IpFamily::v6; });
-    return allowed;
-}
 
 }  // namespace
 
@@ -167,9 +144,12 @@ void Stage::count_strays() {
     }
     expect("the capture settles", lab_.capture().settle());
     tally_.uncaptured = lab_.capture().stats().lost;
-    const auto strays = lab_.capture().outside(permitted(policy_), *counted_from_);
-    tally_.strays = strays.size();
-    for (const lab::FrameInfo& frame : strays) {
+    const Expectation expected(policy_);
+    for (const lab::FrameInfo& frame : lab_.capture().since(*counted_from_)) {
+        if (expected.covers(frame)) {
+            continue;
+        }
+        ++tally_.strays;
         if (tally_.examples.size() < kExamples) {
             tally_.examples.push_back(lab::describe(frame));
         }
@@ -212,6 +192,15 @@ void Stage::expect_tunnel_works(const std::string& when) {
     expect(fmt::format("traffic goes through the tunnel {}", when), through);
 }
 
+void Stage::expect_guest_works(const std::string& when) {
+    if (policy_.guests.reach == Guests::Reach::block && armed_ == Armed::yes) {
+        return;
+    }
+    const auto answer = lab::reach(
+        lab_.guest(), {lab::Service::udp_echo, lab::ip(lab::addr::kInternet), 7, {}}, kPatience);
+    expect(fmt::format("the guest's traffic goes through the tunnel {}", when), answer.answered);
+}
+
 // --- probes
 // ---------------------------------------------------------------------------------------
 
@@ -220,8 +209,11 @@ void Stage::fire(const lab::Node& from, const std::vector<lab::Probe>& probes) {
     if (!outcomes) {
         return expect("probes can be sent", Status(outcomes.error()));
     }
-    for (const lab::Outcome& outcome : *outcomes) {
+    const Expectation expected(policy_);
+    for (lab::Outcome& outcome : *outcomes) {
         ++tally_.sent;
+        std::erase_if(outcome.escaped,
+                      [&](const lab::FrameInfo& frame) { return expected.is_local(frame); });
         if (outcome.escaped.empty()) {
             continue;
         }

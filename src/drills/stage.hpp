@@ -66,6 +66,8 @@ class Stage {
     /// Connects to `endpoint` of the first tunnel and proves that traffic goes through it.
     void connect(std::size_t endpoint = 0);
     void expect_tunnel_works(const std::string& when);
+    /// The guest gets answers from the internet, where it may; by which way, probes tell.
+    void expect_guest_works(const std::string& when);
     /// The client's process; nullptr when it never started.
     [[nodiscard]] lab::Process* client() { return vpn_->client(); }
     void disconnect();
