@@ -108,7 +108,7 @@ bool leads_inside(const Policy& policy, const LinkTable& links, int index, const
 }
 
 bool is_guest(const Policy& policy, const LinkTable& links, int index, const Link& link) {
-    if (is_loopback(index) || tunnel_by_name(policy, link)) {
+    if (is_loopback(index) || link.default_route || tunnel_by_name(policy, link)) {
         return false;
     }
     if (!policy.guests.automatic) {
@@ -117,8 +117,7 @@ bool is_guest(const Policy& policy, const LinkTable& links, int index, const Lin
     const bool way_out_elsewhere = std::ranges::any_of(links, [&](const auto& other) {
         return other.first != index && is_uplink(policy, other.second);
     });
-    return !link.default_route && way_out_elsewhere && !link.addresses.empty() &&
-           leads_inside(policy, links, index, link);
+    return way_out_elsewhere && !link.addresses.empty() && leads_inside(policy, links, index, link);
 }
 
 const std::vector<Prefix>& private_space() {
