@@ -23,7 +23,7 @@ _killswitchd() {
     --color) options='auto always never' ;;
     --state) options='disarmed locked protected panic' ;;
     --format) options='nft json' ;;
-    --drill) options='boot steady disconnect killed stalled switch dns ipv6 service reload' ;;
+    --drill) options='boot steady disconnect killed stalled switch dns ipv6 network guest service reload' ;;
     *)
         case $command in
         '') options="$commands $options --version" ;;

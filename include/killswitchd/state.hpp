@@ -51,7 +51,8 @@ struct Surroundings {
 ///
 /// A new interface is an uplink until it is proven a guest: a bridge with an address whose ports
 /// are all veth or tap devices, or a veth with an address, that holds no default route while
-/// another interface does; or one that the policy names.
+/// another interface does; or one that the policy names and that holds none. Where a veth holds the
+/// default route (in a container), no veth counts as proven.
 [[nodiscard]] Surroundings surroundings(const Policy& policy, const LinkTable& links);
 
 /// Interfaces that bear a tunnel's name but are not trusted, one sentence each: hardware; a

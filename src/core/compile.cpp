@@ -32,12 +32,18 @@ void confine(Draft& draft) {
     add_refusals(draft);
 }
 
+/// How many of the first rules of a chain hold for everybody.
+struct Common {
+    std::size_t output = 0;
+    std::size_t input = 0;
+};
+
 /// Puts the rules of the whole host behind the selectors of `scope: apps`. What no selector takes
-/// is free, and so is everything that arrives or passes through.
-void restrict_to_apps(Draft& draft, std::size_t common_rules) {
+/// is free, and so is everything that passes through, and that arrives unless it is spoofed.
+void restrict_to_apps(Draft& draft, const Common& common) {
     const Apps& apps = draft.policy.apps;
     Chain confined{"confined", std::nullopt, {}};
-    const auto first = draft.output.rules.begin() + static_cast<std::ptrdiff_t>(common_rules);
+    const auto first = draft.output.rules.begin() + static_cast<std::ptrdiff_t>(common.output);
     confined.rules.assign(first, draft.output.rules.end());
     draft.output.rules.erase(first, draft.output.rules.end());
     const auto confine_sender = [&](Match sender) {
@@ -57,8 +63,7 @@ void restrict_to_apps(Draft& draft, std::size_t common_rules) {
         }
     }
     draft.output.rules.push_back(accept({}, "not confined"));
-    std::erase_if(draft.input.rules,
-                  [](const Rule& rule) { return rule.counter != reason::kSpoof; });
+    draft.input.rules.resize(common.input);
     draft.input.rules.push_back(accept({}, "not confined"));
     draft.forward.rules = {accept({}, "not confined")};
     draft.others.push_back(std::move(confined));
@@ -73,11 +78,11 @@ std::optional<Ruleset> compile(const Policy& policy, const Situation& situation)
     Draft draft(policy, situation);
     add_tunnels(draft);
     add_loopback(draft);
-    const std::size_t common_rules = draft.output.rules.size();
     add_spoof_guard(draft);
+    const Common common{draft.output.rules.size(), draft.input.rules.size()};
     confine(draft);
     if (policy.scope == Scope::apps && situation.state != StateName::panic) {
-        restrict_to_apps(draft, common_rules);
+        restrict_to_apps(draft, common);
     }
     Ruleset ruleset;
     ruleset.counters = all_reasons();

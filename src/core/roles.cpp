@@ -75,10 +75,21 @@ bool named_in(const std::vector<std::string>& patterns, const std::string& name)
         patterns, [&](const std::string& pattern) { return interface_matches(pattern, name); });
 }
 
+bool is_uplink(const Policy& policy, const Link& link) {
+    return link.default_route && !tunnel_by_name(policy, link);
+}
+
+/// Inside a container the uplinks are veths as well, and nothing tells a second one from a guest.
+bool uplinks_are_veths(const Policy& policy, const LinkTable& links) {
+    return std::ranges::any_of(links, [&](const auto& other) {
+        return other.second.kind == "veth" && is_uplink(policy, other.second);
+    });
+}
+
 /// Whether a link can only lead to machines inside this one.
-bool leads_inside(const LinkTable& links, int index, const Link& link) {
+bool leads_inside(const Policy& policy, const LinkTable& links, int index, const Link& link) {
     if (link.kind == "veth") {
-        return link.master == 0;
+        return link.master == 0 && !uplinks_are_veths(policy, links);
     }
     if (link.kind != "bridge") {
         return false;
@@ -97,18 +108,16 @@ bool leads_inside(const LinkTable& links, int index, const Link& link) {
 }
 
 bool is_guest(const Policy& policy, const LinkTable& links, int index, const Link& link) {
-    if (is_loopback(index) || tunnel_by_name(policy, link)) {
+    if (is_loopback(index) || link.default_route || tunnel_by_name(policy, link)) {
         return false;
     }
     if (!policy.guests.automatic) {
         return named_in(policy.guests.interfaces, link.name);
     }
     const bool way_out_elsewhere = std::ranges::any_of(links, [&](const auto& other) {
-        return other.first != index && other.second.default_route &&
-               !tunnel_by_name(policy, other.second);
+        return other.first != index && is_uplink(policy, other.second);
     });
-    return !link.default_route && way_out_elsewhere && !link.addresses.empty() &&
-           leads_inside(links, index, link);
+    return way_out_elsewhere && !link.addresses.empty() && leads_inside(policy, links, index, link);
 }
 
 const std::vector<Prefix>& private_space() {

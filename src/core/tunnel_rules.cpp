@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "draft.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 namespace ks {
@@ -78,6 +81,7 @@ void add_tunnels(Draft& draft) {
 
 void add_spoof_guard(Draft& draft) {
     Chain arp{"arp_input", Hook::arp_input, {}};
+    std::vector<Rule> refused;
     for (const IpAddress& own : draft.situation.around.tunnel_addresses) {
         // Whatever came through the tunnel, or from this host, was accepted before.
         draft.input.rules.push_back(
@@ -87,13 +91,18 @@ void add_spoof_guard(Draft& draft) {
              {},
              "not through the tunnel"});
         if (own.family == IpFamily::v4) {
-            arp.rules.push_back(
+            refused.push_back(
                 {{match::ArpTarget{own}}, {}, Verdict::drop, {}, "a tunnel's address"});
         }
     }
-    if (arp.rules.empty()) {
+    if (refused.empty()) {
         return;
     }
+    // A tap device speaks ARP inside.
+    for (const std::string& name : draft.situation.tunnels_up) {
+        arp.rules.push_back(accept({match::InInterface{name}}, fmt::format("tunnel {}", name)));
+    }
+    std::ranges::move(refused, std::back_inserter(arp.rules));
     arp.rules.push_back(accept({}, "all other addresses"));
     draft.others.push_back(std::move(arp));
 }

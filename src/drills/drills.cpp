@@ -137,6 +137,50 @@ void ipv6(Stage& stage) {
     stage.probe_guest();
 }
 
+/// What TunnelCrack and TunnelVision let a DHCP server do: its own link and its own routes lead to
+/// the probes' targets.
+void hostile_network(Stage& stage) {
+    reach_steady_state(stage);
+    lab::NetConfig& net = stage.lab().host().net();
+    const std::string& uplink = stage.lab().uplink(0);
+    const IpAddress claimed = lab::ip("198.51.100.77");
+    constexpr std::uint8_t kClaimedLength = 24;
+    const auto router = stage.lab().provider().net().mac("wan0");
+    if (!router) {
+        return stage.expect("the router has an address", Status(router.error()));
+    }
+    stage.expect("DHCP calls the internet local", net.add_address(uplink, claimed, kClaimedLength));
+    stage.expect("the router answers for it",
+                 net.add_neighbour(uplink, lab::ip(lab::addr::kInternet), *router));
+    const lab::Route advertised{.to = *Prefix::parse("2001:db8:100::/48"),
+                                .device = uplink,
+                                .gateway = lab::ip(lab::addr::kRouter6[0])};
+    stage.expect("a router advertisement adds a route", net.add_route(advertised));
+    stage.probe();
+    stage.probe_guest();
+    stage.expect("the route goes", net.delete_route(advertised));
+    stage.expect("the claim goes", net.delete_address(uplink, claimed, kClaimedLength));
+    stage.expect_tunnel_works("after the attack");
+}
+
+void guest_traffic(Stage& stage) {
+    stage.start_server();
+    stage.start_service();
+    stage.start_counting();
+    stage.probe_guest();
+    stage.connect();
+    stage.probe_guest();
+    stage.expect_guest_works("after connecting");
+    if (stage.client()) {
+        stage.client()->kill();
+    }
+    stage.probe_guest();
+    stage.await("LOCKED");
+    stage.connect();
+    stage.expect_guest_works("after reconnecting");
+    stage.probe_guest();
+}
+
 void service_killed(Stage& stage) {
     reach_steady_state(stage);
     stage.kill_service();
@@ -202,6 +246,13 @@ constexpr std::array kDrills{
           "While the VPN reconnects, names are looked up at the router and at public resolvers.",
           Uplinks::configured, dns_during_reconnect},
     Drill{"ipv6", "IPv6", "The provider speaks IPv6, the VPN may not.", Uplinks::configured, ipv6},
+    Drill{"network", "hostile network",
+          "The Wi-Fi hands out addresses and routes that lead past the VPN (TunnelCrack, "
+          "TunnelVision).",
+          Uplinks::configured, hostile_network},
+    Drill{"guest", "guest traffic",
+          "A container or virtual machine goes on talking while the VPN comes and goes.",
+          Uplinks::configured, guest_traffic},
     Drill{"service", "kill switch service killed",
           "killswitchd itself is killed, then the VPN. Only the kernel is left.",
           Uplinks::configured, service_killed},
@@ -212,7 +263,9 @@ constexpr std::array kDrills{
 
 Result<Tally> play_once(const Drill& drill, const Policy& policy, const std::string& program,
                         Armed armed, const MakeVpn& make_vpn) {
-    auto stage = Stage::build(policy, armed, program, drill.uplinks, make_vpn);
+    lab::LabOptions options;
+    options.start = drill.uplinks;
+    auto stage = Stage::build(policy, armed, program, std::move(options), make_vpn);
     if (!stage) {
         return std::move(stage).error();
     }

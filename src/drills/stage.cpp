@@ -2,8 +2,8 @@
 #include "stage.hpp"
 
 #include "config_text.hpp"
+#include "expectation.hpp"
 
-#include <algorithm>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -15,36 +15,11 @@ namespace {
 constexpr lab::Millis kPatience{10'000};
 constexpr std::size_t kExamples = 5;
 
-std::vector<Endpoint> playable_endpoints(const Tunnel& tunnel) {
-    std::vector<Endpoint> playable;
-    std::ranges::copy_if(tunnel.endpoints, std::back_inserter(playable),
-                         [](const Endpoint& endpoint) { return endpoint.port != 0; });
-    return playable;
-}
-
-std::vector<Endpoint> playable_endpoints(const Policy& policy) {
-    std::vector<Endpoint> all;
-    for (const Tunnel& tunnel : policy.tunnels) {
-        std::ranges::copy(playable_endpoints(tunnel), std::back_inserter(all));
-    }
-    return all;
-}
-
-lab::Permitted permitted(const Policy& policy) {
-    lab::Permitted allowed;
-    allowed.endpoints = playable_endpoints(policy);
-    allowed.neighbour_discovery = std::ranges::any_of(
-        allowed.endpoints, [](const Endpoint& e) { return e.address.family == IpFamily::v6; });
-    return allowed;
-}
-
 }  // namespace
 
 Result<Stage> Stage::build(const Policy& policy, Armed armed, const std::string& program,
-                           lab::Uplinks uplinks, const MakeVpn& make_vpn) {
-    lab::LabOptions options;
+                           lab::LabOptions options, const MakeVpn& make_vpn) {
     options.endpoints = playable_endpoints(policy);
-    options.start = uplinks;
     auto lab = lab::Lab::build(std::move(options));
     if (!lab) {
         return std::move(lab).error().within("building the lab");
@@ -74,12 +49,13 @@ void Stage::expect(const std::string& what, bool holds) {
 // --- killswitchd
 // ----------------------------------------------------------------------------------
 
-std::vector<std::string> Stage::argv(const std::string& verb) const {
+std::vector<std::string> Stage::argv(const std::vector<std::string>& words) const {
     const std::string scratch = lab_.scratch();
-    return {program_,        verb,
-            "--config",      scratch + "/killswitchd.yaml",
-            "--state-dir",   scratch + "/state",
-            "--runtime-dir", scratch + "/run"};
+    std::vector<std::string> all{program_};
+    all.insert(all.end(), words.begin(), words.end());
+    all.insert(all.end(), {"--config", scratch + "/killswitchd.yaml", "--state-dir",
+                           scratch + "/state", "--runtime-dir", scratch + "/run"});
+    return all;
 }
 
 void Stage::write_config(const Policy& policy) {
@@ -100,20 +76,32 @@ void Stage::use_variant(bool one_more) {
 }
 
 int Stage::command(const std::string& verb) {
-    const auto code = lab_.host().run(argv(verb), kPatience);
+    const auto code = lab_.host().run(argv({verb}), kPatience);
     return code ? *code : -1;
 }
 
-void Stage::start_service() {
+std::string Stage::ask(const std::vector<std::string>& words) {
+    auto asked = lab_.host().spawn(argv(words));
+    if (!asked || !asked->wait(kPatience)) {
+        return {};
+    }
+    return asked->output();
+}
+
+std::string Stage::service_log() const {
+    return service_ ? service_->output() : std::string();
+}
+
+void Stage::start_service(const std::string& summary) {
     if (armed_ == Armed::no) {
         static_cast<void>(command("disarm"));
     }
-    auto started = lab_.host().spawn(argv("run"));
+    auto started = lab_.host().spawn(argv({"run"}));
     if (!started) {
         return expect("the service starts", Status(started.error()));
     }
     service_.emplace(*std::move(started));
-    await("LOCKED");
+    await(summary);
 }
 
 void Stage::kill_service() {
@@ -127,11 +115,7 @@ void Stage::await(const std::string& summary) {
     const std::string wanted = armed_ == Armed::yes ? summary : "OPEN";
     std::string last;
     const bool met = lab::eventually(kPatience, [&] {
-        auto asked = lab_.host().spawn(argv("status"));
-        if (!asked || !asked->wait(kPatience)) {
-            return false;
-        }
-        last = asked->output();
+        last = ask({"status"});
         return last.starts_with(wanted);
     });
     if (!met) {
@@ -160,9 +144,12 @@ void Stage::count_strays() {
     }
     expect("the capture settles", lab_.capture().settle());
     tally_.uncaptured = lab_.capture().stats().lost;
-    const auto strays = lab_.capture().outside(permitted(policy_), *counted_from_);
-    tally_.strays = strays.size();
-    for (const lab::FrameInfo& frame : strays) {
+    const Expectation expected(policy_);
+    for (const lab::FrameInfo& frame : lab_.capture().since(*counted_from_)) {
+        if (expected.covers(frame)) {
+            continue;
+        }
+        ++tally_.strays;
         if (tally_.examples.size() < kExamples) {
             tally_.examples.push_back(lab::describe(frame));
         }
@@ -205,6 +192,15 @@ void Stage::expect_tunnel_works(const std::string& when) {
     expect(fmt::format("traffic goes through the tunnel {}", when), through);
 }
 
+void Stage::expect_guest_works(const std::string& when) {
+    if (policy_.guests.reach == Guests::Reach::block && armed_ == Armed::yes) {
+        return;
+    }
+    const auto answer = lab::reach(
+        lab_.guest(), {lab::Service::udp_echo, lab::ip(lab::addr::kInternet), 7, {}}, kPatience);
+    expect(fmt::format("the guest's traffic goes through the tunnel {}", when), answer.answered);
+}
+
 // --- probes
 // ---------------------------------------------------------------------------------------
 
@@ -213,8 +209,11 @@ void Stage::fire(const lab::Node& from, const std::vector<lab::Probe>& probes) {
     if (!outcomes) {
         return expect("probes can be sent", Status(outcomes.error()));
     }
-    for (const lab::Outcome& outcome : *outcomes) {
+    const Expectation expected(policy_);
+    for (lab::Outcome& outcome : *outcomes) {
         ++tally_.sent;
+        std::erase_if(outcome.escaped,
+                      [&](const lab::FrameInfo& frame) { return expected.is_local(frame); });
         if (outcome.escaped.empty()) {
             continue;
         }

@@ -28,8 +28,9 @@ struct Tally {
 class Stage {
   public:
     /// \param program  The killswitchd to test.
+    /// \param options  Of the lab; the endpoints are the policy's.
     [[nodiscard]] static Result<Stage> build(const Policy& policy, Armed armed,
-                                             const std::string& program, lab::Uplinks uplinks,
+                                             const std::string& program, lab::LabOptions options,
                                              const MakeVpn& make_vpn = own_tunnel);
 
     [[nodiscard]] lab::Lab& lab() { return lab_; }
@@ -43,11 +44,15 @@ class Stage {
     // --- killswitchd
     // ------------------------------------------------------------------------------
     /// Starts the service, armed or disarmed as this run is, and waits for its state.
-    void start_service();
+    void start_service(const std::string& summary = "LOCKED");
     /// SIGKILL.
     void kill_service();
     /// Runs one command to its end. \return its exit code, -1 when it could not run.
     int command(const std::string& verb);
+    /// Runs one command with its options. \return what it wrote.
+    [[nodiscard]] std::string ask(const std::vector<std::string>& words);
+    /// What the service has written; empty when it never started.
+    [[nodiscard]] std::string service_log() const;
     /// Waits until `status` begins with `summary`; nothing to wait for in a control run.
     void await(const std::string& summary);
     /// Writes the config anew, with or without one more tunnel, so that a reload changes the rules.
@@ -61,6 +66,8 @@ class Stage {
     /// Connects to `endpoint` of the first tunnel and proves that traffic goes through it.
     void connect(std::size_t endpoint = 0);
     void expect_tunnel_works(const std::string& when);
+    /// The guest gets answers from the internet, where it may; by which way, probes tell.
+    void expect_guest_works(const std::string& when);
     /// The client's process; nullptr when it never started.
     [[nodiscard]] lab::Process* client() { return vpn_->client(); }
     void disconnect();
@@ -80,7 +87,7 @@ class Stage {
     void write_config(const Policy& policy);
     void fire(const lab::Node& from, const std::vector<lab::Probe>& probes);
     void count_strays();
-    [[nodiscard]] std::vector<std::string> argv(const std::string& verb) const;
+    [[nodiscard]] std::vector<std::string> argv(const std::vector<std::string>& words) const;
 
     lab::Lab lab_;
     Policy policy_;

@@ -21,8 +21,8 @@ constexpr lab::Millis kPatience{3000};
 
 drills::Stage build_stage() {
     test::require_programs({});
-    auto stage = drills::Stage::build(test::demo_policy(), drills::Armed::yes, test::killswitchd(),
-                                      lab::Uplinks::configured);
+    auto stage =
+        drills::Stage::build(test::demo_policy(), drills::Armed::yes, test::killswitchd(), {});
     if (!stage) {
         FAIL(stage.error().message());
     }

@@ -108,6 +108,15 @@ TEST_CASE("no drill leaks with two tunnels", "[drills]") {
     play("two tunnels", policy);
 }
 
+TEST_CASE("no drill leaks with the local network open", "[drills]") {
+    Policy policy = test::demo_policy();
+    policy.lan.allow = true;
+    policy.lan.inbound = true;
+    policy.lan.dns = GENERATE(false, true);
+    policy.ipv6 = policy.lan.dns ? Ipv6::tunnel : Ipv6::block;
+    play("lan", policy);
+}
+
 TEST_CASE("a drill fails when somebody takes the lock away", "[drills]") {
     test::require_programs({"nft"});
     const drills::Drill sabotage{"sabotage", "table deleted", "Nothing is left to block.",

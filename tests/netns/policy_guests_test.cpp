@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catch.hpp"
+#include "support/node_run.hpp"
+#include "support/scene.hpp"
+
+#include <array>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+using namespace ks;
+using namespace ks::test;
+using drills::Armed;
+using lab::Packet;
+
+namespace {
+
+constexpr const char* kHostOnBridge = "10.77.0.1";
+constexpr const char* kHostOnBridge6 = "2001:db8:aa::1";
+constexpr const char* kInternet = lab::addr::kInternet;
+constexpr const char* kInternet6 = lab::addr::kInternet6;
+constexpr std::uint16_t kPort = 8080;
+constexpr const char* kGuestRule = "guest br0";
+
+/// Whether the guest reaches the internet, seen there under its own address or not.
+bool guest_reaches_internet(Scene& scene, const char* to = kInternet) {
+    return lab::reach(scene.guest(), {lab::Service::udp_echo, lab::ip(to), 7, {}},
+                      lab::Millis{1000})
+        .answered;
+}
+
+/// Some packet of the guest that is seen in clear on an uplink; empty when there is none.
+std::string guest_leak(Scene& scene) {
+    const std::vector<lab::Probe> probes = lab::guest_probes(scene.lab());
+    const auto outcomes = lab::probe_round(scene.lab(), scene.guest(), probes);
+    REQUIRE(outcomes);
+    for (const lab::Outcome& outcome : *outcomes) {
+        if (!outcome.escaped.empty()) {
+            return outcome.shot.probe.name;
+        }
+    }
+    return {};
+}
+
+/// Everything that host and guest want of each other, IPv4.
+void check_neighbours(Scene& scene) {
+    const Listener in_guest(scene.guest(), kPort);
+    const Listener in_host(scene.host(), kPort);
+    CHECK(pings(scene.host(), lab::addr::kGuest));
+    CHECK(pings(scene.guest(), kHostOnBridge));
+    CHECK(connects(scene.host(), lab::addr::kGuest, kPort));
+    CHECK(connects(scene.guest(), kHostOnBridge, kPort));
+    CHECK(in_guest.hears(scene.host(), lab::addr::kGuest));
+    CHECK(in_host.hears(scene.guest(), kHostOnBridge));
+}
+
+void forward_port_to_guest(Scene& scene) {
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"nft", "add table ip published"},
+          {"nft", "add chain ip published pre { type nat hook prerouting priority -100; }"},
+          {"nft", "add rule ip published pre tcp dport 8080 dnat to 10.77.0.2:8080"}}) {
+        must_run(scene.host(), words);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a guest talks to the host and through the tunnel, and never past it",
+          "[policy][guests]") {
+    Policy policy = tun_policy();
+    if (GENERATE(false, true)) {  // Found, or named.
+        policy.guests.automatic = false;
+        policy.guests.interfaces = {"br0"};
+    }
+    Scene control(policy, Armed::no);
+    control.lock();
+    REQUIRE_FALSE(guest_leak(control).empty());
+    REQUIRE(guest_reaches_internet(control));
+
+    Scene scene(policy);
+    scene.lock();
+    CHECK(guest_leak(scene).empty());
+    CHECK_FALSE(guest_reaches_internet(scene));
+    check_neighbours(scene);
+    scene.stage().connect();
+    scene.check_steps();
+    CHECK(guest_reaches_internet(scene));
+    CHECK_FALSE(guest_reaches_internet(scene, kInternet6));
+    CHECK(guest_leak(scene).empty());
+    check_neighbours(scene);
+    CHECK_FALSE(pings(scene.guest(), kHostOnBridge6));
+    scene.stage().client()->kill();
+    CHECK(guest_leak(scene).empty());
+}
+
+TEST_CASE("with IPv6 in the tunnel, a guest has it there and nowhere else", "[policy][guests]") {
+    Policy policy = tun_policy();
+    policy.ipv6 = Ipv6::tunnel;
+    Scene scene(policy);
+    scene.lock();
+    CHECK_FALSE(guest_reaches_internet(scene, kInternet6));
+    CHECK(pings(scene.guest(), kHostOnBridge6));
+    scene.stage().connect();
+    scene.check_steps();
+
+    CHECK(guest_reaches_internet(scene, kInternet6));
+    CHECK(guest_leak(scene).empty());
+    CHECK(pings(scene.host(), lab::addr::kGuest6));
+}
+
+TEST_CASE("a guest whose route avoids the tunnel stays inside", "[policy][guests]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(tun_policy(), armed);
+    scene.protect();
+    const bool leaks = armed == Armed::no;
+    // As a routing rule of some other program does it: past the tunnel, for guests alone.
+    for (const char* const family : {"-4", "-6"}) {
+        const bool v4 = std::string(family) == "-4";
+        must_run(scene.host(),
+                 {"ip", family, "route", "add", "default", "via",
+                  v4 ? lab::addr::kRouter[0] : lab::addr::kRouter6[0], "table", "77"});
+        must_run(scene.host(), {"ip", family, "rule", "add", "iif", "br0", "lookup", "77"});
+    }
+
+    for (const Packet packet : {Packet::udp, Packet::tcp, Packet::icmp}) {
+        CHECK(scene.escapes(scene.guest(), packet, kInternet, 443) == leaks);
+        CHECK(scene.escapes(scene.guest(), packet, kInternet6, 443) == leaks);
+    }
+    CHECK(scene.escapes(scene.guest(), Packet::dns_udp, kInternet, 53) == leaks);
+    CHECK(scene.escapes(scene.guest(), Packet::dns_udp, lab::addr::kRouter[0], 53) == leaks);
+    CHECK(scene.escapes(scene.guest(), Packet::tcp, kInternet, 853) == leaks);
+    CHECK(scene.escapes(scene.guest(), Packet::udp, "203.0.113.7", 51820) == leaks);
+}
+
+TEST_CASE("the local network is the host's, not the guests'", "[policy][guests][lan]") {
+    Policy policy = tun_policy();
+    policy.lan.allow = true;
+    policy.lan.dns = true;
+    policy.lan.inbound = true;
+    Scene scene(policy);
+    scene.protect();
+
+    CHECK(pings(scene.host(), lab::addr::kRouter[0]));
+    CHECK_FALSE(pings(scene.guest(), lab::addr::kRouter[0]));
+    CHECK_FALSE(scene.escapes(scene.guest(), Packet::dns_udp, lab::addr::kRouter[0], 53));
+    CHECK_FALSE(pings(scene.provider(), lab::addr::kGuest));
+}
+
+TEST_CASE("only answers come out of the tunnel to a guest", "[policy][guests]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(tun_policy(), armed);
+    scene.protect();
+    const Listener listener(scene.guest(), kPort);
+    REQUIRE(guest_reaches_internet(scene));
+
+    const bool open = armed == Armed::no;
+    CHECK(connects(scene.lab().vpn(), lab::addr::kGuest, kPort) == open);
+    CHECK(listener.hears(scene.lab().vpn(), lab::addr::kGuest) == open);
+    CHECK(pings(scene.lab().vpn(), lab::addr::kGuest) == open);
+}
+
+TEST_CASE("guests that are to reach nothing reach the host alone", "[policy][guests]") {
+    Policy policy = tun_policy();
+    policy.guests.reach = Guests::Reach::block;
+    Scene scene(policy);
+    scene.protect();
+
+    CHECK_FALSE(guest_reaches_internet(scene));
+    check_neighbours(scene);
+}
+
+TEST_CASE("a guest's names are asked of the listed resolvers alone", "[policy][guests][dns]") {
+    Policy policy = tun_policy();
+    policy.dns_servers = {{lab::ip("198.51.100.53")}};
+    Scene scene(policy);
+    scene.protect();
+    const auto asks = [&](const char* server) {
+        return lab::reach(scene.guest(), {lab::Service::udp_echo, lab::ip(server), 53, {}},
+                          lab::Millis{500})
+            .answered;
+    };
+
+    CHECK(asks("198.51.100.53"));
+    CHECK_FALSE(asks("198.51.100.54"));
+    CHECK(guest_reaches_internet(scene));
+}
+
+TEST_CASE("a bridge with an uplink as its port is no guest", "[policy][guests]") {
+    Scene scene(tun_policy());
+    scene.protect();
+    REQUIRE(guest_reaches_internet(scene));
+    REQUIRE(scene.await_rules_with(kGuestRule));
+
+    must(scene.host().net().enslave("up1", "br0"));
+
+    CHECK(scene.await_rules_without(kGuestRule));
+    CHECK_FALSE(guest_reaches_internet(scene));
+    CHECK_FALSE(pings(scene.host(), lab::addr::kGuest));
+    must_run(scene.host(), {"ip", "link", "set", "up1", "nomaster"});
+    CHECK(scene.await_rules_with(kGuestRule));
+    CHECK(guest_reaches_internet(scene));
+}
+
+TEST_CASE("a new interface is an uplink until it is proven a guest", "[policy][guests]") {
+    lab::LabOptions options;
+    options.start = lab::Uplinks::bare;
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(tun_policy(), armed, std::move(options));
+    scene.lock();
+    // The lab's uplinks are veths: by their kind alone they might be taken for guests.
+    const auto mac = scene.provider().net().mac("wan0");
+    REQUIRE(mac);
+    must(scene.host().net().set_link("up0", lab::LinkState::up));
+    must(scene.host().net().add_address("up0", lab::ip(lab::addr::kHost[0]), 24));
+    for (const char* const neighbour : {lab::addr::kRouter[0], kInternet}) {
+        must(scene.host().net().add_neighbour("up0", lab::ip(neighbour), *mac));
+    }
+
+    const bool open = armed == Armed::no;
+    for (const char* const to : {lab::addr::kRouter[0], kInternet}) {
+        CHECK(scene.escapes(scene.host(), Packet::udp, to, 443, lab::Via::uplink) == open);
+        CHECK(scene.escapes(scene.host(), Packet::tcp, to, 443, lab::Via::uplink) == open);
+    }
+    const auto pinged = [&] { return pings(scene.provider(), lab::addr::kHost[0]); };
+    CHECK((open ? lab::eventually(kPatience, pinged) : pinged()) == open);
+}
+
+TEST_CASE("a second uplink without a default route is no guest, though it is a veth",
+          "[policy][guests]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(tun_policy(), armed);
+    scene.protect();
+    const Listener listener(scene.host(), kPort);
+    for (const char* const family : {"-4", "-6"}) {
+        must_run(scene.host(), {"ip", family, "route", "del", "default", "dev", "up1"});
+    }
+    if (armed == Armed::yes) {  // Any change proves that the service has seen the one before.
+        must(scene.host().net().add_address("br0", lab::ip("10.78.0.1"), 24));
+        REQUIRE(scene.await_rules_with("10.78.0.0/24"));
+    }
+
+    const bool open = armed == Armed::no;
+    CHECK(scene.escapes(scene.host(), Packet::udp, lab::addr::kRouter[1], 443) == open);
+    CHECK(scene.escapes(scene.host(), Packet::dns_udp, lab::addr::kRouter[1], 53) == open);
+    CHECK(connects(scene.provider(), lab::addr::kHost[1], kPort) == open);
+}
+
+TEST_CASE("a published port of a guest is not open to the internet or the local network",
+          "[policy][guests]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Policy policy = tun_policy();
+    policy.lan.allow = true;
+    policy.lan.inbound = true;
+    Scene scene(policy, armed);
+    scene.protect();
+    forward_port_to_guest(scene);
+    const Listener listener(scene.guest(), kPort);
+    const bool open = armed == Armed::no;
+
+    CHECK(connects(scene.provider(), lab::addr::kHost[0], kPort) == open);
+    CHECK(connects(scene.lab().vpn(), lab::addr::kTunnelHost, kPort) == open);
+    CHECK(connects(scene.host(), lab::addr::kGuest, kPort));
+}
+
+TEST_CASE("a guest gets its address from the host, locked and protected", "[policy][guests]") {
+    Scene scene(tun_policy());
+    const auto server = scene.host().socket(AF_INET, SOCK_DGRAM, 0);
+    REQUIRE(server);
+    const int on = 1;
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(67);
+    REQUIRE(bind(server->get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
+    REQUIRE(setsockopt(server->get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on) == 0);
+    const auto exchange = [&] {
+        // Before it has an address: from 0.0.0.0 to everyone, and an answer to everyone.
+        const auto client = scene.guest().socket(AF_INET, SOCK_DGRAM, 0);
+        REQUIRE(client);
+        sockaddr_in own{};
+        own.sin_family = AF_INET;
+        own.sin_port = htons(68);
+        REQUIRE(bind(client->get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
+        REQUIRE(setsockopt(client->get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof on) == 0);
+        const auto everyone = [](std::uint16_t port) {
+            sockaddr_in to{};
+            to.sin_family = AF_INET;
+            to.sin_port = htons(port);
+            to.sin_addr.s_addr = INADDR_BROADCAST;
+            return to;
+        };
+        const auto delivered = [](int from, int to, sockaddr_in address) {
+            std::array<char, 8> got{};
+            return lab::eventually(kPatience, [&] {
+                return sendto(from, "hello", 5, 0, reinterpret_cast<const sockaddr*>(&address),
+                              sizeof address) == 5 &&
+                       recv(to, got.data(), got.size(), MSG_DONTWAIT) == 5;
+            });
+        };
+        must_run(scene.guest(), {"ip", "address", "flush", "dev", "eth0", "scope", "global"});
+        must_run(scene.guest(), {"ip", "route", "add", "255.255.255.255", "dev", "eth0"});
+        CHECK(delivered(client->get(), server->get(), everyone(67)));
+        must(scene.guest().net().add_address("eth0", lab::ip(lab::addr::kGuest), 24));
+        sockaddr_in back = everyone(68);
+        back.sin_addr.s_addr = inet_addr(lab::addr::kGuest);
+        CHECK(delivered(server->get(), client->get(), back));
+    };
+    scene.lock();
+    exchange();
+    scene.stage().connect();
+    scene.check_steps();
+    exchange();
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catch.hpp"
+#include "policies.hpp"
+
+using namespace ks;
+using namespace ks::test;
+
+namespace {
+
+constexpr int kUplink = 2;
+constexpr int kGuest = 5;
+constexpr int kPort = 6;
+
+Link link(const std::string& name, const std::string& kind, const char* own, std::uint8_t length) {
+    Link made{name, kind, true, {}};
+    made.addresses = {{address(own), length}};
+    return made;
+}
+
+/// A host with one card, and a bridge with one container.
+LinkTable host_with_bridge() {
+    LinkTable links{{1, {"lo", "", true, {}}}};
+    links[kUplink] = link("eth0", "", "192.168.1.2", 24);
+    links[kUplink].default_route = true;
+    links[kGuest] = link("br0", "bridge", "10.77.0.1", 24);
+    links[kPort] = {"veth1", "veth", true, {}};
+    links[kPort].master = kGuest;
+    return links;
+}
+
+std::vector<std::string> guests(const Policy& policy, const LinkTable& links) {
+    std::vector<std::string> names;
+    for (const LinkNetwork& guest : surroundings(policy, links).guests) {
+        names.push_back(guest.interface + " " + guest.network.str());
+    }
+    return names;
+}
+
+std::vector<std::string> lan(const Policy& policy, const LinkTable& links) {
+    std::vector<std::string> names;
+    for (const LinkNetwork& local : surroundings(policy, links).lan) {
+        names.push_back(local.interface + " " + local.network.str());
+    }
+    return names;
+}
+
+const std::vector<std::string> kNone;
+const std::vector<std::string> kBridge{"br0 10.77.0.0/24"};
+
+}  // namespace
+
+TEST_CASE("a bridge is a guest only while nothing speaks against it", "[surroundings]") {
+    const Policy policy = wireguard_policy();
+    LinkTable links = host_with_bridge();
+    REQUIRE(guests(policy, links) == kBridge);
+
+    SECTION("it holds a default route") {
+        links[kGuest].default_route = true;
+        CHECK(guests(policy, links) == kNone);
+    }
+    SECTION("its port is hardware") {
+        links[kPort].kind = "";
+        CHECK(guests(policy, links) == kNone);
+    }
+    SECTION("its port holds a default route") {
+        links[kPort].default_route = true;
+        CHECK(guests(policy, links) == kNone);
+    }
+    SECTION("a second port is hardware") {
+        links[7] = {"eth1", "", true, {}};
+        links[7].master = kGuest;
+        CHECK(guests(policy, links) == kNone);
+    }
+    SECTION("it has no port") {
+        links.erase(kPort);
+        CHECK(guests(policy, links) == kNone);
+    }
+    SECTION("no other interface leads to the internet") {
+        links[kUplink].default_route = false;
+        CHECK(guests(policy, links) == kNone);
+    }
+    SECTION("only a tunnel leads to the internet") {
+        links[kUplink].default_route = false;
+        links[9] = link("wg0", "wireguard", "10.99.0.2", 24);
+        links[9].default_route = true;
+        CHECK(guests(policy, links) == kNone);
+    }
+}
+
+TEST_CASE("a veth is a guest where no veth is an uplink", "[surroundings]") {
+    const Policy policy = wireguard_policy();
+    LinkTable links = host_with_bridge();
+    links.erase(kPort);
+    links[kGuest] = link("ve-box", "veth", "10.78.0.1", 28);
+    REQUIRE(guests(policy, links) == std::vector<std::string>{"ve-box 10.78.0.0/28"});
+
+    links[kUplink].kind = "veth";
+
+    CHECK(guests(policy, links) == kNone);
+}
+
+TEST_CASE("a named guest is none while it is the way to the internet", "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"br*"};
+    LinkTable links = host_with_bridge();
+    REQUIRE(guests(policy, links) == kBridge);
+
+    links[kGuest].default_route = true;
+
+    CHECK(guests(policy, links) == kNone);
+}
+
+TEST_CASE("what is public on the link is not local", "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    LinkTable links = host_with_bridge();
+    links[kUplink].addresses = {{address("192.168.1.2"), 24}, {address("198.51.100.7"), 24},
+                                {address("10.0.0.7"), 0},     {address("192.168.1.9"), 12},
+                                {address("fd00::7"), 64},     {address("2001:db8::7"), 64}};
+
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.168.1.0/24"});
+    policy.ipv6 = Ipv6::tunnel;
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.168.1.0/24", "eth0 fd00::/64"});
+    policy.lan.interfaces = {"wl*"};
+    CHECK(lan(policy, links) == kNone);
+}
+
+TEST_CASE("the tunnel's addresses are known, but for link-local ones", "[surroundings]") {
+    LinkTable links = host_with_bridge();
+    links[9] = link("wg0", "wireguard", "10.99.0.2", 24);
+    links[9].addresses.push_back({address("fe80::1"), 64});
+    links[9].addresses.push_back({address("fd99::2"), 64});
+
+    const Surroundings around = surroundings(wireguard_policy(), links);
+
+    CHECK(around.tunnel_addresses ==
+          std::vector<IpAddress>{address("10.99.0.2"), address("fd99::2")});
+}
