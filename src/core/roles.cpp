@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/state.hpp"
+#include "uplinks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -183,6 +184,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
     // The kernel itself takes these only on their own link.
     static const Prefix kLinkLocal6 = *Prefix::parse("fe80::/10");
     Surroundings around;
+    Roles roles;
     const Ipv6 ipv6 = policy.ipv6;
     const auto usable = [&](const Prefix& prefix) {
         return prefix.address.family == IpFamily::v4 || ipv6 == Ipv6::tunnel;
@@ -192,6 +194,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             continue;
         }
         if (tunnel_by_name(policy, link)) {
+            if (distrust(policy, index, link).empty()) {
+                roles.tunnels.insert(index);
+            }
             for (const Prefix& own : link.addresses) {
                 if (!kLinkLocal6.contains(own.address)) {
                     around.tunnel_addresses.push_back(own.address);
@@ -200,6 +205,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             continue;
         }
         if (is_guest(policy, links, index, link)) {
+            roles.guests.insert(index);
             for (const Prefix& own : link.addresses) {
                 if (usable(own)) {
                     around.guests.push_back({link.name, Prefix::of(own.address, own.length)});
@@ -220,6 +226,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
     sort_unique(around.tunnel_addresses);
     sort_unique(around.guests);
     sort_unique(around.lan);
+    around.uplinks = find_uplinks(links, roles);
     return around;
 }
 
