@@ -112,6 +112,16 @@ bool is_guest(const Policy& policy, const LinkTable& links, int index, const Lin
            leads_inside(links, index, link);
 }
 
+/// A device gives itself a link-local address: it may be an uplink that still waits for its own.
+bool is_surely_guest(const Policy& policy, const Link& link) {
+    static const std::vector<Prefix> given{*Prefix::parse("169.254.0.0/16"),
+                                           *Prefix::parse("fe80::/10")};
+    return !policy.guests.automatic || std::ranges::any_of(link.addresses, [](const Prefix& own) {
+        return std::ranges::none_of(
+            given, [&](const Prefix& local) { return local.contains(own.address); });
+    });
+}
+
 const std::vector<Prefix>& private_space() {
     static const std::vector<Prefix> all = [] {
         std::vector<Prefix> prefixes;
@@ -205,7 +215,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             continue;
         }
         if (is_guest(policy, links, index, link)) {
-            roles.guests.insert(index);
+            if (is_surely_guest(policy, link)) {
+                roles.guests.insert(index);
+            }
             for (const Prefix& own : link.addresses) {
                 if (usable(own)) {
                     around.guests.push_back({link.name, Prefix::of(own.address, own.length)});

@@ -247,6 +247,20 @@ TEST_CASE("a bridge of virtual ports alone that holds the default route leads ou
           std::vector<std::string>{"br0"});
 }
 
+TEST_CASE("a veth that has only given itself an address may be an uplink", "[raw][roles]") {
+    LinkTable links{
+        {2, {"eth0", "", true, {}, 0, true}},
+        {3, {"veth0", "veth", true, {Prefix{address("10.0.0.1"), 24}}}},
+    };
+    REQUIRE(names(surroundings(wireguard_policy(), links).uplinks) ==
+            std::vector<std::string>{"eth0"});
+
+    links[3].addresses = {Prefix{address("fe80::1"), 64}};
+
+    CHECK(names(surroundings(wireguard_policy(), links).uplinks) ==
+          std::vector<std::string>{"eth0", "veth0"});
+}
+
 TEST_CASE("a device that carries a tunnel as it is has no rules of its own", "[raw][roles]") {
     Policy policy = wireguard_policy();
     policy.tunnels.front().interface = "eth0.7";
