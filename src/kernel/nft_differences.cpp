@@ -61,8 +61,10 @@ void compare_named(const char* kind, const std::vector<T>& wanted, const std::ve
 
 void compare_table(const LiveTable& wanted, const LiveTable& live, std::vector<std::string>& out) {
     if (live.dormant) {
-        out.push_back(
-            fmt::format("the table {} is dormant: the kernel skips it", word(live.family)));
+        out.push_back(fmt::format("the table{} is dormant: the kernel skips it",
+                                  live.family == TableFamily::inet
+                                      ? std::string()
+                                      : fmt::format(" of {} rules", word(live.family))));
     }
     compare_named("chain", wanted.chains, live.chains, out, compare_chain);
     compare_named("set", wanted.sets, live.sets, out, compare_set);
