@@ -83,6 +83,10 @@ bool names_chain(const Error& error, const Ruleset& ruleset) {
     });
 }
 
+Error unlike(const std::vector<std::string>& wrong) {
+    return Error{fmt::format("the kernel holds other rules than were committed: {}", wrong[0])};
+}
+
 bool is_second_layer(const LiveTable& table) {
     return table.family == TableFamily::netdev;
 }
@@ -198,7 +202,7 @@ Result<Picture> Nftables::Impl::try_apply(std::span<const TableFamily> families,
         }
         const int failure = committed.error().sys_errno;
         const bool unknown_flags = failure == EOPNOTSUPP || failure == EINVAL;
-        if (unknown_flags && wants_ownership() && !table && families.front() == TableFamily::inet) {
+        if (unknown_flags && wants_ownership() && !table && families.back() == TableFamily::arp) {
             can_own = false;
             continue;
         }
@@ -218,12 +222,7 @@ Status Nftables::Impl::apply_raw(Ruleset ruleset) {
         }
         auto live = try_apply(kSecondLayer, ruleset, *expected);
         if (live) {
-            auto wrong = differences(*expected, std::move(*live).whole());
-            return without         ? Status(*std::move(without))
-                   : wrong.empty() ? Status(Done{})
-                                   : Status(Error{fmt::format("the kernel holds other rules than "
-                                                              "were committed: {}",
-                                                              wrong[0])});
+            return without ? Status(*std::move(without)) : Status(Done{});
         }
         // A device that went away, or cannot have the hook, must not keep it from the others.
         const auto gone = std::erase_if(ruleset.chains, [&](const Chain& chain) {
@@ -241,28 +240,36 @@ Status Nftables::apply(const Ruleset& ruleset) {
     if (!expected) {
         return expected.error();
     }
-    auto live = impl_->try_apply(kFirstLayer, ruleset, *expected);
-    if (!live) {
-        return std::move(live).error();
-    }
-    const bool any_raw = std::ranges::any_of(
-        ruleset.chains, [](const Chain& chain) { return chain.hook == Hook::egress; });
     impl_->raw_problem.reset();
-    if (any_raw || live->of(TableFamily::netdev).table) {
+    auto live = impl_->try_apply(kFamilies, ruleset, *expected);
+    if (!live) {  // Whatever it was, the second layer must not keep the first from standing.
+        live = impl_->try_apply(kFirstLayer, ruleset, *expected);
+        if (!live) {
+            return std::move(live).error();
+        }
         if (auto raw = impl_->apply_raw(ruleset); !raw) {
             impl_->raw_problem = std::move(raw).error();
         }
+        live = read_all(impl_->socket);
+        if (!live) {
+            return std::move(live).error();
+        }
+    }
+    auto found = std::move(*live).whole();
+    auto wrong = differences(*expected, found);
+    if (wrong.empty()) {
+        return Done{};
+    }
+    if (!impl_->raw_problem) {
+        impl_->raw_problem = unlike(wrong);
     }
     auto first = *expected;
     std::erase_if(first.beside, is_second_layer);
-    auto whole = std::move(*live).whole();
-    if (whole) {
-        std::erase_if(whole->beside, is_second_layer);
+    if (found) {
+        std::erase_if(found->beside, is_second_layer);
     }
-    if (const auto wrong = differences(first, whole); !wrong.empty()) {
-        return Error{fmt::format("the kernel holds other rules than were committed: {}", wrong[0])};
-    }
-    return Done{};
+    wrong = differences(first, found);
+    return wrong.empty() ? Status(Done{}) : Status(unlike(wrong));
 }
 
 const std::optional<Error>& Nftables::raw_problem() const {

@@ -36,6 +36,7 @@ Policy policy(std::size_t endpoints) {
 
 Ruleset rules(std::size_t endpoints, StateName state) {
     Situation situation{state, {}, {}};
+    situation.around.uplinks = {{"up0", 0, {}}};  // Of Wire: what passes, passes both layers.
     if (state == StateName::protected_) {
         situation.tunnels_up = {"wg0"};
     }
