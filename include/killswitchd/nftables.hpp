@@ -95,8 +95,8 @@ class Nftables {
     /// is repeated. "Nothing" is only ever the kernel's own answer, never a failed question.
     [[nodiscard]] Result<std::optional<LiveTable>> read();
 
-    /// Makes the tables exactly `ruleset` and proves it by reading back: in one transaction those
-    /// of `inet` and `arp`, in a second that of `netdev`, which may fail alone: see raw_problem().
+    /// Makes the tables exactly `ruleset` in one transaction, and proves it by reading back. Where
+    /// the kernel refuses that, `inet` and `arp` go without `netdev`: see raw_problem().
     ///
     /// Atomic: on an error of the commit the previous rules are in force, untouched. Base chains
     /// are never deleted or created anew while they stand as we make them; only what differs is

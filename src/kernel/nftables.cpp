@@ -77,6 +77,11 @@ bool is_about(const Error& error, const Chain& chain) {
     return error.what == fmt::format("kernel refused chain {}", chain.name);
 }
 
+/// Whether the kernel refused to make a table as it was wanted. See Batch::create_table().
+bool is_about_table(const Error& error) {
+    return error.what.starts_with("kernel refused table ");
+}
+
 bool names_chain(const Error& error, const Ruleset& ruleset) {
     return std::ranges::any_of(ruleset.chains, [&](const Chain& chain) {
         return chain.hook == Hook::egress && is_about(error, chain);
@@ -202,7 +207,7 @@ Result<Picture> Nftables::Impl::try_apply(std::span<const TableFamily> families,
         }
         const int failure = committed.error().sys_errno;
         const bool unknown_flags = failure == EOPNOTSUPP || failure == EINVAL;
-        if (unknown_flags && wants_ownership() && !table && families.back() == TableFamily::arp) {
+        if (unknown_flags && wants_ownership() && is_about_table(committed.error())) {
             can_own = false;
             continue;
         }
