@@ -21,6 +21,8 @@ struct Link {
     /// Some routing table sends everything (IPv4 or IPv6) this way. May outlast the route when the
     /// kernel drops it without a word: it only ever makes an interface less trusted.
     bool default_route = false;
+    /// ifindex of the device here by which a VLAN, macvlan or ipvlan device sends; 0: none.
+    int lower = 0;
     friend bool operator==(const Link&, const Link&) = default;
 };
 

@@ -4,6 +4,7 @@
 #include "killswitchd/error.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
+#include "killswitchd/state.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -31,7 +32,8 @@ struct LiveRule {
 
 struct LiveChain {
     std::string name;
-    /// "filter input 300 drop" for a base chain, empty for a regular one.
+    /// "filter input 300 drop" or "filter egress eth0 300 drop" for a base chain, empty for a
+    /// regular one.
     std::string base;
     std::vector<LiveRule> rules;
     friend bool operator==(const LiveChain&, const LiveChain&) = default;
@@ -54,14 +56,18 @@ enum class TableOwner : std::uint8_t {
 
 /// Our table, read back from the kernel.
 struct LiveTable {
+    TableFamily family = TableFamily::inet;
     bool dormant = false;  ///< The kernel skips it: the host is open although the rules are listed.
     bool persist = false;  ///< Outlives its owner.
     TableOwner owner = TableOwner::none;
     std::vector<LiveChain> chains;  ///< Sorted by name.
     std::vector<LiveSet> sets;      ///< Sorted by name.
     std::map<std::string, CounterValue> counters;
-    std::vector<LiveTable> beside;  ///< Our tables of other families: at most one, of ARP.
+    std::vector<LiveTable> beside;  ///< Our tables of other families: at most one of each.
 };
+
+/// The table of `family` in `table` or beside it; null when there is none.
+[[nodiscard]] const LiveTable* find_family(const LiveTable& table, TableFamily family) noexcept;
 
 /// Chains and sets of `ruleset` in the notation of LiveTable, for comparison. No socket needed.
 [[nodiscard]] Result<LiveTable> expected_table(const Ruleset& ruleset);
@@ -89,7 +95,8 @@ class Nftables {
     /// is repeated. "Nothing" is only ever the kernel's own answer, never a failed question.
     [[nodiscard]] Result<std::optional<LiveTable>> read();
 
-    /// Makes the table exactly `ruleset` in one transaction, and proves it by reading back.
+    /// Makes the tables exactly `ruleset` in one transaction, and proves it by reading back. Where
+    /// the kernel refuses that, `inet` and `arp` go without `netdev`: see raw_problem().
     ///
     /// Atomic: on an error of the commit the previous rules are in force, untouched. Base chains
     /// are never deleted or created anew while they stand as we make them; only what differs is
@@ -99,6 +106,13 @@ class Nftables {
     ///         the outcome is unknown (call again); the errno of the first refused object, which
     ///         Error::what names; Error without errno when the rules read back differ.
     [[nodiscard]] Status apply(const Ruleset& ruleset);
+
+    /// Why the last apply() could not attach the rules at some device; nothing when it could. The
+    /// rules of `inet` and `arp` are in force all the same.
+    [[nodiscard]] const std::optional<Error>& raw_problem() const;
+
+    /// Asks the kernel by a transaction that it is not to carry out.
+    [[nodiscard]] RawSupport raw_support();
 
     /// Removes the table. Done when there is none.
     [[nodiscard]] Status remove();

@@ -3,6 +3,7 @@
 
 #include "killswitchd/net.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,11 +21,14 @@ enum class Hook : std::uint8_t {
     forward,
     output,
     arp_input,  ///< Incoming ARP; a chain of the table `arp killswitchd`.
+    egress,     ///< Whatever a device is about to send; a chain of `netdev killswitchd`.
 };
 [[nodiscard]] std::string_view word(Hook hook) noexcept;  ///< nft's word: "input".
 
 /// A table of nftables belongs to one family; ours has the same name in each that it needs.
-enum class TableFamily : std::uint8_t { inet, arp };
+enum class TableFamily : std::uint8_t { inet, arp, netdev };
+inline constexpr std::array<TableFamily, 3> kFamilies{TableFamily::inet, TableFamily::arp,
+                                                      TableFamily::netdev};
 [[nodiscard]] std::string_view word(TableFamily family) noexcept;
 
 /// What the elements of a set consist of.
@@ -54,7 +58,7 @@ struct InLoopback {
 struct OutLoopback {
     friend bool operator==(const OutLoopback&, const OutLoopback&) = default;
 };
-/// `meta nfproto`.
+/// `meta nfproto`; `meta protocol` in Hook::egress, where there is no other.
 struct Family {
     IpFamily family = IpFamily::v4;
     friend bool operator==(const Family&, const Family&) = default;
@@ -110,6 +114,17 @@ struct ArpTarget {
     IpAddress address;
     friend bool operator==(const ArpTarget&, const ArpTarget&) = default;
 };
+/// The type in the Ethernet header itself, whatever the sender told the kernel. Only in
+/// Hook::egress.
+struct EtherType {
+    std::uint16_t type = 0;
+    friend bool operator==(const EtherType&, const EtherType&) = default;
+};
+/// A fragment other than the first: it has no ports. Must come after a Family of the same family.
+struct LaterFragment {
+    IpFamily family = IpFamily::v4;
+    friend bool operator==(const LaterFragment&, const LaterFragment&) = default;
+};
 /// `ip6 hoplimit`; must come after Family v6.
 struct HopLimit {
     std::uint8_t value = 0;
@@ -155,8 +170,8 @@ using Match =
                  match::Family, match::Source, match::Destination, match::Protocol,
                  match::SourcePort, match::DestinationPort, match::IcmpType, match::IcmpCode,
                  match::InnerDestination, match::CtEstablished, match::CtReply, match::ArpTarget,
-                 match::HopLimit, match::TcpNotOpening, match::Mark, match::User, match::Group,
-                 match::Cgroup, match::InSet>;
+                 match::EtherType, match::LaterFragment, match::HopLimit, match::TcpNotOpening,
+                 match::Mark, match::User, match::Group, match::Cgroup, match::InSet>;
 
 enum class Verdict : std::uint8_t {
     accept,
@@ -175,11 +190,19 @@ struct Rule {
     friend bool operator==(const Rule&, const Rule&) = default;
 };
 
+/// The device that a chain of Hook::egress is attached to.
+struct Device {
+    std::string name;
+    int index = 0;  ///< Tells a device from an earlier one of the same name.
+    friend bool operator==(const Device&, const Device&) = default;
+};
+
 struct Chain {
     std::string name;
     std::optional<Hook>
         hook;  ///< Present: base chain, type filter, priority kPriority, policy drop.
     std::vector<Rule> rules;
+    std::optional<Device> device{};  ///< Present exactly with Hook::egress.
     friend bool operator==(const Chain&, const Chain&) = default;
 };
 
@@ -196,13 +219,17 @@ struct Set {
 };
 
 /// Everything of ours in the kernel: the table `inet killswitchd` with counters and sets, and
-/// chains of the table `arp killswitchd` where some are needed. Base chains stand first.
+/// chains of the tables `arp` and `netdev killswitchd` where some are needed. Base chains stand
+/// first.
 struct Ruleset {
-    std::vector<std::string> counters;
+    std::vector<std::string> counters;  ///< Of the table `inet killswitchd`.
     std::vector<Set> sets;
     std::vector<Chain> chains;
     friend bool operator==(const Ruleset&, const Ruleset&) = default;
 };
+
+/// The table of one family: its chains, with the counters and sets that they need.
+[[nodiscard]] Ruleset part_of(const Ruleset& ruleset, TableFamily family);
 
 inline constexpr const char* kTable = "killswitchd";
 /// Behind every NAT and route chain (mangle -150, nat -100, filter 0, security 50): what we judge
@@ -224,6 +251,7 @@ struct PacketView {
     std::optional<IpAddress> inner_destination;  ///< Of an ICMP error.
     bool ct_established = false;                 ///< Conntrack's state is established or related.
     bool ct_reply = false;
+    bool later_fragment = false;  ///< Has no transport header, whatever the fields above say.
     std::uint8_t hop_limit = 64;
     bool tcp_opening = false;  ///< SYN without ACK.
     std::uint32_t mark = 0;
@@ -246,7 +274,7 @@ struct Evaluation {
 /// The table as nft text that `nft -f` loads over anything that is there, atomically. Pure,
 /// deterministic, ends in a newline.
 [[nodiscard]] std::string render_text(const Ruleset& ruleset);
-/// One rule as in render_text(), without indentation and newline.
-[[nodiscard]] std::string render_text(const Rule& rule);
+/// One rule of a chain of `family` as above, without indentation and newline.
+[[nodiscard]] std::string render_text(const Rule& rule, TableFamily family = TableFamily::inet);
 
 }  // namespace ks

@@ -39,11 +39,21 @@ struct LinkNetwork {
     friend auto operator<=>(const LinkNetwork&, const LinkNetwork&) = default;
 };
 
+/// A device by which frames leave the host.
+struct Uplink {
+    std::string name;
+    int index = 0;
+    std::vector<std::string> above;  ///< The devices whose packets leave by it: bridge, bond, VLAN.
+    friend auto operator<=>(const Uplink&, const Uplink&) = default;
+};
+
 /// What the interfaces of the host are to the rules, besides the tunnels. Everything sorted.
 struct Surroundings {
     std::vector<IpAddress> tunnel_addresses;  ///< Own addresses on interfaces named as tunnels.
     std::vector<LinkNetwork> guests;          ///< Proven guests, with the networks behind them.
     std::vector<LinkNetwork> lan;             ///< Local networks that the policy allows.
+    /// Every device that may lead outside; without those that carry a tunnel's or a guest's frames.
+    std::vector<Uplink> uplinks;
     friend bool operator==(const Surroundings&, const Surroundings&) = default;
 };
 
@@ -76,6 +86,9 @@ struct Situation {
 [[nodiscard]] Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
                                const Intents& intents, CgroupIds cgroups);
 
+/// Whether the kernel can look at what a device is about to send (netdev egress, Linux 5.16).
+enum class RawSupport : std::uint8_t { kernel_can, kernel_cannot };
+
 /// The rules of a situation; none when it is disarmed.
 ///
 /// An endpoint whose `only.cgroup` is not in `situation.cgroups` gets no rule: closed until the
@@ -105,6 +118,7 @@ struct CgroupsChanged {
 /// The kernel acknowledged the commit and the rules read back are those that were wanted.
 struct CommitSucceeded {
     std::optional<Ruleset> ruleset;
+    std::optional<Error> raw_problem{};  ///< See Nftables::raw_problem().
 };
 struct CommitFailed {
     Error why;
@@ -136,6 +150,7 @@ struct State {
     std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
     Intents intents;
     CgroupIds cgroups;
+    RawSupport raw_support = RawSupport::kernel_can;
     std::vector<std::string> refused;  ///< refused_tunnels() that people were told of.
     std::string announced;             ///< The state that people were told of last, in words.
     Situation situation;               ///< What is wanted now.
@@ -143,7 +158,11 @@ struct State {
     bool in_force = false;             ///< `wanted` was committed and verified.
     unsigned failed_commits = 0;       ///< In a row.
     std::string last_error;            ///< Of the last failed commit; empty when in force.
+    std::string raw_error;  ///< Why the rules at the devices do not hold; empty when they do.
 };
+
+/// The situation that `state` calls for, as far as this kernel can be told.
+[[nodiscard]] Situation decide(const State& state);
 
 struct Step {
     State next;

@@ -25,7 +25,10 @@ World observe(const Options& options) {
         state.links = *std::move(links);
     }
     state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
-    state.situation = decide(state.policy, state.links, state.intents, state.cgroups);
+    if (auto nftables = Nftables::open(Ownership::off)) {
+        state.raw_support = nftables->raw_support();
+    }
+    state.situation = decide(state);
     state.wanted = compile(state.policy, state.situation);
     return world;
 }

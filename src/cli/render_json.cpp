@@ -75,7 +75,7 @@ json inner_json(const IpAddress& address) {
 }
 
 /// Like nft's own output; only IcmpType needs to know which protocol came before it.
-json match_json(const Match& match, std::uint8_t protocol) {
+json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
     const auto interface = [](const char* key, const std::string& name, bool negated) {
         return compare(negated ? "!=" : "==", meta(key), name);
     };
@@ -86,6 +86,9 @@ json match_json(const Match& match, std::uint8_t protocol) {
             [&](const match::InLoopback&) { return equals(meta("iif"), "lo"); },
             [&](const match::OutLoopback&) { return equals(meta("oif"), "lo"); },
             [&](const match::Family& m) {
+                if (table == TableFamily::netdev) {
+                    return equals(meta("protocol"), ip_word(m.family));
+                }
                 return equals(meta("nfproto"), m.family == IpFamily::v4 ? "ipv4" : "ipv6");
             },
             [&](const match::Source& m) {
@@ -123,6 +126,17 @@ json match_json(const Match& match, std::uint8_t protocol) {
             },
             [&](const match::ArpTarget& m) {
                 return equals(payload("arp", "daddr ip"), m.address.str());
+            },
+            [&](const match::EtherType& m) {
+                const json raw{{"base", "ll"}, {"offset", 96}, {"len", 16}};
+                return equals(json{{"payload", raw}}, m.type);
+            },
+            [&](const match::LaterFragment& m) {
+                if (m.family == IpFamily::v4) {
+                    return compare("!=", masked(payload("ip", "frag-off"), 0x1fff), 0);
+                }
+                const json offset{{"name", "frag"}, {"field", "frag-off"}};
+                return compare("!=", json{{"exthdr", offset}}, 0);
             },
             [&](const match::HopLimit& m) { return equals(payload("ip6", "hoplimit"), m.value); },
             [&](const match::TcpNotOpening&) {
@@ -169,7 +183,7 @@ json rule_json(const Chain& chain, const Rule& rule) {
         if (const auto* const named = std::get_if<match::Protocol>(&match)) {
             protocol = named->number;
         }
-        expr.push_back(match_json(match, protocol));
+        expr.push_back(match_json(match, protocol, family_of(chain)));
     }
     if (!rule.counter.empty()) {
         expr.push_back({{"counter", rule.counter}});
@@ -185,7 +199,7 @@ json rule_json(const Chain& chain, const Rule& rule) {
     return out;
 }
 
-json set_definition(const Set& set) {
+json set_definition(const Set& set, TableFamily family) {
     const char* const address = set.key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
     const bool plain = set.key.of == SetKey::Of::address;
     json elements = json::array();
@@ -195,7 +209,7 @@ json set_definition(const Set& set) {
                   : json{{"concat",
                           {element.address.str(), proto::name(element.protocol), element.port}}});
     }
-    return {{"family", "inet"},
+    return {{"family", word(family)},
             {"table", kTable},
             {"name", set.name},
             {"type", plain ? json(address) : json{address, "inet_proto", "inet_service"}},
@@ -209,6 +223,9 @@ json chain_json(const Chain& chain) {
         out["hook"] = word(*chain.hook);
         out["prio"] = kPriority;
         out["policy"] = "drop";
+        if (chain.device) {
+            out["dev"] = chain.device->name;
+        }
     }
     return out;
 }
@@ -217,21 +234,23 @@ json chain_json(const Chain& chain) {
 
 std::string render_json(const Ruleset& ruleset) {
     json commands = json::array();
-    for (const TableFamily family : {TableFamily::inet, TableFamily::arp}) {
-        if (std::ranges::find(ruleset.chains, family, family_of) != ruleset.chains.end()) {
-            const json table{{"family", word(family)}, {"name", kTable}};
-            commands.push_back({{"add", {{"table", table}}}});
-            commands.push_back({{"flush", {{"table", table}}}});
-        }
-    }
     const auto add = [&](const char* kind, json object) {
         commands.push_back({{"add", {{kind, std::move(object)}}}});
     };
-    for (const std::string& counter : ruleset.counters) {
-        add("counter", {{"family", "inet"}, {"table", kTable}, {"name", counter}});
-    }
-    for (const Set& set : ruleset.sets) {
-        add("set", set_definition(set));
+    for (const TableFamily family : kFamilies) {
+        const Ruleset part = part_of(ruleset, family);
+        if (part.chains.empty()) {
+            continue;
+        }
+        const json table{{"family", word(family)}, {"name", kTable}};
+        add("table", table);
+        commands.push_back({{"flush", {{"table", table}}}});
+        for (const std::string& counter : part.counters) {
+            add("counter", {{"family", word(family)}, {"table", kTable}, {"name", counter}});
+        }
+        for (const Set& set : part.sets) {
+            add("set", set_definition(set, family));
+        }
     }
     for (const Chain& chain : ruleset.chains) {
         add("chain", chain_json(chain));

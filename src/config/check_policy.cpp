@@ -53,10 +53,7 @@ void check_raw(Context& context, const Node& root, const Policy& policy) {
         context.report.warning(raw->at,
                                "raw: allow: packet sockets and bridged guests may send anything "
                                "outside the tunnel",
-                               "this is how it is without the key, too");
-    }
-    if (raw && policy.raw == Raw::block && context.report.errors() == 0) {
-        refuse_unsupported(context, *raw, "raw: block");
+                               "write 'raw: block'");
     }
 }
 

@@ -83,6 +83,8 @@ std::optional<Ruleset> compile(const Policy& policy, const Situation& situation)
     confine(draft);
     if (policy.scope == Scope::apps && situation.state != StateName::panic) {
         restrict_to_apps(draft, common);
+    } else {
+        add_raw_guard(draft);
     }
     Ruleset ruleset;
     ruleset.counters = all_reasons();

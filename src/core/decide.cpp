@@ -34,6 +34,9 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
     situation.cgroups = std::move(cgroups);
     if (intents.panic) {
         situation.state = StateName::panic;
+        if (links) {  // Nothing else of them is let through.
+            situation.around.uplinks = surroundings(policy, *links).uplinks;
+        }
         return situation;
     }
     const bool waiting = policy.mode == Mode::on_drop && !intents.engaged;
@@ -46,6 +49,14 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         situation.around = surroundings(policy, *links);
     }
     situation.state = situation.tunnels_up.empty() ? StateName::locked : StateName::protected_;
+    return situation;
+}
+
+Situation decide(const State& state) {
+    Situation situation = decide(state.policy, state.links, state.intents, state.cgroups);
+    if (state.raw_support == RawSupport::kernel_cannot) {
+        situation.around.uplinks.clear();
+    }
     return situation;
 }
 

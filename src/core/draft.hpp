@@ -45,6 +45,7 @@ inline constexpr const char* kGuest = "guest";
 inline constexpr const char* kUplink = "uplink";
 inline constexpr const char* kSpoof = "spoof";
 inline constexpr const char* kInbound = "inbound";
+inline constexpr const char* kRaw = "raw";  ///< Of the table `netdev killswitchd`.
 }  // namespace reason
 
 // tunnel_rules.cpp
@@ -72,6 +73,10 @@ void add_lan(Draft& draft);
 enum class Ports : std::uint8_t { named, any };
 /// The exceptions that name ports, or those that do not: the former may open DNS, the latter not.
 void add_exceptions(Draft& draft, Ports which);
+
+// raw_rules.cpp
+/// The same once more at every uplink, for what does not pass `output`. Needs that chain complete.
+void add_raw_guard(Draft& draft);
 
 // refusals.cpp
 void refuse_dns(Draft& draft);

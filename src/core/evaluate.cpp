@@ -9,8 +9,9 @@ namespace ks {
 
 namespace {
 
-bool has_ports(std::uint8_t protocol) {
-    return protocol == proto::kTcp || protocol == proto::kUdp;
+bool has_ports(const PacketView& packet) {
+    return !packet.later_fragment &&
+           (packet.protocol == proto::kTcp || packet.protocol == proto::kUdp);
 }
 
 const Set* find_set(const Ruleset& ruleset, const std::string& name) {
@@ -26,6 +27,9 @@ bool in_set(const Ruleset& ruleset, const match::InSet& match, const PacketView&
     const bool to = match.far == match::InSet::Far::destination;
     Endpoint far{to ? packet.destination : packet.source, 0, 0};
     if (match.key.of == SetKey::Of::endpoint) {
+        if (packet.later_fragment) {
+            return false;
+        }
         far.protocol = packet.protocol;
         far.port = to ? packet.destination_port : packet.source_port;
     }
@@ -55,19 +59,29 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             [&](const match::Destination& m) { return m.prefix.contains(packet.destination); },
             [&](const match::Protocol& m) { return packet.protocol == m.number; },
             [&](const match::SourcePort& m) {
-                return has_ports(packet.protocol) && m.ports.contains(packet.source_port);
+                return has_ports(packet) && m.ports.contains(packet.source_port);
             },
             [&](const match::DestinationPort& m) {
-                return has_ports(packet.protocol) && m.ports.contains(packet.destination_port);
+                return has_ports(packet) && m.ports.contains(packet.destination_port);
             },
-            [&](const match::IcmpType& m) { return packet.icmp_type == m.type; },
-            [&](const match::IcmpCode& m) { return packet.icmp_code == m.code; },
+            [&](const match::IcmpType& m) {
+                return !packet.later_fragment && packet.icmp_type == m.type;
+            },
+            [&](const match::IcmpCode& m) {
+                return !packet.later_fragment && packet.icmp_code == m.code;
+            },
             [&](const match::InnerDestination& m) { return packet.inner_destination == m.address; },
             [&](const match::CtEstablished&) { return packet.ct_established; },
             [&](const match::CtReply&) { return packet.ct_reply; },
             [&](const match::ArpTarget&) { return false; },  // A PacketView is never ARP.
+            [&](const match::EtherType&) { return false; },
+            [&](const match::LaterFragment& m) {
+                return packet.later_fragment && packet.source.family == m.family;
+            },
             [&](const match::HopLimit& m) { return packet.hop_limit == m.value; },
-            [&](const match::TcpNotOpening&) { return !packet.tcp_opening; },
+            [&](const match::TcpNotOpening&) {
+                return !packet.later_fragment && !packet.tcp_opening;
+            },
             [&](const match::Mark& m) { return (packet.mark & m.mask) == m.value; },
             [&](const match::User& m) { return packet.uid == m.uid; },
             [&](const match::Group& m) { return packet.gid == m.gid; },
@@ -122,7 +136,8 @@ class Walk {
 
 Evaluation evaluate(const Ruleset& ruleset, const PacketView& packet) {
     for (const Chain& chain : ruleset.chains) {
-        if (chain.hook != packet.hook) {
+        const bool elsewhere = chain.device && chain.device->name != packet.out_interface;
+        if (chain.hook != packet.hook || elsewhere) {
             continue;
         }
         Walk walk(ruleset, packet);

@@ -20,16 +20,22 @@ std::string_view word(Hook hook) noexcept {
         return "output";
     case Hook::arp_input:
         return "input";
+    case Hook::egress:
+        return "egress";
     }
     return "?";
 }
 
 std::string_view word(TableFamily family) noexcept {
-    return family == TableFamily::arp ? "arp" : "inet";
-}
-
-TableFamily family_of(const Chain& chain) noexcept {
-    return chain.hook == Hook::arp_input ? TableFamily::arp : TableFamily::inet;
+    switch (family) {
+    case TableFamily::inet:
+        return "inet";
+    case TableFamily::arp:
+        return "arp";
+    case TableFamily::netdev:
+        return "netdev";
+    }
+    return "?";
 }
 
 namespace {
@@ -76,7 +82,7 @@ std::string mark_text(const match::Mark& m) {
 /// contains the family, `udp dport` the protocol.
 class MatchWriter {
   public:
-    explicit MatchWriter(const std::vector<Match>& matches) {
+    MatchWriter(const std::vector<Match>& matches, TableFamily table) : table_(table) {
         for (const Match& match : matches) {
             std::visit([&](const auto& m) { write(m); }, match);
         }
@@ -89,8 +95,10 @@ class MatchWriter {
   private:
     void flush_family() {
         if (family_) {
-            words.push_back(
-                fmt::format("meta nfproto {}", *family_ == IpFamily::v4 ? "ipv4" : "ipv6"));
+            const bool v4 = *family_ == IpFamily::v4;
+            words.push_back(table_ == TableFamily::netdev
+                                ? fmt::format("meta protocol {}", ip_word(*family_))
+                                : fmt::format("meta nfproto {}", v4 ? "ipv4" : "ipv6"));
             family_.reset();
         }
     }
@@ -164,6 +172,11 @@ class MatchWriter {
     void write(const match::CtEstablished&) { add("ct state established,related"); }
     void write(const match::CtReply&) { add("ct direction reply"); }
     void write(const match::ArpTarget& m) { add(fmt::format("arp daddr ip {}", m.address.str())); }
+    void write(const match::EtherType& m) { add(fmt::format("@ll,96,16 0x{:04x}", m.type)); }
+    void write(const match::LaterFragment& m) {
+        add_implying_family(m.family == IpFamily::v4 ? "ip frag-off & 0x1fff != 0"
+                                                     : "frag frag-off != 0");
+    }
     void write(const match::HopLimit& m) {
         add_implying_family(fmt::format("ip6 hoplimit {}", m.value));
     }
@@ -179,6 +192,7 @@ class MatchWriter {
     }
     void write(const match::InSet& m) { add_implying_family(set_text(m)); }
 
+    TableFamily table_;
     std::optional<IpFamily> family_;        ///< Wanted, not yet written.
     std::optional<std::uint8_t> protocol_;  ///< Wanted, not yet written.
     std::uint8_t ports_of_ = 0;
@@ -221,30 +235,39 @@ std::string set_definition(const Set& set) {
 std::string chain_text(const Chain& chain) {
     std::string text = fmt::format("\tchain {} {{\n", chain.name);
     if (chain.hook) {
-        text += fmt::format("\t\ttype filter hook {} priority {}; policy drop;\n",
-                            word(*chain.hook), kPriority);
+        text += fmt::format(
+            "\t\ttype filter hook {}{} priority {}; policy drop;\n", word(*chain.hook),
+            chain.device ? fmt::format(" device \"{}\"", chain.device->name) : std::string(),
+            kPriority);
     }
     for (const Rule& rule : chain.rules) {
-        text += fmt::format("\t\t{}\n", render_text(rule));
+        text += fmt::format("\t\t{}\n", render_text(rule, family_of(chain)));
     }
     return text + "\t}\n";
 }
 
-/// The chains of one family, separated by empty lines.
-std::string chains_text(const Ruleset& ruleset, TableFamily family) {
-    std::string text;
-    for (const Chain& chain : ruleset.chains) {
-        if (family_of(chain) == family) {
-            text += (text.empty() ? "" : "\n") + chain_text(chain);
-        }
+/// One table. The first two lines make the file load over a table that exists, without removing a
+/// chain.
+std::string table_text(const Ruleset& part, TableFamily family) {
+    std::string text = fmt::format("table {0} {1}\nflush table {0} {1}\n\ntable {0} {1} {{\n",
+                                   word(family), kTable);
+    for (const std::string& counter : part.counters) {
+        text += fmt::format("\tcounter {} {{\n\t}}\n\n", counter);
     }
-    return text;
+    for (const Set& set : part.sets) {
+        text += set_definition(set);
+    }
+    std::string chains;
+    for (const Chain& chain : part.chains) {
+        chains += (chains.empty() ? "" : "\n") + chain_text(chain);
+    }
+    return text + chains + "}\n";
 }
 
 }  // namespace
 
-std::string render_text(const Rule& rule) {
-    std::vector<std::string> words = MatchWriter(rule.matches).words;
+std::string render_text(const Rule& rule, TableFamily family) {
+    std::vector<std::string> words = MatchWriter(rule.matches, family).words;
     if (!rule.counter.empty()) {
         words.push_back(fmt::format("counter name \"{}\"", rule.counter));
     }
@@ -256,19 +279,12 @@ std::string render_text(const Rule& rule) {
 }
 
 std::string render_text(const Ruleset& ruleset) {
-    // The first two lines make the file load over a table that exists, without removing a chain.
-    std::string text =
-        fmt::format("table inet {0}\nflush table inet {0}\n\ntable inet {0} {{\n", kTable);
-    for (const std::string& counter : ruleset.counters) {
-        text += fmt::format("\tcounter {} {{\n\t}}\n\n", counter);
-    }
-    for (const Set& set : ruleset.sets) {
-        text += set_definition(set);
-    }
-    text += chains_text(ruleset, TableFamily::inet) + "}\n";
-    if (const std::string arp = chains_text(ruleset, TableFamily::arp); !arp.empty()) {
-        text += fmt::format("\ntable arp {0}\nflush table arp {0}\n\ntable arp {0} {{\n{1}}}\n",
-                            kTable, arp);
+    std::string text;
+    for (const TableFamily family : kFamilies) {
+        const Ruleset part = part_of(ruleset, family);
+        if (!part.chains.empty()) {
+            text += (text.empty() ? "" : "\n") + table_text(part, family);
+        }
     }
     return text;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/state.hpp"
+#include "uplinks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -120,6 +121,16 @@ bool is_guest(const Policy& policy, const LinkTable& links, int index, const Lin
     return way_out_elsewhere && !link.addresses.empty() && leads_inside(policy, links, index, link);
 }
 
+/// A device gives itself a link-local address: it may be an uplink that still waits for its own.
+bool is_surely_guest(const Policy& policy, const Link& link) {
+    static const std::vector<Prefix> given{*Prefix::parse("169.254.0.0/16"),
+                                           *Prefix::parse("fe80::/10")};
+    return !policy.guests.automatic || std::ranges::any_of(link.addresses, [](const Prefix& own) {
+        return std::ranges::none_of(
+            given, [&](const Prefix& local) { return local.contains(own.address); });
+    });
+}
+
 const std::vector<Prefix>& private_space() {
     static const std::vector<Prefix> all = [] {
         std::vector<Prefix> prefixes;
@@ -192,6 +203,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
     // The kernel itself takes these only on their own link.
     static const Prefix kLinkLocal6 = *Prefix::parse("fe80::/10");
     Surroundings around;
+    Roles roles;
     const Ipv6 ipv6 = policy.ipv6;
     const auto usable = [&](const Prefix& prefix) {
         return prefix.address.family == IpFamily::v4 || ipv6 == Ipv6::tunnel;
@@ -201,6 +213,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             continue;
         }
         if (tunnel_by_name(policy, link)) {
+            if (distrust(policy, index, link).empty()) {
+                roles.tunnels.insert(index);
+            }
             for (const Prefix& own : link.addresses) {
                 if (!kLinkLocal6.contains(own.address)) {
                     around.tunnel_addresses.push_back(own.address);
@@ -209,6 +224,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             continue;
         }
         if (is_guest(policy, links, index, link)) {
+            if (is_surely_guest(policy, link)) {
+                roles.guests.insert(index);
+            }
             for (const Prefix& own : link.addresses) {
                 if (usable(own)) {
                     around.guests.push_back({link.name, Prefix::of(own.address, own.length)});
@@ -229,6 +247,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
     sort_unique(around.tunnel_addresses);
     sort_unique(around.guests);
     sort_unique(around.lan);
+    around.uplinks = find_uplinks(links, roles);
     return around;
 }
 

@@ -26,6 +26,9 @@ std::string describe(const Situation& situation) {
     return {};
 }
 
+/// A device that is gone is announced at once; this is for what nothing announces.
+constexpr std::chrono::milliseconds kRawRetry{10'000};
+
 /// Doubles from 100 ms and stays at 10 s.
 std::chrono::milliseconds backoff(unsigned failures) {
     constexpr std::chrono::milliseconds kFirst{100};
@@ -60,7 +63,7 @@ Step settle(State state) {
     engage(state);
     std::vector<Effect> effects;
     warn_of_refused(state, effects);
-    state.situation = decide(state.policy, state.links, state.intents, state.cgroups);
+    state.situation = decide(state);
     std::optional<Ruleset> wanted = compile(state.policy, state.situation);
     const bool news = wanted != state.wanted || !state.in_force;
     state.wanted = std::move(wanted);
@@ -72,6 +75,21 @@ Step settle(State state) {
     return {std::move(state), std::move(effects)};
 }
 
+/// The second layer may fail without the first: that holds, and this is tried again.
+std::vector<Effect> note_raw(State& state, const std::optional<Error>& problem) {
+    std::string text = problem ? problem->message() : std::string();
+    std::vector<Effect> effects;
+    if (problem) {
+        effects.emplace_back(RetryAfter{kRawRetry});
+        if (text != state.raw_error) {
+            effects.emplace_back(Announce{
+                "raw-failed", fmt::format("packet sockets are not blocked everywhere: {}", text)});
+        }
+    }
+    state.raw_error = std::move(text);
+    return effects;
+}
+
 Step committed(State state, const CommitSucceeded& event) {
     if (event.ruleset != state.wanted) {
         return {std::move(state), {}};  // Overtaken: the newer wish has its own commit under way.
@@ -79,7 +97,7 @@ Step committed(State state, const CommitSucceeded& event) {
     state.in_force = true;
     state.failed_commits = 0;
     state.last_error.clear();
-    std::vector<Effect> effects;
+    std::vector<Effect> effects = note_raw(state, event.raw_problem);
     std::string news = describe(state.situation);
     if (state.announced != news) {  // Only now: before the kernel's word it is a promise.
         effects.emplace_back(Announce{"state-change", news});
@@ -141,7 +159,7 @@ Step step(State state, const Event& event) {
             },
             [&](const RetryDue&) {
                 Step next{std::move(state), {}};
-                if (!next.next.in_force) {
+                if (!next.next.in_force || !next.next.raw_error.empty()) {
                     next.effects.emplace_back(Commit{next.next.wanted});
                 }
                 return next;

@@ -29,7 +29,8 @@ Event Engine::commit(std::optional<Ruleset> ruleset) {
     if (!done) {
         return CommitFailed{std::move(done).error()};
     }
-    return CommitSucceeded{std::move(ruleset)};
+    const auto raw_problem = ruleset ? nftables_.raw_problem() : std::nullopt;
+    return CommitSucceeded{std::move(ruleset), raw_problem};
 }
 
 void Engine::verify(const std::string& suspect) {

@@ -20,7 +20,9 @@ class Engine {
     };
 
     Engine(Nftables nftables, State state, Hooks hooks)
-        : nftables_(std::move(nftables)), state_(std::move(state)), hooks_(std::move(hooks)) {}
+        : nftables_(std::move(nftables)), state_(std::move(state)), hooks_(std::move(hooks)) {
+        state_.raw_support = nftables_.raw_support();
+    }
 
     /// Performs everything that `event` leads to before it returns; then state() is current, and
     /// state().in_force says whether the kernel holds what is wanted.

@@ -53,7 +53,7 @@ std::string why(const Situation& situation) {
 /// Which state the kernel's rules are those of, when they are not the wanted ones.
 std::string recognise(const State& state, const std::optional<LiveTable>& live) {
     for (const StateName candidate : {StateName::locked, StateName::panic}) {
-        const Situation situation{candidate, {}, state.cgroups};
+        const Situation situation{candidate, {}, state.cgroups, state.situation.around};
         if (differences_to(compile(state.policy, situation), live).empty()) {
             return std::string(word(candidate));
         }
@@ -132,8 +132,27 @@ json counters(const std::optional<LiveTable>& live) {
         for (const auto& [name, value] : live->counters) {
             all[name] = {{"packets", value.packets}, {"bytes", value.bytes}};
         }
+        if (const LiveTable* const raw = find_family(*live, TableFamily::netdev)) {
+            for (const auto& [name, value] : raw->counters) {
+                all[name] = {{"packets", value.packets}, {"bytes", value.bytes}};
+            }
+        }
     }
     return all;
+}
+
+/// Of packet sockets and bridged guests, as the kernel has it now.
+std::string raw(const State& state, const std::optional<LiveTable>& live) {
+    if (live && find_family(*live, TableFamily::netdev) != nullptr) {
+        return "blocked";
+    }
+    if (state.raw_support == RawSupport::kernel_cannot) {
+        return "unsupported";
+    }
+    const bool nothing_to_block = live && state.policy.raw == Raw::block &&
+                                  state.policy.scope == Scope::all &&
+                                  state.situation.around.uplinks.empty();
+    return nothing_to_block ? "blocked" : "allowed";
 }
 
 std::string ownership(const std::optional<LiveTable>& live) {
@@ -179,6 +198,7 @@ json status_report(const StatusInput& input) {
         {"holes", holes(state.policy)},
         {"counters", counters(live)},
         {"ownership", ownership(live)},
+        {"raw", raw(state, live)},
         {"boot_lock", boot_lock(state)},
         {"config",
          {{"files", input.config.files},

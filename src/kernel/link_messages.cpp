@@ -60,6 +60,12 @@ std::optional<std::string> kind_of(nlattr* link_info) {
     return text_of(found[IFLA_INFO_KIND]);
 }
 
+/// Of other kinds IFLA_LINK is the other end of a pair, or where packets go that inet judges again.
+bool sends_by_lower(const std::string& kind) {
+    return kind == "vlan" || kind == "macvlan" || kind == "macvtap" || kind == "ipvlan" ||
+           kind == "ipvtap";
+}
+
 std::optional<IpAddress> address_in(const nlattr* attribute, int family) {
     IpAddress address;
     address.family = family == AF_INET ? IpFamily::v4 : IpFamily::v6;
@@ -111,6 +117,12 @@ void LinkPicture::apply_link(const nlmsghdr& message) {
     // Wireless events are a NEWLINK without the kind, which an index never changes.
     if (auto kind = kind_of((*found)[IFLA_LINKINFO])) {
         link.kind = *std::move(kind);
+    }
+    if ((*found)[IFLA_LINK] != nullptr) {
+        const bool elsewhere = (*found)[IFLA_LINK_NETNSID] != nullptr;
+        link.lower = !elsewhere && sends_by_lower(link.kind)
+                         ? static_cast<int>(nla_get_u32((*found)[IFLA_LINK]))
+                         : 0;
     }
 }
 

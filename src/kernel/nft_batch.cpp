@@ -162,6 +162,22 @@ void Batch::remove_counter(const std::string& name) {
 Status Batch::commit() {
     const std::uint32_t end_seq = socket_.next_seq();
     frame(NFNL_MSG_BATCH_END, NLM_F_ACK, end_seq, std::nullopt);
+    return exchange(end_seq);
+}
+
+Status Batch::rehearse(const nftnl_chain* chain) {
+    // Source: Linux net/netfilter/nfnetlink.c, a batch without its end is checked and taken back.
+    const NftTable table{nftnl_table_alloc()};
+    nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME,
+                        nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE));
+    message(NFT_MSG_NEWTABLE, NLM_F_CREATE, "the table",
+            [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
+    message(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK, "the chain",
+            [&](nlmsghdr* h) { nftnl_chain_nlmsg_build_payload(h, chain); });
+    return exchange(what_.rbegin()->first);
+}
+
+Status Batch::exchange(std::uint32_t last) {
     if (auto sent = socket_.send(bytes_); !sent) {
         return std::move(sent).error().within("committing the rules");
     }
@@ -173,7 +189,7 @@ Status Batch::commit() {
         }
         const int code = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
         if (code == 0) {
-            acknowledged = acknowledged || message->nlmsg_seq == end_seq;
+            acknowledged = acknowledged || message->nlmsg_seq == last;
         } else if (!refusal) {
             const auto object = what_.find(message->nlmsg_seq);
             refusal = Error{object == what_.end() ? std::string("kernel refused the transaction")

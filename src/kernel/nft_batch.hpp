@@ -37,6 +37,8 @@ class Batch {
     [[nodiscard]] bool empty() const { return what_.empty(); }
     /// Sends it and waits for the kernel's verdict; see Nftables::apply().
     [[nodiscard]] Status commit();
+    /// Lets the kernel check everything, and a table with `chain` in it, without doing it.
+    [[nodiscard]] Status rehearse(const nftnl_chain* chain);
 
   private:
     /// Appends one message whose payload `fill` writes; `what` names it in an error.
@@ -44,6 +46,8 @@ class Batch {
                  const std::function<void(nlmsghdr*)>& fill);
     void elements(std::uint16_t type, std::uint16_t flags, const std::string& set,
                   const std::vector<std::string>& keys);
+    /// Sends what there is. \return the first refusal, or whether `last` was acknowledged.
+    [[nodiscard]] Status exchange(std::uint32_t last);
     void frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
                std::optional<std::uint32_t> generation);
 

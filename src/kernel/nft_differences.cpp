@@ -59,7 +59,31 @@ void compare_named(const char* kind, const std::vector<T>& wanted, const std::ve
     }
 }
 
+void compare_table(const LiveTable& wanted, const LiveTable& live, std::vector<std::string>& out) {
+    if (live.dormant) {
+        out.push_back(fmt::format("the table{} is dormant: the kernel skips it",
+                                  live.family == TableFamily::inet
+                                      ? std::string()
+                                      : fmt::format(" of {} rules", word(live.family))));
+    }
+    compare_named("chain", wanted.chains, live.chains, out, compare_chain);
+    compare_named("set", wanted.sets, live.sets, out, compare_set);
+    for (const auto& [name, value] : wanted.counters) {
+        if (!live.counters.contains(name)) {
+            out.push_back(fmt::format("counter {}: missing", name));
+        }
+    }
+}
+
 }  // namespace
+
+const LiveTable* find_family(const LiveTable& table, TableFamily family) noexcept {
+    if (table.family == family) {
+        return &table;
+    }
+    const auto found = std::ranges::find(table.beside, family, &LiveTable::family);
+    return found == table.beside.end() ? nullptr : &*found;
+}
 
 std::vector<std::string> differences(const LiveTable& wanted,
                                      const std::optional<LiveTable>& live) {
@@ -67,23 +91,12 @@ std::vector<std::string> differences(const LiveTable& wanted,
         return {"the table inet killswitchd is missing"};
     }
     std::vector<std::string> out;
-    if (live->dormant) {
-        out.emplace_back("the table is dormant: the kernel skips it");
+    for (const TableFamily family : kFamilies) {
+        const LiveTable nothing{family};
+        const LiveTable* const should = find_family(wanted, family);
+        const LiveTable* const is = find_family(*live, family);
+        compare_table(should ? *should : nothing, is ? *is : nothing, out);
     }
-    compare_named("chain", wanted.chains, live->chains, out, compare_chain);
-    compare_named("set", wanted.sets, live->sets, out, compare_set);
-    for (const auto& [name, value] : wanted.counters) {
-        if (!live->counters.contains(name)) {
-            out.push_back(fmt::format("counter {}: missing", name));
-        }
-    }
-    const LiveTable nothing;
-    const LiveTable& wanted_arp = wanted.beside.empty() ? nothing : wanted.beside.front();
-    const LiveTable& live_arp = live->beside.empty() ? nothing : live->beside.front();
-    if (live_arp.dormant) {
-        out.emplace_back("the table of ARP rules is dormant: the kernel skips it");
-    }
-    compare_named("chain", wanted_arp.chains, live_arp.chains, out, compare_chain);
     return out;
 }
 

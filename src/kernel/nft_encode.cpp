@@ -9,6 +9,7 @@
 #include <libnftnl/udata.h>
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
@@ -24,7 +25,7 @@ constexpr std::uint32_t kLoopbackIndex = 1;
 /// Builds the expressions of one rule; mirrors `nft --debug=netlink`.
 class RuleBuilder {
   public:
-    explicit RuleBuilder(nftnl_rule* rule) : rule_(rule) {}
+    RuleBuilder(nftnl_rule* rule, TableFamily table) : rule_(rule), table_(table) {}
 
     void add(const std::vector<Match>& matches) {
         for (std::size_t i = 0; i < matches.size(); ++i) {
@@ -200,6 +201,11 @@ class RuleBuilder {
         equals(kLoopbackIndex);
     }
     void encode(const match::Family& m) {
+        if (table_ == TableFamily::netdev) {  // There `meta nfproto` is always "netdev".
+            meta(NFT_META_PROTOCOL);
+            const std::uint16_t type = m.family == IpFamily::v4 ? ETH_P_IP : ETH_P_IPV6;
+            return equals(htons(type));
+        }
         meta(NFT_META_NFPROTO);
         equals(static_cast<std::uint8_t>(m.family == IpFamily::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6));
     }
@@ -250,6 +256,30 @@ class RuleBuilder {
         constexpr std::uint32_t kTargetAddress = 24;  // Source: RFC 826, for Ethernet and IPv4.
         payload(NFT_PAYLOAD_NETWORK_HEADER, kTargetAddress, 4);
         compare(NFT_CMP_EQ, m.address.bytes.data(), 4);
+    }
+    void encode(const match::EtherType& m) {
+        constexpr std::uint32_t kBehindAddresses = 12;
+        payload(NFT_PAYLOAD_LL_HEADER, kBehindAddresses, 2);
+        equals(htons(m.type));
+    }
+    void encode(const match::LaterFragment& m) {
+        // Source: RFC 791, section 3.1; RFC 8200, section 4.5.
+        constexpr std::uint32_t kOffsetInIp = 6, kOffsetInFragmentHeader = 2;
+        const std::uint16_t none = 0;
+        const std::uint16_t offset = htons(m.family == IpFamily::v4 ? 0x1fff : 0xfff8);
+        if (m.family == IpFamily::v4) {
+            payload(NFT_PAYLOAD_NETWORK_HEADER, kOffsetInIp, 2);
+        } else {
+            expr("exthdr", [&](nftnl_expr* e) {
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, kReg);
+                nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, kOffsetInFragmentHeader);
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 2);
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+            });
+        }
+        mask(&offset, sizeof offset);
+        compare(NFT_CMP_NEQ, &none, sizeof none);
     }
     void encode(const match::HopLimit& m) {
         payload(NFT_PAYLOAD_NETWORK_HEADER, 7, 1);
@@ -305,6 +335,7 @@ class RuleBuilder {
     }
 
     nftnl_rule* rule_;
+    TableFamily table_;
     bool complete_ = true;
 };
 
@@ -322,14 +353,14 @@ bool set_comment(nftnl_rule* rule, const std::string& comment) {
 
 }  // namespace
 
-NftRule make_rule(const std::string& chain, const Rule& rule) {
+NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family) {
     NftRule made{nftnl_rule_alloc()};
     if (!made) {
         return nullptr;
     }
     nftnl_rule_set_str(made.get(), NFTNL_RULE_TABLE, kTable);
     nftnl_rule_set_str(made.get(), NFTNL_RULE_CHAIN, chain.c_str());
-    RuleBuilder builder(made.get());
+    RuleBuilder builder(made.get(), family);
     builder.add(rule.matches);
     if (!rule.counter.empty()) {
         builder.count(rule.counter);

@@ -12,6 +12,7 @@ namespace {
 
 Result<LiveTable> expected_part(const Ruleset& ruleset, TableFamily family) {
     LiveTable table;
+    table.family = family;
     for (const Chain& chain : ruleset.chains) {
         const NftChain made = make_chain(chain);
         if (!made) {
@@ -19,7 +20,7 @@ Result<LiveTable> expected_part(const Ruleset& ruleset, TableFamily family) {
         }
         LiveChain live{chain.name, describe_base(made.get(), family), {}};
         for (const Rule& rule : chain.rules) {
-            const NftRule encoded = make_rule(chain.name, rule);
+            const NftRule encoded = make_rule(chain.name, rule, family);
             if (!encoded) {
                 return Error{"out of memory", ENOMEM};
             }
@@ -51,15 +52,20 @@ Result<LiveTable> expected_part(const Ruleset& ruleset, TableFamily family) {
 
 Result<LiveTable> expected_table(const Ruleset& ruleset) {
     auto table = expected_part(part_of(ruleset, TableFamily::inet), TableFamily::inet);
-    const Ruleset arp = part_of(ruleset, TableFamily::arp);
-    if (!table || arp.chains.empty()) {
+    if (!table) {
         return table;
     }
-    auto beside = expected_part(arp, TableFamily::arp);
-    if (!beside) {
-        return beside;
+    for (const TableFamily family : {TableFamily::arp, TableFamily::netdev}) {
+        const Ruleset part = part_of(ruleset, family);
+        if (part.chains.empty()) {
+            continue;
+        }
+        auto beside = expected_part(part, family);
+        if (!beside) {
+            return beside;
+        }
+        table->beside.push_back(*std::move(beside));
     }
-    table->beside.push_back(*std::move(beside));
     return table;
 }
 

@@ -13,6 +13,8 @@ namespace ks {
 
 namespace {
 
+constexpr std::uint32_t kNetdevEgress = 1;  // NF_NETDEV_EGRESS is younger than our headers.
+
 std::uint32_t hook_number(Hook hook) {
     switch (hook) {
     case Hook::input:
@@ -23,6 +25,8 @@ std::uint32_t hook_number(Hook hook) {
         return NF_INET_LOCAL_OUT;
     case Hook::arp_input:
         return NF_ARP_IN;
+    case Hook::egress:
+        return kNetdevEgress;
     }
     return NF_INET_LOCAL_OUT;
 }
@@ -30,7 +34,15 @@ std::uint32_t hook_number(Hook hook) {
 }  // namespace
 
 std::uint16_t number_of(TableFamily family) noexcept {
-    return family == TableFamily::arp ? NFPROTO_ARP : NFPROTO_INET;
+    switch (family) {
+    case TableFamily::inet:
+        return NFPROTO_INET;
+    case TableFamily::arp:
+        return NFPROTO_ARP;
+    case TableFamily::netdev:
+        return NFPROTO_NETDEV;
+    }
+    return NFPROTO_INET;
 }
 
 NftChain make_chain(const Chain& chain) {
@@ -43,6 +55,9 @@ NftChain make_chain(const Chain& chain) {
             nftnl_chain_set_u32(made.get(), NFTNL_CHAIN_HOOKNUM, hook_number(*chain.hook));
             nftnl_chain_set_s32(made.get(), NFTNL_CHAIN_PRIO, kPriority);
             nftnl_chain_set_u32(made.get(), NFTNL_CHAIN_POLICY, NF_DROP);
+        }
+        if (chain.device) {
+            nftnl_chain_set_str(made.get(), NFTNL_CHAIN_DEV, chain.device->name.c_str());
         }
     }
     return made;

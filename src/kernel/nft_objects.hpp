@@ -25,10 +25,10 @@ using NftExpr = CHandle<nftnl_expr, nftnl_expr_free>;
 using NftSet = CHandle<nftnl_set, nftnl_set_free>;
 using NftObject = CHandle<nftnl_obj, nftnl_obj_free>;
 
-/// Typed values to libnftnl objects of table `inet killswitchd`. Null only when out of memory.
+/// Typed values to libnftnl objects of our tables. Null only when out of memory.
 [[nodiscard]] NftChain make_chain(const Chain& chain);
-[[nodiscard]] NftRule make_rule(const std::string& chain, const Rule& rule);
-/// The kernel's number of a family: NFPROTO_INET, NFPROTO_ARP.
+[[nodiscard]] NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family);
+/// The kernel's number of a family: NFPROTO_INET, NFPROTO_ARP, NFPROTO_NETDEV.
 [[nodiscard]] std::uint16_t number_of(TableFamily family) noexcept;
 [[nodiscard]] NftSet make_set(const Set& set);
 [[nodiscard]] NftObject make_counter(const std::string& name);

@@ -141,12 +141,13 @@ class Planner {
                 continue;
             }
             for (std::size_t i = 0; i < chain.rules.size(); ++i) {
-                const NftRule made = make_rule(chain.name, chain.rules[i]);
+                const NftRule made = make_rule(chain.name, chain.rules[i], family_of(chain));
                 if (!made) {
                     return kOutOfMemory;
                 }
-                batch_.append(made.get(), fmt::format("rule {} of chain {}: {}", i + 1, chain.name,
-                                                      render_text(chain.rules[i])));
+                batch_.append(made.get(),
+                              fmt::format("rule {} of chain {}: {}", i + 1, chain.name,
+                                          render_text(chain.rules[i], family_of(chain))));
             }
         }
         return Done{};
@@ -178,17 +179,6 @@ class Planner {
 };
 
 }  // namespace
-
-Ruleset part_of(const Ruleset& ruleset, TableFamily family) {
-    Ruleset part;
-    if (family == TableFamily::inet) {
-        part.counters = ruleset.counters;
-        part.sets = ruleset.sets;
-    }
-    std::ranges::copy_if(ruleset.chains, std::back_inserter(part.chains),
-                         [&](const Chain& chain) { return family_of(chain) == family; });
-    return part;
-}
 
 Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
             std::uint32_t table_flags, Claim claim) {

@@ -108,6 +108,7 @@ class Reader {
                                             ? nftnl_table_get_u32(table.get(), NFTNL_TABLE_OWNER)
                                             : 0;
             snapshot_.table.emplace();
+            snapshot_.table->family = family_;
             snapshot_.table->dormant = (snapshot_.flags & kDormant) != 0;
             snapshot_.table->persist = (snapshot_.flags & kPersist) != 0;
             snapshot_.table->owner = owner_from(snapshot_.flags, owner);
@@ -261,7 +262,8 @@ Result<Snapshot> read_table(NftSocket& socket, TableFamily family) {
         const bool disturbed =
             failure == EINTR || failure == ENOENT;  // Gone between two questions.
         if (!disturbed || attempt == kAttempts) {
-            return std::move(snapshot).error().within("reading the table inet killswitchd");
+            return std::move(snapshot).error().within(
+                fmt::format("reading the table {} {}", word(family), kTable));
         }
     }
 }

@@ -36,6 +36,15 @@ std::uint32_t generation(Nftables& nftables) {
     return *now;
 }
 
+/// The example's rules with a local network, where the devices are these.
+Ruleset rules_at(std::vector<Uplink> uplinks) {
+    Situation situation{StateName::locked, {}, {}};
+    situation.around.uplinks = std::move(uplinks);
+    situation.around.lan = {{"up0", *Prefix::parse("192.168.1.0/24")},
+                            {"up0", *Prefix::parse("fd00::/64")}};
+    return *compile(example_policy(), situation);
+}
+
 }  // namespace
 
 TEST_CASE("what is committed lists as what nft makes of the rendered text", "[nftables]") {
@@ -69,6 +78,74 @@ TEST_CASE("rules that nft loaded from our text are our rules", "[nftables]") {
     REQUIRE(run_with_input("nft -f -", render_text(ruleset)).status == 0);
 
     CHECK(wrong(nftables, ruleset).empty());
+}
+
+TEST_CASE("rules at a device that nft loaded from our text are our rules", "[nftables][raw]") {
+    enter();
+    const Tun device("up0");
+    Nftables nftables = open_nftables(Ownership::off);
+    const Ruleset ruleset = rules_at({{"up0", 2, {}}});
+
+    const Output loaded = run_with_input("nft -f -", render_text(ruleset));
+
+    INFO(render_text(ruleset));
+    INFO(loaded.text);
+    REQUIRE(loaded.status == 0);
+    CHECK(wrong(nftables, ruleset).empty());
+}
+
+TEST_CASE("a device that cannot have rules keeps nobody else from theirs",
+          "[nftables][raw][fail-closed]") {
+    enter();
+    const Tun device("up0");
+    Nftables nftables = open_nftables(Ownership::automatic);
+    const Ruleset possible = rules_at({{"up0", 2, {}}});
+    require(nftables.apply(rules_at({})));
+    REQUIRE_FALSE(wrong(nftables, possible).empty());
+
+    require(nftables.apply(rules_at({{"up0", 2, {}}, {"no-device-can-be-called-so", 3, {}}})));
+
+    REQUIRE(nftables.raw_problem());
+    CHECK_THAT(nftables.raw_problem()->what, Contains("no-device-can-be-called-so"));
+    CHECK(wrong(nftables, possible).empty());
+    require(nftables.apply(possible));
+    CHECK_FALSE(nftables.raw_problem());
+    require(nftables.remove());
+    CHECK(must("nft list tables").empty());
+}
+
+TEST_CASE("rules at a device that a foreign hand took away are restored",
+          "[nftables][raw][fail-closed]") {
+    const char* const change = GENERATE(
+        "nft delete table netdev killswitchd", "nft flush chain netdev killswitchd egress_up0",
+        "nft insert rule netdev killswitchd egress_up0 accept",
+        "nft delete chain netdev killswitchd egress_up0",
+        "nft flush chain netdev killswitchd egress_up0; nft delete chain netdev "
+        "killswitchd egress_up0; nft add chain netdev killswitchd egress_up0 '{ type "
+        "filter hook egress device \"lo\" priority 300; policy drop; }'");
+    enter();
+    const Tun device("up0");
+    Nftables nftables = open_nftables(Ownership::off);
+    const Ruleset ruleset = rules_at({{"up0", 2, {}}});
+    require(nftables.apply(ruleset));
+    REQUIRE(wrong(nftables, ruleset).empty());
+    must(change);
+    REQUIRE_FALSE(wrong(nftables, ruleset).empty());
+
+    require(nftables.apply(ruleset));
+
+    CHECK(wrong(nftables, ruleset).empty());
+}
+
+TEST_CASE("asking whether the kernel has the hook changes nothing", "[nftables][raw]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    const std::uint32_t before = generation(nftables);
+
+    CHECK(nftables.raw_support() == RawSupport::kernel_can);
+
+    CHECK(generation(nftables) == before);
+    CHECK(must("nft list tables").empty());
 }
 
 TEST_CASE("a second apply of the same rules commits nothing", "[nftables]") {

@@ -36,6 +36,7 @@ Policy policy(std::size_t endpoints) {
 
 Ruleset rules(std::size_t endpoints, StateName state) {
     Situation situation{state, {}, {}};
+    situation.around.uplinks = {{"up0", 0, {}}};  // Of Wire: what passes, passes both layers.
     if (state == StateName::protected_) {
         situation.tunnels_up = {"wg0"};
     }
@@ -170,6 +171,8 @@ TEST_CASE("no change from and to panic leaks a packet", "[swap][fail-closed]") {
     CHECK(wire.arrived("blocked6") == 0);
     CHECK(sent.allowed.refused > 0);
     CHECK(sent.allowed.refused < sent.allowed.tried);
-    CHECK(wire.arrived("allowed") == sent.allowed.tried - sent.allowed.refused);
+    // A packet between the two layers when panic begins is stopped by the second.
+    CHECK(wire.arrived("allowed") <= sent.allowed.tried - sent.allowed.refused);
+    CHECK(wire.arrived("allowed") > 0);
     check_nothing_failed(flood);
 }

@@ -223,13 +223,16 @@ TEST_CASE("mistakes in apps, scope and raw are errors", "[config][scope]") {
     check_section(GENERATE(values<Mistake>({
         {"scope: app", "3:8: unknown scope 'app'; did you mean 'apps'?"},
         {"raw: off", "3:6: unknown raw 'off'"},
-        {"raw: block", "3:6: raw: block is not supported yet"},
     })));
     CHECK(findings_of(kOff + "scope: apps\napps: { users: [openvpn, 101] }\n").at(1) ==
           "4:26: '101' is given twice in apps.users");
     CHECK(findings_of(kOff + "scope: apps\napps: { users: [nobody-here, 1] }\n").at(1) ==
           "4:17: user 'nobody-here' is not known here");
     CHECK(errors_in(parse_text(kOff + "scope: apps\napps: { users: [nobody-here] }\n")) == 1);
+}
+
+TEST_CASE("raw: block is the default and needs no word", "[config]") {
+    CHECK(findings_of(kOff + "raw: block\n").empty());
 }
 
 TEST_CASE("raw packets and an open boot are warnings", "[config]") {

@@ -163,6 +163,7 @@ bool KernelJudge::passes(const PacketView& packet) {
     case Hook::output:
         return passes_output(packet, packet.out_interface);
     case Hook::arp_input:
+    case Hook::egress:
         break;
     }
     broken("not an IP packet");

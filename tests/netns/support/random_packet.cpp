@@ -142,6 +142,8 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             [&](const match::CtEstablished&) {},  // What conntrack knows is not in one packet.
             [&](const match::CtReply&) {},
             [&](const match::ArpTarget&) {},
+            [&](const match::EtherType&) {},
+            [&](const match::LaterFragment&) {},
             [&](const match::HopLimit& m) { packet.hop_limit = m.value; },
             [&](const match::TcpNotOpening&) { packet.tcp_opening = false; },
             [&](const match::Mark& m) {

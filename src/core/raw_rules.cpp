@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "draft.hpp"
+#include "killswitchd/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+/// What becomes of a match of `output` at the device. A packet no longer has all that it had there.
+enum class Fate : std::uint8_t { keep, forget, never };
+
+Fate fate_of(const match::OutInterface& m, const Uplink& uplink) {
+    const auto fits = [&](const std::string& name) {
+        return interface_matches(m.name, name) != m.negated;
+    };
+    return fits(uplink.name) || std::ranges::any_of(uplink.above, fits) ? Fate::forget
+                                                                        : Fate::never;
+}
+
+/// The sender is forgotten because a socket may be closed before its last packet leaves, and
+/// connection tracking because the kernel does not look at it here.
+Fate fate_of(const Match& match, const Uplink& uplink) {
+    return std::visit(Overloaded{
+                          [&](const match::OutInterface& m) { return fate_of(m, uplink); },
+                          [](const match::InInterface&) { return Fate::never; },
+                          [](const match::InLoopback&) { return Fate::never; },
+                          [](const match::OutLoopback&) { return Fate::never; },
+                          [](const match::ArpTarget&) { return Fate::never; },
+                          [](const match::User&) { return Fate::forget; },
+                          [](const match::Group&) { return Fate::forget; },
+                          [](const match::Cgroup&) { return Fate::forget; },
+                          [](const match::CtEstablished&) { return Fate::forget; },
+                          [](const match::CtReply&) { return Fate::forget; },
+                          [](const auto&) { return Fate::keep; },
+                      },
+                      match);
+}
+
+template <class T>
+bool has(const std::vector<Match>& matches) {
+    return std::ranges::any_of(matches,
+                               [](const Match& m) { return std::holds_alternative<T>(m); });
+}
+
+/// Writes the chain of one device from the finished chain `output`.
+///
+/// Invariant: what `output` accepts towards the device passes here too. So a rule that accepts may
+/// become wider, and one that refuses only narrower.
+class EgressWriter {
+  public:
+    EgressWriter(Draft& draft, const Uplink& uplink) : draft_(draft), uplink_(uplink) {}
+
+    Chain write() {
+        for (const Rule& rule : draft_.output.rules) {
+            if (rule.verdict == Verdict::accept) {
+                add_accept(rule);
+            } else if (!rule.counter.empty()) {
+                add_refusal(rule);
+            }
+        }
+        while (!rules_.empty() && rules_.back().verdict == Verdict::drop) {
+            rules_.pop_back();  // The last rule does the same.
+        }
+        add_link_layer();
+        add({{}, reason::kRaw, Verdict::drop, {}, "nothing else leaves this device"});
+        return {name(), Hook::egress, std::move(rules_), Device{uplink_.name, uplink_.index}};
+    }
+
+  private:
+    /// nft takes letters, digits and a few signs; the kernel lets devices have any.
+    [[nodiscard]] std::string name() const {
+        const bool plain = std::ranges::all_of(uplink_.name, [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+        });
+        return plain ? fmt::format("egress_{}", uplink_.name)
+                     : fmt::format("egress_{}", uplink_.index);
+    }
+
+    void add(Rule rule) {
+        if (std::ranges::find(rules_, rule) == rules_.end()) {
+            rules_.push_back(std::move(rule));
+        }
+    }
+
+    void add_accept(const Rule& rule) {
+        std::vector<Match> left;
+        for (const Match& match : rule.matches) {
+            switch (fate_of(match, uplink_)) {
+            case Fate::keep:
+                left.push_back(match);
+                break;
+            case Fate::forget:
+                break;
+            case Fate::never:
+                return;
+            }
+        }
+        add(accept(left, rule.comment));
+        add_fragments(left, rule.comment);
+    }
+
+    void add_refusal(const Rule& rule) {
+        const bool whole = std::ranges::all_of(
+            rule.matches, [&](const Match& m) { return fate_of(m, uplink_) == Fate::keep; });
+        if (whole) {
+            add({rule.matches, reason::kRaw, Verdict::drop, {}, rule.comment});
+        }
+    }
+
+    /// `output` sees a packet whole, the device its fragments, of which only the first has ports.
+    void add_fragments(const std::vector<Match>& matches, const std::string& comment) {
+        const bool by_set = std::ranges::any_of(matches, [](const Match& m) {
+            const auto* const set = std::get_if<match::InSet>(&m);
+            return set != nullptr && set->key.of == SetKey::Of::endpoint;
+        });
+        // DHCP, the only one with both ports, is never fragmented.
+        if (!by_set && has<match::SourcePort>(matches) == has<match::DestinationPort>(matches)) {
+            return;
+        }
+        for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+            const bool other = std::ranges::any_of(matches, [&](const Match& m) {
+                const auto* const named = std::get_if<match::Family>(&m);
+                return named != nullptr && named->family != family;
+            });
+            if (!other) {
+                add(accept(as_fragment(matches, family), fmt::format("{}, fragments", comment)));
+            }
+        }
+    }
+
+    std::vector<Match> as_fragment(const std::vector<Match>& matches, IpFamily family) {
+        std::vector<Match> out{match::Family{family}};
+        for (const Match& match : matches) {
+            if (const auto* const set = std::get_if<match::InSet>(&match);
+                set != nullptr && set->key.of == SetKey::Of::endpoint) {
+                out.emplace_back(hosts_of(*set));
+            } else if (!std::holds_alternative<match::Family>(match) &&
+                       !std::holds_alternative<match::SourcePort>(match) &&
+                       !std::holds_alternative<match::DestinationPort>(match) &&
+                       !std::holds_alternative<match::TcpNotOpening>(match)) {
+                out.push_back(match);
+            }
+        }
+        out.emplace_back(match::LaterFragment{family});
+        return out;
+    }
+
+    /// The set of the addresses in a set of endpoints.
+    match::InSet hosts_of(const match::InSet& endpoints) {
+        const SetKey key{endpoints.key.family, SetKey::Of::address};
+        Set hosts{fmt::format("{}_hosts", endpoints.set), key, {}};
+        if (std::ranges::find(draft_.sets, hosts.name, &Set::name) == draft_.sets.end()) {
+            const auto all = std::ranges::find(draft_.sets, endpoints.set, &Set::name);
+            for (const Endpoint& endpoint : all->elements) {
+                hosts.elements.push_back({endpoint.address, 0, 0});
+            }
+            std::ranges::sort(hosts.elements);
+            const auto repeated = std::unique(hosts.elements.begin(), hosts.elements.end());
+            hosts.elements.erase(repeated, hosts.elements.end());
+            draft_.sets.push_back(hosts);
+        }
+        return {endpoints.far, key, hosts.name};
+    }
+
+    /// Without these there is no link. Source: IEEE 802 numbers; 802.1X and PPPoE go no further
+    /// than the access network, the slow protocols (bonds) no further than the cable.
+    void add_link_layer() {
+        constexpr std::array<std::pair<std::uint16_t, const char*>, 5> kTypes{{
+            {0x0806, "ARP"},
+            {0x888e, "802.1X"},
+            {0x8863, "PPPoE discovery"},
+            {0x8864, "PPPoE session"},
+            {0x8809, "slow protocols"},
+        }};
+        for (const auto& [type, comment] : kTypes) {
+            add(accept({match::EtherType{type}}, comment));
+        }
+    }
+
+    Draft& draft_;
+    const Uplink& uplink_;
+    std::vector<Rule> rules_;
+};
+
+}  // namespace
+
+void add_raw_guard(Draft& draft) {
+    if (draft.policy.raw == Raw::allow) {
+        return;
+    }
+    for (const Uplink& uplink : draft.situation.around.uplinks) {
+        draft.others.push_back(EgressWriter(draft, uplink).write());
+    }
+}
+
+}  // namespace ks

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "uplinks.hpp"
+
+#include <algorithm>
+
+namespace ks {
+
+namespace {
+
+constexpr int kLoopback = 1;
+
+bool is_virtual_end(const Link& link) {
+    return link.kind == "veth" || link.kind == "tun";
+}
+
+/// A port that a machine inside this one is plugged into: its frames reach nobody else. Where no
+/// port of a bridge is anything else, one that holds the default route tells that it leads outside.
+bool leads_to_guest(const LinkTable& links, const Link& port) {
+    const auto master = links.find(port.master);
+    if (master == links.end() || master->second.kind != "bridge" || !is_virtual_end(port)) {
+        return false;
+    }
+    const bool other_way_out = std::ranges::any_of(links, [&](const auto& other) {
+        return other.second.master == port.master && !is_virtual_end(other.second);
+    });
+    return other_way_out || !master->second.default_route;
+}
+
+/// The devices on top of `index`, and those on top of them.
+void collect_above(const LinkTable& links, int index, std::set<int>& above) {
+    const auto add = [&](int upper) {
+        if (upper != index && links.contains(upper) && above.insert(upper).second) {
+            collect_above(links, upper, above);
+        }
+    };
+    add(links.at(index).master);
+    for (const auto& [other, link] : links) {
+        if (link.lower == index) {
+            add(other);
+        }
+    }
+}
+
+/// Masters whose packets leave by their ports as they are; of others it is not known which do.
+bool is_known_master(const Link& link) {
+    return link.kind == "bridge" || link.kind == "bond" || link.kind == "team" ||
+           link.kind == "vrf";
+}
+
+}  // namespace
+
+std::vector<Uplink> find_uplinks(const LinkTable& links, const Roles& roles) {
+    std::vector<Uplink> found;
+    for (const auto& [index, link] : links) {
+        const bool inside = roles.tunnels.contains(index) || roles.guests.contains(index) ||
+                            leads_to_guest(links, link);
+        if (index == kLoopback || inside) {
+            continue;
+        }
+        std::set<int> above;
+        collect_above(links, index, above);
+        above.erase(index);
+        // What a tunnel or a guest sends by it looks like anything else here: only inet knows.
+        const bool carries_all = std::ranges::any_of(above, [&](int upper) {
+            return roles.tunnels.contains(upper) || roles.guests.contains(upper);
+        });
+        const auto master = links.find(link.master);
+        if (carries_all || (master != links.end() && !is_known_master(master->second))) {
+            continue;
+        }
+        Uplink uplink{link.name, index, {}};
+        for (const int upper : above) {
+            uplink.above.push_back(links.at(upper).name);
+        }
+        std::ranges::sort(uplink.above);
+        found.push_back(std::move(uplink));
+    }
+    std::ranges::sort(found);
+    return found;
+}
+
+}  // namespace ks

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/state.hpp"
+
+#include <set>
+#include <vector>
+
+namespace ks {
+
+/// What surroundings() has found out about the links, by index.
+struct Roles {
+    std::set<int> tunnels;  ///< Trusted ones.
+    std::set<int> guests;
+};
+
+/// The devices at which Surroundings::uplinks wants rules, sorted.
+[[nodiscard]] std::vector<Uplink> find_uplinks(const LinkTable& links, const Roles& roles);
+
+}  // namespace ks

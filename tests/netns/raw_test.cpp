@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab_traffic.hpp"
+#include "lab_support.hpp"
+#include "support/dhcp.hpp"
+#include "support/node_run.hpp"
+#include "support/packet_socket.hpp"
+#include "support/programs.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+using namespace ks;
+using namespace ks::test;
+
+namespace {
+
+constexpr std::uint32_t kMark = 0xca6c;
+constexpr int kFrames = 20;
+
+/// A lab whose host runs the service with this `raw`.
+class Host {
+  public:
+    explicit Host(const std::string& raw) : lab_(lab::build()) {
+        std::ofstream(lab_.scratch_from_outside() + "/killswitchd.yaml")
+            << "version: 1\nmode: always\ntunnels:\n  - interface: tun0\n"
+            << "    endpoints: [\"203.0.113.7:51820/udp\"]\n    only: { fwmark: 0xca6c }\nraw: "
+            << raw << "\n";
+        auto started = lab_.host().spawn(argv("run"));
+        REQUIRE(started);
+        service_.emplace(*std::move(started));
+        REQUIRE(lab::eventually(kPatience, [&] { return status().starts_with("LOCKED"); }));
+    }
+
+    lab::Lab& lab() { return lab_; }
+
+    std::string status() const {
+        auto asked = const_cast<lab::Lab&>(lab_).host().spawn(argv("status"));
+        REQUIRE(asked);
+        REQUIRE(asked->wait(kPatience));
+        return asked->output();
+    }
+
+    void ip(const std::string& words) { shell("ip " + words); }
+    void shell(const std::string& command) {
+        require(run_to_end(lab_.host(), {"sh", "-c", command}));
+    }
+
+    /// Whether the kernel holds a chain at `device`.
+    bool covers(const std::string& device) {
+        const auto code = lab_.host().run(
+            {"sh", "-c",
+             fmt::format("nft list chain netdev killswitchd egress_{} >/dev/null 2>&1", device)},
+            kPatience);
+        return code && *code == 0;
+    }
+
+    Mac router() {
+        const auto mac = lab_.provider().net().mac("wan0");
+        REQUIRE(mac);
+        return *mac;
+    }
+
+    /// How many of `kFrames` frames of a packet socket of `node` are seen outside.
+    std::size_t leaks(lab::Node& node, const std::string& device, How how) {
+        const std::uint32_t tag = lab::next_tag();
+        const std::size_t before = lab_.capture().size();
+        const PacketSocket socket(node, device, how);
+        for (int i = 0; i < kFrames; ++i) {
+            static_cast<void>(socket.send(packet(tag), router()));
+        }
+        return captured(tag, before);
+    }
+
+    static std::string packet(std::uint32_t tag) {
+        return ip_bytes(
+            {lab::ip(lab::addr::kHost[0]), lab::ip(lab::addr::kInternet), 443, lab::tag_text(tag)});
+    }
+
+    std::size_t captured(std::uint32_t tag, std::size_t before) {
+        require(lab_.capture().settle());
+        REQUIRE(lab_.capture().stats().lost == 0);
+        std::size_t count = 0;
+        for (const lab::FrameInfo& frame : lab_.capture().since(before)) {
+            count += frame.tag == tag ? 1 : 0;
+        }
+        return count;
+    }
+
+    static void require(const Status& status) {
+        INFO((status ? std::string() : status.error().message()));
+        REQUIRE(status);
+    }
+
+  private:
+    std::vector<std::string> argv(const std::string& verb) const {
+        const std::string scratch = lab_.scratch();
+        return {killswitchd(), verb,           "--config",      scratch + "/killswitchd.yaml",
+                "--state-dir", scratch + "/s", "--runtime-dir", scratch + "/r"};
+    }
+
+    lab::Lab lab_;
+    std::optional<lab::Process> service_;
+};
+
+/// Runs `leaks` without the second layer, where it has to leak, and with it.
+void blocked_only_with_raw_block(const std::function<std::size_t(Host&)>& leaks) {
+    require_programs({"ip", "nft"});
+    {
+        Host control("allow");
+        REQUIRE(leaks(control) == kFrames);
+    }
+    Host host("block");
+    CHECK(leaks(host) == 0);
+}
+
+/// Frames that a new device lets out before it refuses the first.
+std::size_t window(const PacketSocket& socket, const Mac& to) {
+    const std::string packet = Host::packet(lab::next_tag());
+    std::size_t left = 0;
+    REQUIRE(lab::eventually(kPatience, [&] {
+        bool taken = true;
+        for (int i = 0; taken && i < 1000; ++i) {
+            taken = socket.send(packet, to);
+            left += taken ? 1 : 0;
+        }
+        return !taken;
+    }));
+    return left;
+}
+
+}  // namespace
+
+TEST_CASE("packet sockets reach nobody outside", "[raw][fail-closed]") {
+    const How how = GENERATE(How::raw, How::dgram, How::bypass);
+
+    blocked_only_with_raw_block(
+        [&](Host& host) { return host.leaks(host.lab().host(), "up0", how); });
+}
+
+TEST_CASE("a guest on a bridge with the uplink reaches nobody outside", "[raw][fail-closed]") {
+    blocked_only_with_raw_block([](Host& host) {
+        host.shell("sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null; true");
+        host.ip("link set up0 master br0");
+        host.ip("route replace default via 192.168.77.1 dev br0 onlink metric 50");
+        static_cast<void>(lab::eventually(lab::Millis{500}, [&] { return host.covers("br0"); }));
+        return host.leaks(host.lab().guest(), "eth0", How::raw);
+    });
+}
+
+TEST_CASE("a macvlan guest reaches nobody outside", "[raw][fail-closed]") {
+    blocked_only_with_raw_block([](Host& host) {
+        auto holder = host.lab().guest().spawn({"sleep", "60"});
+        REQUIRE(holder);
+        host.lab().host().inside([&] {
+            const std::string commands =
+                fmt::format("ip link add link up0 name mv0 type macvlan mode bridge && "
+                            "ip link set mv0 netns {}",
+                            holder->pid());
+            REQUIRE(std::system(commands.c_str()) == 0);
+        });
+        Host::require(run_to_end(host.lab().guest(), {"ip", "link", "set", "mv0", "up"}));
+        return host.leaks(host.lab().guest(), "mv0", How::raw);
+    });
+}
+
+TEST_CASE("what the uplink needs still passes beside raw: block", "[raw]") {
+    require_programs({"ip", "nft"});
+    Host host("block");
+    REQUIRE(host.covers("up0"));
+    const How how = GENERATE(How::raw, How::bypass);
+    const PacketSocket socket(host.lab().host(), "up0", how);
+    const std::uint32_t tag = lab::next_tag();
+    Ear ear(host.lab().provider(), "wan0");
+
+    CHECK(dhcp_discovers(host.lab(), kPatience));
+    for (const std::uint16_t type :
+         std::array<std::uint16_t, 6>{0x0806, 0x888e, 0x8863, 0x8864, 0x8809, 0x88b5}) {
+        static_cast<void>(socket.send_frame(
+            ethernet_frame({2, 0, 0, 0, 0, 1}, host.router(), type, lab::tag_text(tag))));
+    }
+
+    Host::require(host.lab().capture().settle());
+    CHECK(ear.heard(tag) == 5);
+}
+
+TEST_CASE("a large packet of the tunnel passes in fragments", "[raw]") {
+    require_programs({"ip", "nft"});
+    Host host("block");
+    REQUIRE(host.covers("up0"));
+    const auto socket = host.lab().host().socket(AF_INET, SOCK_DGRAM, 0);
+    REQUIRE(socket);
+    REQUIRE(setsockopt(socket->get(), SOL_SOCKET, SO_MARK, &kMark, sizeof kMark) == 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(51820);
+    to.sin_addr.s_addr = htonl(0xcb007107);
+    const std::string payload(4000, 'x');
+    const std::size_t before = host.lab().capture().size();
+
+    REQUIRE(sendto(socket->get(), payload.data(), payload.size(), 0,
+                   reinterpret_cast<const sockaddr*>(&to), sizeof to) == 4000);
+
+    Host::require(host.lab().capture().settle());
+    std::size_t bytes = 0;
+    for (const lab::FrameInfo& frame : host.lab().capture().since(before)) {
+        bytes += frame.destination == lab::ip("203.0.113.7") ? frame.length - 34 : 0;
+    }
+    CHECK(bytes == 4008);
+}
+
+TEST_CASE("a device is covered again when its name has changed", "[raw][fail-closed]") {
+    require_programs({"ip", "nft"});
+    Host host("block");
+    REQUIRE(host.covers("up0"));
+    REQUIRE(host.leaks(host.lab().host(), "up0", How::raw) == 0);
+    const PacketSocket socket(host.lab().host(), "up0", How::raw);
+    const Mac to = host.router();
+    const std::uint32_t tag = lab::next_tag();
+    const auto flood = host.lab().host().start([&]() -> int {
+        for (const std::string packet = Host::packet(tag);;) {
+            static_cast<void>(socket.send(packet, to));
+        }
+    });
+    REQUIRE(flood);
+    Ear ear(host.lab().provider(), "wan0");
+
+    host.ip("link set up0 name renamed0");
+
+    std::size_t left = 0;
+    REQUIRE(lab::eventually(kPatience, [&] {
+        left += ear.heard(tag);
+        return host.covers("renamed0");
+    }));
+    Host::require(host.lab().capture().settle());
+    left += ear.heard(tag);
+    fmt::print("renamed: {} frames of a flood left before the rules were back\n", left);
+    CHECK(host.leaks(host.lab().host(), "renamed0", How::raw) == 0);
+    CHECK(ear.heard(tag) == 0);
+}
+
+TEST_CASE("a new device is covered, and so is its successor of the same name",
+          "[raw][fail-closed]") {
+    require_programs({"ip", "nft"});
+    Host host("block");
+    for (const char* const what : {"hot-plugged", "created again"}) {
+        Host::require(
+            host.lab().host().net().add_veth("hot0", "far0", host.lab().provider().netns()));
+        Host::require(host.lab().provider().net().set_link("far0", lab::LinkState::up));
+        Host::require(host.lab().host().net().set_link("hot0", lab::LinkState::up));
+        const PacketSocket socket(host.lab().host(), "hot0", How::raw);
+        Ear ear(host.lab().provider(), "far0");
+        fmt::print("{}: {} frames left before the rules were there\n", what,
+                   window(socket, host.router()));
+
+        const std::uint32_t tag = lab::next_tag();
+        for (int i = 0; i < kFrames; ++i) {
+            static_cast<void>(socket.send(Host::packet(tag), host.router()));
+        }
+        const std::uint32_t fence = lab::next_tag();
+        REQUIRE(socket.send_frame(
+            ethernet_frame({2, 0, 0, 0, 0, 1}, host.router(), 0x0806, lab::tag_text(fence))));
+        Ear::Heard heard = ear.both(tag, fence, kPatience);
+        CHECK(heard.fence);
+        CHECK(heard.count == 0);
+        Host::require(host.lab().host().net().delete_link("hot0"));
+    }
+}
