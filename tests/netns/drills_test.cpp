@@ -20,13 +20,12 @@ void play(const std::string& title, const Policy& policy) {
 }
 
 /// The service dies, somebody deletes the table, and then the VPN dies.
-void table_deleted(drills::Stage& stage) {
+void tables_deleted(drills::Stage& stage) {
     drills::reach_steady_state(stage);
     stage.kill_service();
     if (stage.armed() == drills::Armed::yes) {
-        stage.expect("the table can be deleted",
-                     test::run_to_end(stage.lab().host(),
-                                      {"nft", "delete", "table", "inet", "killswitchd"}));
+        stage.expect("the tables can be deleted",
+                     test::run_to_end(stage.lab().host(), {"nft", "flush", "ruleset"}));
     }
     stage.client()->kill();
     stage.probe();
@@ -119,8 +118,8 @@ TEST_CASE("no drill leaks with the local network open", "[drills]") {
 
 TEST_CASE("a drill fails when somebody takes the lock away", "[drills]") {
     test::require_programs({"nft"});
-    const drills::Drill sabotage{"sabotage", "table deleted", "Nothing is left to block.",
-                                 lab::Uplinks::configured, table_deleted};
+    const drills::Drill sabotage{"sabotage", "tables deleted", "Nothing is left to block.",
+                                 lab::Uplinks::configured, tables_deleted};
     Policy policy = test::demo_policy();
     policy.ownership = Ownership::off;
 
