@@ -24,20 +24,6 @@ std::string without_policy(const std::string& base) {
     return base.substr(0, base.rfind(' '));
 }
 
-/// Whether something with a name of ours is of another make, so that it cannot be changed in place.
-bool incompatible(const LiveTable& expected, const LiveTable& live) {
-    const auto other_chain = [&](const LiveChain& wanted) {
-        const LiveChain* const there = find_named(live.chains, wanted.name);
-        return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
-    };
-    const auto other_set = [&](const LiveSet& wanted) {
-        const LiveSet* const there = find_named(live.sets, wanted.name);
-        return there != nullptr && there->key != wanted.key;
-    };
-    return std::ranges::any_of(expected.chains, other_chain) ||
-           std::ranges::any_of(expected.sets, other_set);
-}
-
 class Planner {
   public:
     Planner(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const LiveTable& live)
@@ -162,13 +148,26 @@ class Planner {
 
 }  // namespace
 
+bool incompatible(const LiveTable& expected, const LiveTable& live) {
+    const auto other_chain = [&](const LiveChain& wanted) {
+        const LiveChain* const there = find_named(live.chains, wanted.name);
+        return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
+    };
+    const auto other_set = [&](const LiveSet& wanted) {
+        const LiveSet* const there = find_named(live.sets, wanted.name);
+        return there != nullptr && there->key != wanted.key;
+    };
+    return std::ranges::any_of(expected.chains, other_chain) ||
+           std::ranges::any_of(expected.sets, other_set);
+}
+
 Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
-            std::uint32_t table_flags, Claim claim) {
-    const bool rebuild = live.table && incompatible(expected, *live.table);
+            std::uint32_t table_flags, TableStep step) {
+    const bool rebuild = live.table && step == TableStep::rebuild;
     if (rebuild) {
         batch.delete_table();
     }
-    if (!live.table || rebuild || live.table->dormant || claim == Claim::yes) {
+    if (!live.table || rebuild || live.table->dormant || step == TableStep::claim) {
         batch.create_table(table_flags);
     }
     const LiveTable nothing;

@@ -38,14 +38,10 @@ class Request {
     nlmsghdr* header_;
 };
 
-bool ours(const char* table) {
-    return table != nullptr && std::strcmp(table, kTable) == 0;
-}
-
 /// Reads one consistent picture; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
-    explicit Reader(NftSocket& socket) : socket_(socket) {}
+    Reader(NftSocket& socket, const char* table) : socket_(socket), table_(table) {}
 
     Result<Snapshot> run() {
         const auto before = read_generation(socket_);
@@ -79,7 +75,7 @@ class Reader {
     Status read_header() {
         const Request request(socket_, NFT_MSG_GETTABLE, NLM_F_ACK);
         const NftTable key{nftnl_table_alloc()};
-        nftnl_table_set_str(key.get(), NFTNL_TABLE_NAME, kTable);
+        nftnl_table_set_str(key.get(), NFTNL_TABLE_NAME, table_);
         nftnl_table_nlmsg_build_payload(request.get(), key.get());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftTable table{nftnl_table_alloc()};
@@ -90,6 +86,7 @@ class Reader {
             const std::uint32_t owner = nftnl_table_is_set(table.get(), NFTNL_TABLE_OWNER)
                                             ? nftnl_table_get_u32(table.get(), NFTNL_TABLE_OWNER)
                                             : 0;
+            snapshot_.owner_port = owner;
             snapshot_.table.emplace();
             snapshot_.table->dormant = (snapshot_.flags & kDormant) != 0;
             snapshot_.table->persist = (snapshot_.flags & kPersist) != 0;
@@ -99,6 +96,10 @@ class Reader {
             return Done{};
         }
         return asked;
+    }
+
+    [[nodiscard]] bool ours(const char* table) const {
+        return table != nullptr && std::strcmp(table, table_) == 0;
     }
 
     [[nodiscard]] TableOwner owner_from(std::uint32_t flags, std::uint32_t port) const {
@@ -126,7 +127,7 @@ class Reader {
         std::ranges::sort(snapshot_.table->chains, {}, &LiveChain::name);
         const Request request(socket_, NFT_MSG_GETRULE, NLM_F_DUMP);
         const NftRule key{nftnl_rule_alloc()};
-        nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, kTable);
+        nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, table_);
         nftnl_rule_nlmsg_build_payload(request.get(), key.get());
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftRule rule{nftnl_rule_alloc()};
@@ -145,7 +146,7 @@ class Reader {
     Status read_sets() {
         const Request request(socket_, NFT_MSG_GETSET, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
-        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, kTable);
+        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
         nftnl_set_nlmsg_build_payload(request.get(), key.get());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftSet set{nftnl_set_alloc()};
@@ -171,7 +172,7 @@ class Reader {
     Status read_elements(LiveSet& live) {
         const Request request(socket_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
-        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, kTable);
+        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
         nftnl_set_set_str(key.get(), NFTNL_SET_NAME, live.name.c_str());
         nftnl_set_elems_nlmsg_build_payload(request.get(), key.get());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
@@ -194,7 +195,7 @@ class Reader {
     Status read_counters() {
         const Request request(socket_, NFT_MSG_GETOBJ, NLM_F_DUMP);
         const NftObject key{nftnl_obj_alloc()};
-        nftnl_obj_set_str(key.get(), NFTNL_OBJ_TABLE, kTable);
+        nftnl_obj_set_str(key.get(), NFTNL_OBJ_TABLE, table_);
         nftnl_obj_set_u32(key.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
         nftnl_obj_nlmsg_build_payload(request.get(), key.get());
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
@@ -210,6 +211,7 @@ class Reader {
     }
 
     NftSocket& socket_;
+    const char* table_;
     Snapshot snapshot_;
 };
 
@@ -231,9 +233,9 @@ Result<std::uint32_t> read_generation(NftSocket& socket) {
     return generation;
 }
 
-Result<Snapshot> read_table(NftSocket& socket) {
+Result<Snapshot> read_table(NftSocket& socket, const char* name) {
     for (int attempt = 0;; ++attempt) {
-        auto snapshot = Reader(socket).run();
+        auto snapshot = Reader(socket, name).run();
         if (snapshot) {
             return snapshot;
         }
@@ -241,7 +243,8 @@ Result<Snapshot> read_table(NftSocket& socket) {
         const bool disturbed =
             failure == EINTR || failure == ENOENT;  // Gone between two questions.
         if (!disturbed || attempt == kAttempts) {
-            return std::move(snapshot).error().within("reading the table inet killswitchd");
+            return std::move(snapshot).error().within(
+                fmt::format("reading the table inet {}", name));
         }
     }
 }

@@ -12,11 +12,12 @@ namespace ks {
 struct Snapshot {
     std::uint32_t generation = 0;
     std::uint32_t flags = 0;
+    std::uint32_t owner_port = 0;
     std::optional<LiveTable> table;
 };
 
 [[nodiscard]] Result<std::uint32_t> read_generation(NftSocket& socket);
 /// Whole and of one generation, or an error; see Nftables::read().
-[[nodiscard]] Result<Snapshot> read_table(NftSocket& socket);
+[[nodiscard]] Result<Snapshot> read_table(NftSocket& socket, const char* name = kTable);
 
 }  // namespace ks

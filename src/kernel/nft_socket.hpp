@@ -18,6 +18,9 @@ using MnlSocket = CHandle<mnl_socket, mnl_socket_close>;
 class NftSocket {
   public:
     [[nodiscard]] static Result<NftSocket> open();
+    /// Goes on with a socket that another process opened, and perhaps used. What it left unread is
+    /// discarded. \return EINVAL when `fd` is no NETLINK_NETFILTER socket.
+    [[nodiscard]] static Result<NftSocket> adopt(Fd fd);
 
     [[nodiscard]] std::uint32_t port() const { return mnl_socket_get_portid(socket_.get()); }
     [[nodiscard]] int fd() const { return mnl_socket_get_fd(socket_.get()); }
@@ -34,11 +37,14 @@ class NftSocket {
     /// \return ENOBUFS when some were lost.
     [[nodiscard]] Status drain(const std::function<void(const nlmsghdr*)>& each);
 
+    /// Sends a header without payload to another socket of this family.
+    [[nodiscard]] Status greet(std::uint32_t port);
+
     /// Joins a multicast group of nfnetlink.
     [[nodiscard]] Status join(int group);
 
   private:
-    explicit NftSocket(MnlSocket socket) : socket_(std::move(socket)) {}
+    explicit NftSocket(MnlSocket socket);
     [[nodiscard]] Result<std::size_t> receive(int flags);
 
     MnlSocket socket_;

@@ -13,21 +13,82 @@ namespace ks {
 
 namespace {
 
+constexpr std::uint32_t kOwner = 0x2;
 constexpr std::uint32_t kOwnedAndPersistent = 0x6;
+constexpr const char* kHoldTable = "killswitchd-hold";
+constexpr const char* kProbeTable = "killswitchd-probe";  // Asked about, never made.
 constexpr int kAttempts = 100;
+
+/// Of those errors of a commit after which another look and another try help.
+bool overtaken(const Error& error) {
+    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
+}
+
+bool accepts(NftSocket& socket, std::uint32_t flags) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const auto generation = read_generation(socket);
+        if (!generation) {
+            return false;
+        }
+        Batch batch(socket, *generation, kProbeTable);
+        batch.create_table(flags);
+        if (const auto done = batch.rehearse(); done || !overtaken(done.error())) {
+            return static_cast<bool>(done);
+        }
+    }
+    return false;
+}
+
+enum class Lifetime : std::uint8_t { process, held };
+
+/// The strongest protection that the kernel has and that cannot take the table away with us.
+std::uint32_t best_flags(NftSocket& socket, Lifetime lifetime) {
+    if (accepts(socket, kOwnedAndPersistent)) {
+        return kOwnedAndPersistent;
+    }
+    return lifetime == Lifetime::held && accepts(socket, kOwner) ? kOwner : 0;
+}
+
+bool goes_with_its_owner(const std::optional<LiveTable>& table) {
+    return table && !table->persist &&
+           (table->owner == TableOwner::us || table->owner == TableOwner::somebody);
+}
+
+Status remove_table(NftSocket& socket, const char* name) {
+    for (int attempt = 0;; ++attempt) {
+        const auto live = read_table(socket, name);
+        if (!live) {
+            return live.error();
+        }
+        if (!live->table) {
+            return Done{};
+        }
+        Batch batch(socket, live->generation, name);
+        batch.delete_table();
+        auto removed = batch.commit();
+        if (removed) {
+            continue;  // Proven by the next look.
+        }
+        if (!overtaken(removed.error()) || attempt == kAttempts) {
+            return std::move(removed).error().within("removing the table");
+        }
+    }
+}
 
 }  // namespace
 
 struct Nftables::Impl {
     NftSocket socket;
     Ownership ownership;
-    bool can_own = true;  ///< Until the kernel has said that it cannot.
+    std::uint32_t able;  ///< best_flags() of this socket.
 
-    [[nodiscard]] bool wants_ownership() const {
-        return ownership == Ownership::automatic && can_own;
+    [[nodiscard]] std::uint32_t wished() const {
+        return ownership == Ownership::automatic ? able : 0;
     }
+    [[nodiscard]] TableStep step_for(const LiveTable& expected, const Snapshot& live) const;
     Status commit_once(const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live);
     Status try_apply(const Ruleset& ruleset, const LiveTable& expected);
+    Status hold(const Ruleset& ruleset, const LiveTable& expected);
 };
 
 Nftables::Nftables(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -35,15 +96,17 @@ Nftables::Nftables(Nftables&&) noexcept = default;
 Nftables& Nftables::operator=(Nftables&&) noexcept = default;
 Nftables::~Nftables() = default;
 
-Result<Nftables> Nftables::open(Ownership ownership) {
-    auto socket = NftSocket::open();
+Result<Nftables> Nftables::open(Ownership ownership, Fd held) {
+    const Lifetime lifetime = held ? Lifetime::held : Lifetime::process;
+    auto socket = held ? NftSocket::adopt(std::move(held)) : NftSocket::open();
     if (!socket) {
         return std::move(socket).error();
     }
-    auto impl = std::make_unique<Impl>(Impl{*std::move(socket), ownership});
+    auto impl = std::make_unique<Impl>(Impl{*std::move(socket), ownership, 0});
     if (auto alive = read_generation(impl->socket); !alive) {
         return std::move(alive).error().within("asking the kernel for nftables");
     }
+    impl->able = best_flags(impl->socket, lifetime);
     return Nftables(std::move(impl));
 }
 
@@ -63,16 +126,34 @@ Result<std::optional<LiveTable>> Nftables::read() {
     return std::move(snapshot->table);
 }
 
+TableStep Nftables::Impl::step_for(const LiveTable& expected, const Snapshot& live) const {
+    if (!live.table) {
+        return TableStep::keep;
+    }
+    const TableOwner owner = live.table->owner;
+    // A plain table cannot be given an owner. Source: Linux nf_tables_updtable().
+    if (incompatible(expected, *live.table) || (owner == TableOwner::none && wished() != 0)) {
+        return TableStep::rebuild;
+    }
+    return owner == TableOwner::orphan && wished() != 0 ? TableStep::claim : TableStep::keep;
+}
+
 Status Nftables::Impl::commit_once(const Ruleset& ruleset, const LiveTable& expected,
                                    const Snapshot& live) {
-    const bool orphaned = live.table && live.table->owner == TableOwner::orphan;
-    const std::uint32_t kept = live.table ? live.flags & kOwnedAndPersistent : 0;
-    const bool claim = orphaned && wants_ownership();
-    const std::uint32_t flags =
-        claim || (!live.table && wants_ownership()) ? kOwnedAndPersistent : kept;
-    Batch batch(socket, live.generation);
-    if (auto planned = plan(batch, ruleset, expected, live, flags, claim ? Claim::yes : Claim::no);
-        !planned) {
+    const TableStep step = step_for(expected, live);
+    if (step == TableStep::rebuild) {
+        if (auto held = hold(ruleset, expected); !held) {
+            return std::move(held).error().within("holding while the table is built anew");
+        }
+    }
+    const bool stays = live.table && step == TableStep::keep;
+    const std::uint32_t flags = stays ? live.flags & kOwnedAndPersistent : wished();
+    const auto generation = step == TableStep::rebuild ? read_generation(socket) : live.generation;
+    if (!generation) {
+        return generation.error();
+    }
+    Batch batch(socket, *generation);
+    if (auto planned = plan(batch, ruleset, expected, live, flags, step); !planned) {
         return planned;
     }
     return batch.empty() ? Status(Done{}) : batch.commit();
@@ -88,18 +169,32 @@ Status Nftables::Impl::try_apply(const Ruleset& ruleset, const LiveTable& expect
         if (committed) {
             return committed;
         }
-        const int failure = committed.error().sys_errno;
-        if (failure == EPERM && live->table && live->table->owner == TableOwner::somebody) {
+        if (committed.error().sys_errno == EPERM && live->table &&
+            live->table->owner == TableOwner::somebody) {
             return std::move(committed).error().within(
                 "the table belongs to another process, probably to a killswitchd that runs");
         }
-        const bool unknown_flags = failure == EOPNOTSUPP || failure == EINVAL;
-        if (unknown_flags && wants_ownership() && !live->table) {
-            can_own = false;
-            continue;
+        if (!overtaken(committed.error()) || attempt == kAttempts) {
+            return committed;
         }
-        const bool overtaken = failure == ERESTART || failure == ENOENT || failure == ETIMEDOUT;
-        if (!overtaken || attempt == kAttempts) {
+    }
+}
+
+Status Nftables::Impl::hold(const Ruleset& ruleset, const LiveTable& expected) {
+    for (int attempt = 0;; ++attempt) {
+        const auto live = read_table(socket, kHoldTable);
+        if (!live) {
+            return live.error();
+        }
+        const bool other = live->table && incompatible(expected, *live->table);
+        Batch batch(socket, live->generation, kHoldTable);
+        if (auto planned = plan(batch, ruleset, expected, *live, 0,
+                                other ? TableStep::rebuild : TableStep::keep);
+            !planned) {
+            return planned;
+        }
+        auto committed = batch.empty() ? Status(Done{}) : batch.commit();
+        if (committed || !overtaken(committed.error()) || attempt == kAttempts) {
             return committed;
         }
     }
@@ -120,30 +215,47 @@ Status Nftables::apply(const Ruleset& ruleset) {
     if (const auto wrong = differences(*expected, *live); !wrong.empty()) {
         return Error{fmt::format("the kernel holds other rules than were committed: {}", wrong[0])};
     }
-    return Done{};
+    const bool somebody_may_leave =
+        goes_with_its_owner(*live) && (*live)->owner == TableOwner::somebody;
+    return somebody_may_leave ? Status(Done{}) : remove_table(impl_->socket, kHoldTable);
 }
 
 Status Nftables::remove() {
-    for (int attempt = 0;; ++attempt) {
-        const auto live = read_table(impl_->socket);
-        if (!live) {
-            return live.error();
-        }
-        if (!live->table) {
-            return Done{};
-        }
-        Batch batch(impl_->socket, live->generation);
-        batch.delete_table();
-        auto removed = batch.commit();
-        if (removed) {
-            continue;  // Proven by the next look.
-        }
-        const int failure = removed.error().sys_errno;
-        const bool overtaken = failure == ERESTART || failure == ENOENT || failure == ETIMEDOUT;
-        if (!overtaken || attempt == kAttempts) {
-            return std::move(removed).error().within("removing the table");
-        }
+    if (auto removed = remove_table(impl_->socket, kTable); !removed) {
+        return removed;
     }
+    return remove_table(impl_->socket, kHoldTable);
+}
+
+Status Nftables::leave(const Ruleset& in_force) {
+    const auto live = read();
+    if (!live) {
+        return live.error();
+    }
+    if (!goes_with_its_owner(*live)) {
+        return Done{};
+    }
+    const auto expected = expected_table(in_force);
+    return expected ? impl_->hold(in_force, *expected) : Status(expected.error());
+}
+
+Result<bool> Nftables::holds() {
+    const auto live = read_table(impl_->socket, kHoldTable);
+    if (!live) {
+        return live.error();
+    }
+    return live->table && !live->table->dormant;
+}
+
+Status Nftables::wake_owner() {
+    const auto live = read_table(impl_->socket);
+    if (!live) {
+        return live.error();
+    }
+    if (live->owner_port == 0) {
+        return Error{"the table inet killswitchd has no owner", ENOENT};
+    }
+    return impl_->socket.greet(live->owner_port);
 }
 
 Result<std::uint32_t> Nftables::generation() {
