@@ -196,7 +196,7 @@ TEST_CASE("a plain table becomes an owned one and nothing passes meanwhile",
     enter_namespace();
     const Fd held = netfilter_socket();
     Sender sender;
-    constexpr int kRounds = 300;
+    constexpr int kRounds = 200;
     for (int round = 0; round < kRounds; ++round) {
         auto nftables = open(Ownership::off, duplicate(held));
         REQUIRE(nftables.apply(builtin_lock()));
