@@ -119,9 +119,6 @@ class Nftables {
     [[nodiscard]] Status leave(const Ruleset& in_force);
     /// Whether the hold table stands.
     [[nodiscard]] Result<bool> holds();
-    /// Sends a message without meaning to the socket that owns the table. systemd, where it is the
-    /// one that listens there, starts the service on it. \return ENOENT when nobody owns the table.
-    [[nodiscard]] Status wake_owner();
 
     /// The ruleset generation of this network namespace: changes with every commit by anybody.
     [[nodiscard]] Result<std::uint32_t> generation();

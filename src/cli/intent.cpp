@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../daemon/intents.hpp"
 #include "client.hpp"
+#include "killswitchd/files.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
 
@@ -61,16 +62,17 @@ Result<std::optional<Reply>> await_service(const Options& options, const Change&
                  ETIMEDOUT};
 }
 
-/// Only the service can change a table whose owner is a socket that systemd holds; systemd starts
-/// it when something arrives there. The decision is on disk before, for a service that cannot
-/// serve.
+/// Only the service can change a table whose owner is a socket that systemd holds. killswitchd.path
+/// starts it when something changes in the state directory, so the decision is on disk before.
 int change_through_systemd(const Options& options, const Change& change, const Intents& intents,
                            Nftables nftables) {
-    if (auto saved = save(options, intents); !saved) {
-        return fail(saved.error());
+    auto saved = save(options, intents);
+    if (saved) {  // Also where the markers were so already.
+        saved = write_file_atomically(options.paths.state_dir + "/wake", "");
     }
-    if (auto woken = nftables.wake_owner(); !woken) {
-        return fail(woken.error());
+    if (!saved) {
+        return fail(std::move(saved).error().within(
+            "the service does not run and cannot be told; run: systemctl start killswitchd"));
     }
     const auto reply = await_service(options, change, nftables);
     if (!reply) {

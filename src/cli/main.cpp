@@ -94,9 +94,10 @@ class Program {
         add("test", test, "Prove the kill switch on this machine, in throw-away networks")
             ->add_option("--drill", options_.drill, "Only this one");
         add("run", run, "The service, in the foreground");
-        add("boot", boot, "Load the lock before the network comes up, and leave")
-            ->add_flag("--hold", options_.hold,
-                       "Only see to it that the rules outlast systemd; for its units");
+        CLI::App* const at_boot =
+            add("boot", boot, "Load the lock before the network comes up, and leave");
+        at_boot->add_flag("--hold", options_.hold, "Only make the rules outlast systemd");
+        at_boot->add_flag("--gate", options_.gate, "Only say whether the network may start");
     }
 
     /// CLI11's own words, our exit code, and the word that was probably meant.

@@ -26,6 +26,7 @@ struct Options {
     bool json = false;
     bool watch = false;
     bool hold = false;   ///< `boot --hold`
+    bool gate = false;   ///< `boot --gate`
     std::string file;    ///< `check FILE`
     std::string state;   ///< `render --state`
     std::string format;  ///< `render --format`

@@ -86,7 +86,6 @@ class Reader {
             const std::uint32_t owner = nftnl_table_is_set(table.get(), NFTNL_TABLE_OWNER)
                                             ? nftnl_table_get_u32(table.get(), NFTNL_TABLE_OWNER)
                                             : 0;
-            snapshot_.owner_port = owner;
             snapshot_.table.emplace();
             snapshot_.table->dormant = (snapshot_.flags & kDormant) != 0;
             snapshot_.table->persist = (snapshot_.flags & kPersist) != 0;

@@ -12,7 +12,6 @@ namespace ks {
 struct Snapshot {
     std::uint32_t generation = 0;
     std::uint32_t flags = 0;
-    std::uint32_t owner_port = 0;
     std::optional<LiveTable> table;
 };
 

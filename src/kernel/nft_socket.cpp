@@ -158,20 +158,6 @@ Status NftSocket::drain(const std::function<void(const nlmsghdr*)>& each) {
     return Done{};
 }
 
-Status NftSocket::greet(std::uint32_t port) {
-    nlmsghdr message{};
-    message.nlmsg_len = sizeof(message);
-    message.nlmsg_type = NLMSG_NOOP;
-    sockaddr_nl to{};
-    to.nl_family = AF_NETLINK;
-    to.nl_pid = port;
-    if (::sendto(fd(), &message, sizeof(message), 0, reinterpret_cast<const sockaddr*>(&to),
-                 sizeof(to)) < 0) {
-        return Error{"cannot send to the owner of the table", errno};
-    }
-    return Done{};
-}
-
 Status NftSocket::join(int group) {
     if (mnl_socket_setsockopt(socket_.get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
         return Error{"cannot join a netfilter netlink group", errno};

@@ -37,9 +37,6 @@ class NftSocket {
     /// \return ENOBUFS when some were lost.
     [[nodiscard]] Status drain(const std::function<void(const nlmsghdr*)>& each);
 
-    /// Sends a header without payload to another socket of this family.
-    [[nodiscard]] Status greet(std::uint32_t port);
-
     /// Joins a multicast group of nfnetlink.
     [[nodiscard]] Status join(int group);
 

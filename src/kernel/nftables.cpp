@@ -247,17 +247,6 @@ Result<bool> Nftables::holds() {
     return live->table && !live->table->dormant;
 }
 
-Status Nftables::wake_owner() {
-    const auto live = read_table(impl_->socket);
-    if (!live) {
-        return live.error();
-    }
-    if (live->owner_port == 0) {
-        return Error{"the table inet killswitchd has no owner", ENOENT};
-    }
-    return impl_->socket.greet(live->owner_port);
-}
-
 Result<std::uint32_t> Nftables::generation() {
     return read_generation(impl_->socket);
 }

@@ -216,18 +216,4 @@ TEST_CASE("a plain table becomes an owned one and nothing passes meanwhile",
     CHECK(passed == 0);
 }
 
-TEST_CASE("whoever owns the table can be woken", "[ownership]") {
-    enter_namespace();
-    const Fd held = netfilter_socket();
-    CHECK(open(Ownership::off).wake_owner().error().sys_errno == ENOENT);
-    create_without_persist(held);
-    char byte = 0;
-    while (::recv(held.get(), &byte, 1, MSG_DONTWAIT) >= 0) {
-    }
-
-    REQUIRE(open(Ownership::off).wake_owner());
-
-    CHECK(::recv(held.get(), &byte, 1, MSG_DONTWAIT) == 1);
-}
-
 }  // namespace ks
