@@ -43,10 +43,10 @@ run() {
     [ "$code" -eq "$wanted" ] || fail "'$*' ended with $code, not $wanted"
 }
 says() { grep -q -- "$1" "$work/output" || fail "does not say '$1'"; }
-locked() { table | grep -q 203.0.113.7 || fail 'not locked by the config'; }
+locked() { table | grep -q 51820 || fail 'not locked by the config'; }
 built_in() {
     table >/dev/null || fail 'no table'
-    if table | grep -q 203.0.113.7; then fail 'not the built-in lock'; fi
+    if table | grep -q 51820; then fail 'not the built-in lock'; fi
 }
 is_open() { if table >/dev/null; then fail 'not open'; fi; }
 
