@@ -70,9 +70,9 @@ class Sandbox;
 
 /// One network namespace of the lab.
 ///
-/// Children live in the lab's PID and mount namespace: they die with the lab, see its /proc and
-/// its scratch directory, start in a session of their own with default signals, and write
-/// stdout and stderr to memory (Process::output). Not for use from several threads.
+/// Children live in the lab's PID and mount namespace: they die with the lab, see its /proc, an
+/// empty /run and its scratch directory, start in a session of their own with default signals, and
+/// write stdout and stderr to memory (Process::output). Not for use from several threads.
 class Node {
   public:
     [[nodiscard]] static Result<Node> create(std::string name, std::shared_ptr<Sandbox> sandbox);

@@ -49,7 +49,7 @@ struct Outcome {
 [[nodiscard]] std::vector<Probe> standard_probes(const Lab& lab);
 /// Probes a guest can make: routed ones at the world and the endpoints.
 [[nodiscard]] std::vector<Probe> guest_probes(const Lab& lab);
-/// Sends one packet each, without waiting for answers. EPERM needs CAP_NET_RAW for icmp and raw.
+/// Sends one packet each, without waiting for answers. icmp and raw need CAP_NET_RAW.
 [[nodiscard]] std::vector<Shot> fire(const Lab& lab, const Node& from,
                                      std::span<const Probe> probes);
 /// What of it is among `frames`, in the order of `shots`.
@@ -96,6 +96,7 @@ struct DhcpLease {
 
 /// ---- an old flow: a TCP connection from before the lock ----
 
+/// The lab must outlive it, unmoved.
 class TcpFlow {
   public:
     /// Connects to the internet's push service through uplink 0 and reads its greeting.

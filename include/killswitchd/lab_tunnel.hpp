@@ -32,13 +32,20 @@ struct TunnelOptions {
     Endpoint endpoint;
     std::size_t uplink = 0;     ///< Whose router the endpoint's host route goes through.
     std::uint32_t fwmark = 0;   ///< SO_MARK of the outer socket; 0: none.
-    std::optional<uid_t> user;  ///< The process becomes this user after opening everything.
+    std::optional<uid_t> user;  ///< Owner of the outer socket ("meta skuid"), not of the process.
     std::optional<gid_t> group;
     std::string cgroup;  ///< Absolute path of a cgroup2 directory to move into, or empty.
 };
 
-/// The client in the protected host, with the routes a VPN sets: the endpoint via the uplink's
-/// router, 0/1, 128/1, ::/1 and 8000::/1 into the tunnel.
+/// Sets the routes a VPN sets: the endpoint via the uplink's router, 0/1, 128/1, ::/1 and 8000::/1
+/// into the tunnel; and the guests' answers by `server_device`, the VPN server's interface.
+[[nodiscard]] Status set_tunnel_routes(Lab& lab, const TunnelOptions& options,
+                                       const std::string& server_device);
+/// Takes back those that do not go with the tunnel's interface.
+[[nodiscard]] Status take_back_tunnel_routes(Lab& lab, const TunnelOptions& options);
+
+/// The client in the protected host, routed by set_tunnel_routes(). The lab must outlive it,
+/// unmoved.
 class TunnelClient {
   public:
     /// Opens the interface, sets it up and starts the process. It connects, and reconnects after

@@ -10,7 +10,7 @@
 
 namespace ks {
 
-/// Follows the links and addresses of this network namespace by rtnetlink.
+/// Follows the links, addresses and default routes of this network namespace by rtnetlink.
 /// Source: rtnetlink(7); kernel behaviour on overruns: ENOBUFS means notifications were lost.
 class LinkMonitor {
   public:

@@ -14,7 +14,13 @@ struct Link {
     std::string name;
     std::string kind;  ///< IFLA_INFO_KIND ("wireguard", "tun", "veth"); empty for hardware and lo.
     bool up = false;   ///< IFF_UP. Carrier is no condition: its loss is announced up to 1 s late.
-    std::vector<Prefix> addresses;  ///< Own addresses, sorted; length = on-link prefix length.
+    /// Own addresses with their host bits, sorted; length = on-link prefix length, the full one
+    /// where a peer is at the other end. Prefix::of() makes the network of it.
+    std::vector<Prefix> addresses;
+    int master = 0;  ///< ifindex of the bridge or bond that this is a port of; 0: none.
+    /// Some routing table sends everything (IPv4 or IPv6) this way. May outlast the route when the
+    /// kernel drops it without a word: it only ever makes an interface less trusted.
+    bool default_route = false;
     friend bool operator==(const Link&, const Link&) = default;
 };
 

@@ -9,7 +9,8 @@ namespace ks {
 /// Numbers of syslog(3).
 enum class Severity : std::uint8_t { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 
-/// Writes one line "key: text" to stderr, control characters escaped as \xNN.
+/// Writes one line "key: text" to stderr. Control characters (C0, DEL and C1) and bytes that are no
+/// UTF-8 are escaped as \xNN, so that no text can move a terminal's cursor or begin a line.
 ///
 /// \param key  Stable event key listed in killswitchd(8), such as "commit-failed".
 /// With $JOURNAL_STREAM or $INVOCATION_ID and no terminal the line begins with "<N>". Sessions pass

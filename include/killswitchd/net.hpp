@@ -25,7 +25,8 @@ struct IpAddress {
     friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 
-/// Network prefix; the host bits of `address` are zero by construction of parse() and of().
+/// Network prefix, or an interface's address with its length (Link::addresses). Only parse() and
+/// of() make the host bits zero, which contains() relies on.
 struct Prefix {
     IpAddress address;
     std::uint8_t length = 0;  ///< 0..32 or 0..128.

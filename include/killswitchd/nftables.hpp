@@ -61,6 +61,7 @@ struct LiveTable {
     std::vector<LiveChain> chains;  ///< Sorted by name.
     std::vector<LiveSet> sets;      ///< Sorted by name.
     std::map<std::string, CounterValue> counters;
+    std::vector<LiveTable> beside;  ///< Our tables of other families: at most one, of ARP.
 };
 
 /// Chains and sets of `ruleset` in the notation of LiveTable, for comparison. No socket needed.

@@ -31,8 +31,10 @@ struct Only {
 
 struct Tunnel {
     std::string name;       ///< Label in status; never empty.
-    std::string interface;  ///< Exact name, or a pattern with one trailing '*'.
-    std::string kind;       ///< rtnetlink kind that must match; empty: any.
+    std::string interface;  ///< Exact name, or a pattern with one trailing '*'; empty with `ipsec`.
+    /// IPsec without an interface: packets that the kernel will encrypt count as the tunnel.
+    bool ipsec = false;
+    std::string kind;  ///< rtnetlink kind that must match; empty: any.
     std::vector<Endpoint> endpoints;
     Only only;
     friend bool operator==(const Tunnel&, const Tunnel&) = default;
@@ -42,6 +44,61 @@ enum class Mode : std::uint8_t { off, always, on_drop };
 enum class BootLock : std::uint8_t { lock, open };
 enum class Ipv6 : std::uint8_t { block, tunnel };
 enum class Ownership : std::uint8_t { automatic, off };
+
+/// The local network, as far as it may be used beside the tunnel.
+struct Lan {
+    bool allow = false;
+    enum class Networks : std::uint8_t {
+        on_link,   ///< Private and link-local prefixes that are on a physical interface now.
+        private_,  ///< All private and link-local space.
+        listed,    ///< `list`.
+    } networks = Networks::on_link;
+    std::vector<Prefix> list;
+    bool unsafe = false;                  ///< Public prefixes count too.
+    std::vector<std::string> interfaces;  ///< Names or patterns; empty: every uplink.
+    bool dns = false;                     ///< LAN resolvers may be asked.
+    bool inbound = false;                 ///< LAN hosts may open connections to this host.
+    friend bool operator==(const Lan&, const Lan&) = default;
+};
+
+/// Containers, VMs and devices behind this host.
+struct Guests {
+    bool automatic = true;                ///< Found by guest_interfaces(), else `interfaces`.
+    std::vector<std::string> interfaces;  ///< Names or patterns.
+    enum class Reach : std::uint8_t { tunnel, block } reach = Reach::tunnel;
+    friend bool operator==(const Guests&, const Guests&) = default;
+};
+
+/// Ports of one protocol, "443/tcp" or "5000-5010/udp".
+struct PortSpec {
+    PortRange ports;
+    std::uint8_t protocol = proto::kTcp;  ///< kTcp or kUdp.
+    friend bool operator==(const PortSpec&, const PortSpec&) = default;
+};
+
+/// One hole outside the tunnel. At least one condition is given; all given must match.
+struct Exception {
+    std::optional<Prefix> far;    ///< `to` or `from`.
+    std::vector<PortSpec> ports;  ///< Any of them, of the server's side; empty: everything.
+    std::optional<std::uint32_t> user;
+    std::optional<std::uint32_t> group;
+    std::optional<std::string> cgroup;
+    std::string interface;  ///< Name or pattern; empty: any.
+    friend bool operator==(const Exception&, const Exception&) = default;
+};
+
+enum class Scope : std::uint8_t { all, apps };
+
+/// Whom `scope: apps` confines to the tunnel; the rest of the host is free.
+struct Apps {
+    std::vector<std::uint32_t> users;
+    std::vector<std::uint32_t> groups;
+    std::vector<std::string> cgroups;
+    friend bool operator==(const Apps&, const Apps&) = default;
+};
+
+/// Packet sockets and bridged guests, which no inet hook sees.
+enum class Raw : std::uint8_t { block, allow };
 
 /// Who may read the state through the control socket.
 struct ReadAccess {
@@ -63,6 +120,13 @@ struct Policy {
     std::vector<Tunnel> tunnels;  ///< Not empty unless mode is off.
     Ipv6 ipv6 = Ipv6::block;
     std::optional<std::vector<IpAddress>> dns_servers;  ///< Absent: any server, in the tunnel.
+    Lan lan;
+    Guests guests;
+    std::vector<Exception> outbound;
+    std::vector<Exception> inbound;  ///< Without user, group and cgroup.
+    Scope scope = Scope::all;
+    Apps apps;
+    Raw raw = Raw::block;
     Ownership ownership = Ownership::automatic;
     Control control;
     friend bool operator==(const Policy&, const Policy&) = default;
@@ -74,7 +138,7 @@ struct Policy {
 [[nodiscard]] std::string_view word(Mode mode) noexcept;  ///< "off", "always", "on-drop".
 
 /// What an administrator should know about the exceptions of this policy, one sentence each:
-/// endpoints without `only`, patterns. Stable order.
+/// endpoints without `only`, patterns, the LAN, every exception. Stable order.
 [[nodiscard]] std::vector<std::string> holes(const Policy& policy);
 
 }  // namespace ks

@@ -15,8 +15,17 @@ namespace ks {
 /// The typed form of an nftables table. Netlink bytes, nft text and evaluate() all read this, and
 /// nothing else, so they cannot disagree about what a rule is.
 
-enum class Hook : std::uint8_t { input, forward, output };
-[[nodiscard]] std::string_view word(Hook hook) noexcept;
+enum class Hook : std::uint8_t {
+    input,
+    forward,
+    output,
+    arp_input,  ///< Incoming ARP; a chain of the table `arp killswitchd`.
+};
+[[nodiscard]] std::string_view word(Hook hook) noexcept;  ///< nft's word: "input".
+
+/// A table of nftables belongs to one family; ours has the same name in each that it needs.
+enum class TableFamily : std::uint8_t { inet, arp };
+[[nodiscard]] std::string_view word(TableFamily family) noexcept;
 
 /// What the elements of a set consist of.
 struct SetKey {
@@ -78,6 +87,29 @@ struct IcmpType {
     std::uint8_t type = 0;
     friend bool operator==(const IcmpType&, const IcmpType&) = default;
 };
+/// Second byte of the transport header; must come after IcmpType.
+struct IcmpCode {
+    std::uint8_t code = 0;
+    friend bool operator==(const IcmpCode&, const IcmpCode&) = default;
+};
+/// The destination of the packet that an ICMP error is about; must come after IcmpType of an error.
+struct InnerDestination {
+    IpAddress address;
+    friend bool operator==(const InnerDestination&, const InnerDestination&) = default;
+};
+/// `ct state established,related`. Never on output: it would keep flows from before the lock.
+struct CtEstablished {
+    friend bool operator==(const CtEstablished&, const CtEstablished&) = default;
+};
+/// `ct direction reply`: of a flow that the other side began.
+struct CtReply {
+    friend bool operator==(const CtReply&, const CtReply&) = default;
+};
+/// `arp daddr ip`: the IPv4 address that an ARP packet asks for. Only in Hook::arp_input.
+struct ArpTarget {
+    IpAddress address;
+    friend bool operator==(const ArpTarget&, const ArpTarget&) = default;
+};
 /// `ip6 hoplimit`; must come after Family v6.
 struct HopLimit {
     std::uint8_t value = 0;
@@ -118,11 +150,13 @@ struct InSet {
 
 }  // namespace match
 
-using Match = std::variant<match::InInterface, match::OutInterface, match::InLoopback,
-                           match::OutLoopback, match::Family, match::Source, match::Destination,
-                           match::Protocol, match::SourcePort, match::DestinationPort,
-                           match::IcmpType, match::HopLimit, match::TcpNotOpening, match::Mark,
-                           match::User, match::Group, match::Cgroup, match::InSet>;
+using Match =
+    std::variant<match::InInterface, match::OutInterface, match::InLoopback, match::OutLoopback,
+                 match::Family, match::Source, match::Destination, match::Protocol,
+                 match::SourcePort, match::DestinationPort, match::IcmpType, match::IcmpCode,
+                 match::InnerDestination, match::CtEstablished, match::CtReply, match::ArpTarget,
+                 match::HopLimit, match::TcpNotOpening, match::Mark, match::User, match::Group,
+                 match::Cgroup, match::InSet>;
 
 enum class Verdict : std::uint8_t {
     accept,
@@ -149,6 +183,9 @@ struct Chain {
     friend bool operator==(const Chain&, const Chain&) = default;
 };
 
+/// The family of the table that a chain belongs to.
+[[nodiscard]] TableFamily family_of(const Chain& chain) noexcept;
+
 /// Hash set of addresses, or of (address, protocol, port).
 struct Set {
     std::string name;
@@ -158,7 +195,8 @@ struct Set {
     friend bool operator==(const Set&, const Set&) = default;
 };
 
-/// The whole table `inet killswitchd`. Base chains stand first.
+/// Everything of ours in the kernel: the table `inet killswitchd` with counters and sets, and
+/// chains of the table `arp killswitchd` where some are needed. Base chains stand first.
 struct Ruleset {
     std::vector<std::string> counters;
     std::vector<Set> sets;
@@ -182,6 +220,10 @@ struct PacketView {
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
     std::uint8_t icmp_type = 0;
+    std::uint8_t icmp_code = 0;
+    std::optional<IpAddress> inner_destination;  ///< Of an ICMP error.
+    bool ct_established = false;                 ///< Conntrack's state is established or related.
+    bool ct_reply = false;
     std::uint8_t hop_limit = 64;
     bool tcp_opening = false;  ///< SYN without ACK.
     std::uint32_t mark = 0;

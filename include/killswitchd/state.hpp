@@ -24,21 +24,51 @@ enum class StateName : std::uint8_t { disarmed, locked, protected_, panic };
 struct Intents {
     bool disarmed = false;
     bool panic = false;
+    /// `mode: on-drop`: a tunnel has come up, or `arm` was said, since boot and the last disarm.
+    bool engaged = false;
     friend bool operator==(const Intents&, const Intents&) = default;
 };
 
 /// cgroup path -> id, for the paths that exist right now.
 using CgroupIds = std::map<std::string, std::uint64_t>;
 
+/// An interface and a network that is reached directly by it.
+struct LinkNetwork {
+    std::string interface;
+    Prefix network;
+    friend auto operator<=>(const LinkNetwork&, const LinkNetwork&) = default;
+};
+
+/// What the interfaces of the host are to the rules, besides the tunnels. Everything sorted.
+struct Surroundings {
+    std::vector<IpAddress> tunnel_addresses;  ///< Own addresses on interfaces named as tunnels.
+    std::vector<LinkNetwork> guests;          ///< Proven guests, with the networks behind them.
+    std::vector<LinkNetwork> lan;             ///< Local networks that the policy allows.
+    friend bool operator==(const Surroundings&, const Surroundings&) = default;
+};
+
+/// Reads the surroundings off the links.
+///
+/// A new interface is an uplink until it is proven a guest: a bridge with an address whose ports
+/// are all veth or tap devices, or a veth with an address, that holds no default route while
+/// another interface does; or one that the policy names.
+[[nodiscard]] Surroundings surroundings(const Policy& policy, const LinkTable& links);
+
+/// Interfaces that bear a tunnel's name but are not trusted, one sentence each: hardware; a
+/// pattern's match that is the way to the internet; another kind than the policy says.
+[[nodiscard]] std::vector<std::string> refused_tunnels(const Policy& policy,
+                                                       const LinkTable& links);
+
 /// Everything the rules are made from besides the policy.
 struct Situation {
     StateName state = StateName::locked;
     std::vector<std::string> tunnels_up;  ///< Interface names, sorted; empty unless protected.
     CgroupIds cgroups;
+    Surroundings around;
     friend bool operator==(const Situation&, const Situation&) = default;
 };
 
-/// Interfaces that are a tunnel of `policy` and up: name and kind match, IFF_UP. Sorted.
+/// Interfaces that are a tunnel of `policy`, trusted (see refused_tunnels) and IFF_UP. Sorted.
 [[nodiscard]] std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links);
 
 /// The state that config, links and intents call for. Without `links` (unknown) nothing is up.
@@ -105,12 +135,13 @@ struct State {
     std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
     Intents intents;
     CgroupIds cgroups;
-    std::optional<Situation> announced;  ///< The last one that people were told of.
-    Situation situation;                 ///< What is wanted now.
-    std::optional<Ruleset> wanted;       ///< compile(policy, situation).
-    bool in_force = false;               ///< `wanted` was committed and verified.
-    unsigned failed_commits = 0;         ///< In a row.
-    std::string last_error;              ///< Of the last failed commit; empty when in force.
+    std::vector<std::string> refused;  ///< refused_tunnels() that people were told of.
+    std::string announced;             ///< The state that people were told of last, in words.
+    Situation situation;               ///< What is wanted now.
+    std::optional<Ruleset> wanted;     ///< compile(policy, situation).
+    bool in_force = false;             ///< `wanted` was committed and verified.
+    unsigned failed_commits = 0;       ///< In a row.
+    std::string last_error;            ///< Of the last failed commit; empty when in force.
 };
 
 struct Step {

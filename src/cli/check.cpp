@@ -8,6 +8,15 @@
 
 namespace ks::cli {
 
+namespace {
+
+std::string counted(std::ptrdiff_t number, const char* what) {
+    return fmt::format("{} {}{}", number == 0 ? "no" : fmt::format("{}", number), what,
+                       number == 1 ? "" : "s");
+}
+
+}  // namespace
+
 int check(const Options& options) {
     const std::string& file = options.file.empty() ? options.paths.config : options.file;
     const LoadedConfig config = load_config(file);
@@ -16,13 +25,14 @@ int check(const Options& options) {
         std::ranges::count(config.diagnostics, Diagnostic::Severity::error, &Diagnostic::severity);
     const auto warnings = static_cast<std::ptrdiff_t>(config.diagnostics.size()) - errors;
     if (!config.ok()) {
-        fmt::print(stderr, "{}: {} error(s), {} warning(s)\n", file, errors, warnings);
+        fmt::print(stderr, "{}: {}, {}\n", file, counted(errors, "error"),
+                   counted(warnings, "warning"));
         return kConfigInvalid;
     }
     for (const std::string& hole : holes(*config.policy)) {
         fmt::print("hole: {}\n", hole);
     }
-    fmt::print("{}: valid, {} warning(s)\n", file, warnings);
+    fmt::print("{}: valid, {}\n", file, counted(warnings, "warning"));
     return kDone;
 }
 

@@ -28,7 +28,8 @@ struct Change {
 };
 
 Status save(const Options& options, const Intents& intents) {
-    return IntentStore(options.paths.state_dir).save(intents, fmt::format("uid {}", ::getuid()));
+    return IntentStore(options.paths.state_dir, options.paths.runtime_dir)
+        .save(intents, fmt::format("uid {}", ::getuid()));
 }
 
 int show(const Reply& reply) {
@@ -140,11 +141,17 @@ int apply(const Options& options, const Change& change) {
 }  // namespace
 
 int arm(const Options& options) {
-    return apply(options, {"org.killswitchd.Arm", [](Intents& i) { i.disarmed = false; }});
+    return apply(options, {"org.killswitchd.Arm", [](Intents& i) {
+                               i.disarmed = false;
+                               i.engaged = true;
+                           }});
 }
 
 int disarm(const Options& options) {
-    return apply(options, {"org.killswitchd.Disarm", [](Intents& i) { i.disarmed = true; }});
+    return apply(options, {"org.killswitchd.Disarm", [](Intents& i) {
+                               i.disarmed = true;
+                               i.engaged = false;
+                           }});
 }
 
 int lock(const Options& options) {

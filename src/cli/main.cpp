@@ -17,8 +17,11 @@ namespace ks::cli {
 namespace {
 
 /// Words of the public contract that this version does not know yet.
-constexpr const char* kPlanned[] = {"confirm", "pause",     "resume", "explain",
-                                    "blocked", "endpoints", "init"};
+constexpr std::string_view kPlanned[] = {"confirm", "pause",     "resume", "explain",
+                                         "blocked", "endpoints", "init"};
+
+/// Where descriptions begin: the longest text behind it still ends before column 80.
+constexpr std::size_t kHelpColumn = 26;
 
 using Command = int (*)(const Options&);
 
@@ -31,26 +34,27 @@ class Program {
   public:
     Program() : app_("A kill switch: traffic leaves only through the VPN tunnel.", "killswitchd") {
         app_.set_version_flag("--version", "killswitchd " KS_VERSION);
-        app_.add_option("--config", options_.paths.config, "Config file")->capture_default_str();
-        app_.add_option("--state-dir", options_.paths.state_dir, "Where decisions are remembered")
-            ->capture_default_str();
-        app_.add_option("--runtime-dir", options_.paths.runtime_dir, "Where the control socket is")
-            ->capture_default_str();
+        add_path("--config", "FILE", options_.paths.config);
+        add_path("--state-dir", "DIR", options_.paths.state_dir);
+        add_path("--runtime-dir", "DIR", options_.paths.runtime_dir);
         app_.add_option("--color", options_.color, "auto, always or never")
+            ->option_text("WHEN")
             ->transform(CLI::CheckedTransformer(std::map<std::string, Color>{
                 {"auto", Color::automatic}, {"always", Color::always}, {"never", Color::never}}))
             ->default_str("auto");
         app_.require_subcommand(1);
         app_.fallthrough();
-        app_.footer(
-            "Examples:\n"
-            "  killswitchd check                   is the config right, and what does it open?\n"
-            "  killswitchd test                    prove it on this machine, in a sandbox\n"
-            "  killswitchd arm                     from now on, also after a reboot\n"
-            "  killswitchd status --json           for scripts; see killswitchd(8) for the fields\n"
-            "  killswitchd disarm                  the way out\n"
-            "\nManual: man killswitchd, man killswitchd.yaml");
+        app_.get_formatter()->column_width(kHelpColumn);
         add_commands();
+        app_.footer(  // Order: the commands would inherit it.
+
+            "Examples:\n"
+            "  killswitchd check           is the config right, and what does it open?\n"
+            "  killswitchd test            prove it on this machine, in a sandbox\n"
+            "  killswitchd arm             from now on, also after a reboot\n"
+            "  killswitchd status --json   for scripts; killswitchd(8) explains the fields\n"
+            "  killswitchd disarm          the way out\n"
+            "\nManual: man 8 killswitchd, man 5 killswitchd.yaml");
     }
 
     int main(int argc, char** argv) {
@@ -63,6 +67,11 @@ class Program {
     }
 
   private:
+    /// Every path has its default in the help.
+    void add_path(const char* name, const char* type, std::string& path) {
+        app_.add_option(name, path, "Default: " + path)->option_text(type);
+    }
+
     CLI::App* add(const char* name, Command command, const char* help) {
         CLI::App* const sub = app_.add_subcommand(name, help);
         sub->callback([this, command] { chosen_ = command; });
@@ -75,15 +84,18 @@ class Program {
         status_command->add_flag("--json", options_.json, "One JSON object");
         status_command->add_flag("--watch", options_.watch, "Again after every change");
         add("check", check, "Validate the config and name its holes")
-            ->add_option("FILE", options_.file, "Instead of the installed config");
+            ->add_option("FILE", options_.file, "Instead of the installed config")
+            ->option_text(" ");
         auto* const render_command =
             add("render", render, "Print the rules of a state; applies nothing");
         render_command
             ->add_option("--state", options_.state, "disarmed, locked, protected or panic")
+            ->option_text("STATE")
             ->check(CLI::IsMember({"disarmed", "locked", "protected", "panic"}));
-        render_command->add_option("--format", options_.format, "nft or json")
+        render_command->add_option("--format", options_.format, "nft (default) or json")
+            ->option_text("FORMAT")
             ->check(CLI::IsMember({"nft", "json"}));
-        add("diff", diff, "Rules in the kernel against the rules that should be there");
+        add("diff", diff, "Compare the kernel's rules with those wanted");
         add("arm", arm, "Block from now on, also after a reboot");
         add("disarm", disarm, "Open, until the next arm, also after a reboot");
         add("lock", lock, "Panic: cut everything but loopback");
@@ -91,27 +103,28 @@ class Program {
         add("reload", reload, "Read the config again");
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");
-        add("test", test, "Prove the kill switch on this machine, in throw-away networks")
-            ->add_option("--drill", options_.drill, "Only this one");
+        add("test", test, "Prove the kill switch, in throw-away networks")
+            ->add_option("--drill", options_.drill, "Only this one")
+            ->option_text("NAME");
         add("run", run, "The service, in the foreground");
-        CLI::App* const at_boot =
-            add("boot", boot, "Load the lock before the network comes up, and leave");
+        CLI::App* const at_boot = add("boot", boot, "Load the lock before the network comes up");
         at_boot->add_flag("--hold", options_.hold, "Only make the rules outlast systemd");
         at_boot->add_flag("--gate", options_.gate, "Only say whether the network may start");
     }
 
-    /// CLI11's own words, our exit code, and the word that was probably meant.
+    /// Our exit code, and the word that was probably meant.
     int explain(const CLI::ParseError& error, const std::vector<std::string>& words) {
         if (error.get_exit_code() == 0) {
             return app_.exit(error);  // --help and --version.
         }
-        for (const char* const planned : kPlanned) {
-            if (!words.empty() && words[0] == planned) {
-                complain(fmt::format("'{}' is not supported yet", planned));
-                return kUsage;
-            }
+        const std::vector<std::string> unknown = app_.remaining();
+        const bool no_command =
+            app_.get_subcommands().empty() && !unknown.empty() && !unknown[0].starts_with('-');
+        if (no_command && std::ranges::find(kPlanned, unknown[0]) != std::end(kPlanned)) {
+            complain(fmt::format("'{}' is not supported yet", unknown[0]));
+            return kUsage;
         }
-        complain(error.what());
+        complain(no_command ? fmt::format("there is no command '{}'", unknown[0]) : error.what());
         for (const std::string& word : words) {
             if (const auto meant = suggestion(word)) {
                 fmt::print(stderr, "hint: did you mean '{}'?\n", *meant);

@@ -24,7 +24,7 @@ int monitor(const Options& options) {
     }
     if (!*watched) {
         complain("the service is not running, so there are no events",
-                 "start it: systemctl start killswitchd");
+                 "start it: sudo killswitchd run");
         return kFailed;
     }
     return kDone;

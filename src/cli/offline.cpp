@@ -16,7 +16,7 @@ World observe(const Options& options) {
     if (world.config.ok()) {
         state.policy = *world.config.policy;
     }
-    const auto loaded = IntentStore(options.paths.state_dir).load();
+    const auto loaded = IntentStore(options.paths.state_dir, options.paths.runtime_dir).load();
     for (const Error& problem : loaded.problems) {
         complain(problem.message());
     }

@@ -16,7 +16,7 @@ int reload(const Options& options) {
     }
     if (!*reply) {
         complain("the service is not running, so there is nothing to reload",
-                 "start it: systemctl start killswitchd");
+                 "start it: sudo killswitchd run");
         return kFailed;
     }
     if (!(*reply)->error.empty()) {

@@ -46,7 +46,10 @@ int render(const Options& options) {
     situation.cgroups = with_placeholders(policy, world.state.cgroups);
     const auto ruleset = compile(policy, situation);
     if (!ruleset) {
-        fmt::print("# {}: no table, nothing is blocked\n", word(situation.state));
+        fmt::print("{}\n",
+                   options.format == "json"
+                       ? R"({"nftables": []})"
+                       : fmt::format("# {}: no table, nothing is blocked", word(situation.state)));
         return kDone;
     }
     fmt::print("{}", options.format == "json" ? render_json(*ruleset) : render_text(*ruleset));

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace ks::cli {
@@ -63,6 +65,15 @@ json set_json(const match::InSet& m) {
                   set);
 }
 
+/// The destination of the packet inside an ICMP error: raw bytes behind the 8 of the ICMP header.
+json inner_json(const IpAddress& address) {
+    const bool v4 = address.family == IpFamily::v4;
+    const json raw{{"base", "th"}, {"offset", v4 ? 192 : 256}, {"len", v4 ? 32 : 128}};
+    const auto* const first = address.bytes.data();
+    return equals(json{{"payload", raw}},
+                  fmt::format("0x{:02x}", fmt::join(first, first + address.size(), "")));
+}
+
 /// Like nft's own output; only IcmpType needs to know which protocol came before it.
 json match_json(const Match& match, std::uint8_t protocol) {
     const auto interface = [](const char* key, const std::string& name, bool negated) {
@@ -97,6 +108,21 @@ json match_json(const Match& match, std::uint8_t protocol) {
             [&](const match::IcmpType& m) {
                 return equals(payload(protocol == proto::kIcmpv6 ? "icmpv6" : "icmp", "type"),
                               m.type);
+            },
+            [&](const match::IcmpCode& m) {
+                return equals(payload(protocol == proto::kIcmpv6 ? "icmpv6" : "icmp", "code"),
+                              m.code);
+            },
+            [&](const match::InnerDestination& m) { return inner_json(m.address); },
+            [&](const match::CtEstablished&) {
+                return compare("in", json{{"ct", {{"key", "state"}}}},
+                               json::array({"established", "related"}));
+            },
+            [&](const match::CtReply&) {
+                return equals(json{{"ct", {{"key", "direction"}}}}, "reply");
+            },
+            [&](const match::ArpTarget& m) {
+                return equals(payload("arp", "daddr ip"), m.address.str());
             },
             [&](const match::HopLimit& m) { return equals(payload("ip6", "hoplimit"), m.value); },
             [&](const match::TcpNotOpening&) {
@@ -136,7 +162,7 @@ json verdict_json(const Rule& rule) {
     return {{"drop", nullptr}};
 }
 
-json rule_json(const std::string& chain, const Rule& rule) {
+json rule_json(const Chain& chain, const Rule& rule) {
     json expr = json::array();
     std::uint8_t protocol = 0;
     for (const Match& match : rule.matches) {
@@ -149,7 +175,10 @@ json rule_json(const std::string& chain, const Rule& rule) {
         expr.push_back({{"counter", rule.counter}});
     }
     expr.push_back(verdict_json(rule));
-    json out{{"family", "inet"}, {"table", kTable}, {"chain", chain}, {"expr", std::move(expr)}};
+    json out{{"family", word(family_of(chain))},
+             {"table", kTable},
+             {"chain", chain.name},
+             {"expr", std::move(expr)}};
     if (!rule.comment.empty()) {
         out["comment"] = rule.comment;
     }
@@ -174,7 +203,7 @@ json set_definition(const Set& set) {
 }
 
 json chain_json(const Chain& chain) {
-    json out{{"family", "inet"}, {"table", kTable}, {"name", chain.name}};
+    json out{{"family", word(family_of(chain))}, {"table", kTable}, {"name", chain.name}};
     if (chain.hook) {
         out["type"] = "filter";
         out["hook"] = word(*chain.hook);
@@ -187,8 +216,14 @@ json chain_json(const Chain& chain) {
 }  // namespace
 
 std::string render_json(const Ruleset& ruleset) {
-    const json table{{"family", "inet"}, {"name", kTable}};
-    json commands = json::array({{{"add", {{"table", table}}}}, {{"flush", {{"table", table}}}}});
+    json commands = json::array();
+    for (const TableFamily family : {TableFamily::inet, TableFamily::arp}) {
+        if (std::ranges::find(ruleset.chains, family, family_of) != ruleset.chains.end()) {
+            const json table{{"family", word(family)}, {"name", kTable}};
+            commands.push_back({{"add", {{"table", table}}}});
+            commands.push_back({{"flush", {{"table", table}}}});
+        }
+    }
     const auto add = [&](const char* kind, json object) {
         commands.push_back({{"add", {{kind, std::move(object)}}}});
     };
@@ -203,7 +238,7 @@ std::string render_json(const Ruleset& ruleset) {
     }
     for (const Chain& chain : ruleset.chains) {
         for (const Rule& rule : chain.rules) {
-            add("rule", rule_json(chain.name, rule));
+            add("rule", rule_json(chain, rule));
         }
     }
     return json{{"nftables", std::move(commands)}}.dump(2) + "\n";

@@ -60,6 +60,18 @@ std::string refused_text(const json& counters) {
                                      : fmt::format("{} (packets)", fmt::join(parts, ", ")));
 }
 
+/// In the open the config's wishes are not in force, so they are not listed.
+std::string rules_text(const json& report) {
+    if (report.value("summary", "") == "OPEN") {
+        return "  rules    none in force\n";
+    }
+    return fmt::format("{}  rules    {}, owner: {}, IPv6 {}\n", refused_text(report["counters"]),
+                       report.value("verified", false) ? "verified in the kernel"
+                                                       : "not as they should be",
+                       report.value("ownership", ""),
+                       report.value("ipv6", "") == "block" ? "blocked" : "in the tunnel only");
+}
+
 std::string text_of(const Options& options, const json& report) {
     const std::string summary = report.value("summary", "UNKNOWN");
     std::string text = fmt::format("{}: {}\n", paint(options, tone_of(summary), summary),
@@ -68,12 +80,7 @@ std::string text_of(const Options& options, const json& report) {
         text += tunnel_text(tunnel);
     }
     text += holes_text(report["holes"]);
-    text += refused_text(report["counters"]);
-    text += fmt::format("  rules    {}, owner: {}, IPv6 {}\n",
-                        report.value("verified", false) ? "verified in the kernel"
-                                                        : "not as they should be",
-                        report.value("ownership", ""),
-                        report.value("ipv6", "") == "block" ? "blocked" : "in the tunnel only");
+    text += rules_text(report);
     text +=
         fmt::format("  service  {}, mode {}, {}\n", report.value("service", ""),
                     report.value("mode", ""), report.value("armed", false) ? "armed" : "not armed");
@@ -116,7 +123,9 @@ Result<json> fetch(const Options& options) {
         return report_offline(options);
     }
     if (!(*reply)->error.empty()) {
-        return Error{(*reply)->error, EACCES};
+        return (*reply)->error == "org.killswitchd.PermissionDenied"
+                   ? Error{"the service does not allow this to you, run it as root"}
+                   : Error{fmt::format("the service answered {}", (*reply)->error)};
     }
     return json::parse((*reply)->json)["status"];
 }
@@ -132,7 +141,8 @@ int show(const Options& options, const json& report) {
 }
 
 /// Every event's report, until the service goes away; then once more, from the kernel.
-int watch(const Options& options) {
+/// \param code  The exit code of what was shown before the first event.
+int watch(const Options& options, int code) {
     const auto watched = watch_service(options, [&](const json& event) {
         if (!options.json) {
             fmt::print("\n{}\n", event.value("time", ""));
@@ -142,6 +152,7 @@ int watch(const Options& options) {
     });
     if (watched && !*watched) {
         complain("the service is not running, so nothing will change here");
+        return code;
     }
     const auto last = fetch(options);
     return last ? show(options, *last) : kNoPermission;
@@ -156,7 +167,7 @@ int status(const Options& options) {
         return kNoPermission;  // 4: "cannot tell" of status.
     }
     const int code = show(options, *report);
-    return options.watch ? watch(options) : code;
+    return options.watch ? watch(options, code) : code;
 }
 
 }  // namespace ks::cli

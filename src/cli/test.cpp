@@ -93,6 +93,10 @@ bool playable(const Policy& policy) {
 }  // namespace
 
 int test(const Options& options) {
+    if (!options.drill.empty() &&
+        std::ranges::find(drills::all(), options.drill, &Drill::name) == drills::all().end()) {
+        return unknown_drill(options.drill);
+    }
     const LoadedConfig config = load_config(options.paths.config);
     if (!config.ok()) {
         complain(config.diagnostics);
@@ -115,9 +119,6 @@ int test(const Options& options) {
             ++told;
             held += tell(options, told, drill, adapted) ? 1 : 0;
         }
-    }
-    if (told == 0) {
-        return unknown_drill(options.drill);
     }
     const bool all = held == told;
     fmt::print("{}: {} of {} drills: every leak was real without the kill switch{}.\n",

@@ -13,6 +13,8 @@ namespace ks {
 
 namespace {
 
+constexpr std::size_t kMaxInterfaces = 64;
+
 struct KindWords {
     std::string_view name;
     const char* hint;
@@ -70,15 +72,13 @@ std::optional<bool> read_flag(Context& context, const Node& node, std::string_vi
     return truth;
 }
 
+void set_flag(Context& context, const Node& node, std::string_view what, bool& value) {
+    value = read_flag(context, node, what).value_or(value);
+}
+
 void refuse_unsupported(Context& context, const Node& node, std::string_view what) {
     context.report.error(node.at, fmt::format("{} is not supported yet", what),
                          "remove it; nothing is applied while it is there");
-}
-
-void read_unsupported_flag(Context& context, const Node& node, std::string_view what) {
-    if (read_flag(context, node, what).value_or(false)) {
-        refuse_unsupported(context, node, fmt::format("{}: true", what));
-    }
 }
 
 std::optional<std::uint32_t> read_account(Context& context, const Node& node, std::string_view what,
@@ -109,6 +109,27 @@ std::optional<std::uint32_t> to_account(Context& context, const Node& node, cons
     return id;
 }
 
+std::optional<std::uint32_t> read_user(Context& context, const Node& node) {
+    return read_account(context, node, "user", context.names.uid);
+}
+
+std::optional<std::uint32_t> read_group(Context& context, const Node& node) {
+    return read_account(context, node, "group", context.names.gid);
+}
+
+std::optional<std::string> read_cgroup(Context& context, const Node& node) {
+    return read_value(context, node, "cgroup", parse_cgroup,
+                      "write a path such as system.slice/openvpn.service");
+}
+
+std::vector<std::string> read_interfaces(Context& context, const Node& node, std::string_view what,
+                                         Empty empty) {
+    return read_list(context, node, what, empty, kMaxInterfaces, [](Context& c, const Node& item) {
+        return read_value(c, item, "an interface", parse_interface,
+                          "write an interface name, or a pattern such as veth*");
+    });
+}
+
 void report_unknown(Context& context, const Place& at, std::string_view what,
                     const std::string& word, const std::vector<std::string>& accepted) {
     const auto guess = nearest(word, accepted);
@@ -117,6 +138,21 @@ void report_unknown(Context& context, const Place& at, std::string_view what,
         guess ? fmt::format("unknown {} {}; did you mean '{}'?", what, quoted(word), *guess)
               : fmt::format("unknown {} {}", what, quoted(word)),
         fmt::format("accepted: {}", fmt::join(accepted, ", ")));
+}
+
+void report_empty_list(Context& context, const Node& node, std::string_view what) {
+    context.report.error(node.at, fmt::format("{} is an empty list", what),
+                         "write at least one item, or remove the key");
+}
+
+void report_long_list(Context& context, const Node& item, std::string_view what, std::size_t most) {
+    context.report.error(item.at, fmt::format("{} has more than {} items", what, most),
+                         "remove some");
+}
+
+void report_repeated(Context& context, const Node& item, std::string_view what) {
+    context.report.error(item.at, fmt::format("{} is given twice in {}", quoted(item.text), what),
+                         "keep one of the two");
 }
 
 }  // namespace ks

@@ -36,8 +36,6 @@ std::optional<bool> read_flag(Context& context, const Node& node, std::string_vi
 
 /// Reports that what stands at `node` is part of the language, but not of this version.
 void refuse_unsupported(Context& context, const Node& node, std::string_view what);
-/// Reads a flag of which only `false` is supported.
-void read_unsupported_flag(Context& context, const Node& node, std::string_view what);
 
 /// A user or group: a number, or a name that `lookup` knows. `what` is "user" or "group".
 using AccountLookup = std::function<std::optional<std::uint32_t>(const std::string&)>;
@@ -48,6 +46,9 @@ std::optional<std::uint32_t> to_account(Context& context, const Node& node, cons
 
 void report_unknown(Context& context, const Place& at, std::string_view what,
                     const std::string& word, const std::vector<std::string>& accepted);
+void report_empty_list(Context& context, const Node& node, std::string_view what);
+void report_long_list(Context& context, const Node& item, std::string_view what, std::size_t most);
+void report_repeated(Context& context, const Node& item, std::string_view what);
 
 /// Reads a scalar through a parser of text.
 template <class T>
@@ -88,12 +89,71 @@ std::optional<T> read_word(Context& context, const Node& node, std::string_view 
     return std::nullopt;
 }
 
+/// Reads one of a few words into `value`, which keeps its default otherwise.
+template <class T, std::size_t N>
+void set_word(Context& context, const Node& node, std::string_view what,
+              const std::array<Word<T>, N>& words, T& value) {
+    value = read_word(context, node, what, words).value_or(value);
+}
+
+void set_flag(Context& context, const Node& node, std::string_view what, bool& value);
+
+/// What an empty list means: something that the key's documentation says, or only a mistake.
+enum class Empty : std::uint8_t { allowed, refused };
+
+/// Reads at most `most` items through `read`, each value once.
+template <class Read>
+auto read_list(Context& context, const Node& node, std::string_view what, Empty empty,
+               std::size_t most, Read read) {
+    std::vector<typename decltype(read(context, node))::value_type> values;
+    if (!expect(context, node, Node::Kind::list, what)) {
+        return values;
+    }
+    if (node.items.empty() && empty == Empty::refused) {
+        report_empty_list(context, node, what);
+    }
+    for (const Node& item : node.items) {
+        if (&item == node.items.data() + most) {
+            report_long_list(context, item, what, most);
+            break;
+        }
+        auto value = read(context, item);
+        if (value && std::find(values.begin(), values.end(), *value) != values.end()) {
+            report_repeated(context, item, what);
+        } else if (value) {
+            values.push_back(*std::move(value));
+        }
+    }
+    return values;
+}
+
+/// Names and patterns of interfaces.
+std::vector<std::string> read_interfaces(Context& context, const Node& node, std::string_view what,
+                                         Empty empty);
+
+std::optional<std::uint32_t> read_user(Context& context, const Node& node);
+std::optional<std::uint32_t> read_group(Context& context, const Node& node);
+std::optional<std::string> read_cgroup(Context& context, const Node& node);
+
 /// One known key of a mapping and the reader of its value.
 template <class Target>
 struct Key {
     std::string_view name;
     void (*read)(Context&, const Node&, Target&);
+    /// Whether the key is named to those who look for the right one.
+    enum class Help : std::uint8_t { listed, hidden } help = Help::listed;
 };
+
+/// The keys of everything that is narrowed by who sends.
+template <class Target>
+constexpr Key<Target> kUserKey{
+    "user", [](Context& c, const Node& n, Target& target) { target.user = read_user(c, n); }};
+template <class Target>
+constexpr Key<Target> kGroupKey{
+    "group", [](Context& c, const Node& n, Target& target) { target.group = read_group(c, n); }};
+template <class Target>
+constexpr Key<Target> kCgroupKey{
+    "cgroup", [](Context& c, const Node& n, Target& target) { target.cgroup = read_cgroup(c, n); }};
 
 /// Walks a mapping once against the table of its known keys, so that no other key can hide.
 template <class Target, std::size_t N>
@@ -111,8 +171,11 @@ void read_map(Context& context, const Node& node, std::string_view what,
             continue;
         }
         std::vector<std::string> accepted;
-        std::transform(keys.begin(), keys.end(), std::back_inserter(accepted),
-                       [](const Key<Target>& known) { return std::string(known.name); });
+        for (const Key<Target>& known : keys) {
+            if (known.help == Key<Target>::Help::listed) {
+                accepted.emplace_back(known.name);
+            }
+        }
         report_unknown(context, entry.at, "key", entry.key, accepted);
     }
 }

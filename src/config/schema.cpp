@@ -20,13 +20,8 @@ constexpr std::array<Word<BootLock>, 2> kBootLocks{
 constexpr std::array<Word<Ipv6>, 2> kIpv6{{{"block", Ipv6::block}, {"tunnel", Ipv6::tunnel}}};
 constexpr std::array<Word<Ownership>, 2> kOwnerships{
     {{"auto", Ownership::automatic}, {"off", Ownership::off}}};
-
-/// Reads one of a few words into `value`, which keeps its default otherwise.
-template <class T, std::size_t N>
-void set_word(Context& context, const Node& node, std::string_view what,
-              const std::array<Word<T>, N>& words, T& value) {
-    value = read_word(context, node, what, words).value_or(value);
-}
+constexpr std::array<Word<Scope>, 2> kScopes{{{"all", Scope::all}, {"apps", Scope::apps}}};
+constexpr std::array<Word<Raw>, 2> kRaw{{{"block", Raw::block}, {"allow", Raw::allow}}};
 
 void read_version(Context& context, const Node& node, Policy&) {
     if (!expect(context, node, Node::Kind::scalar, "version")) {
@@ -40,45 +35,21 @@ void read_version(Context& context, const Node& node, Policy&) {
     }
 }
 
-void read_mode(Context& context, const Node& node, Policy& policy) {
-    set_word(context, node, "mode", kModes, policy.mode);
-    if (policy.mode == Mode::on_drop) {
-        refuse_unsupported(context, node, "mode: on-drop");
-    }
-}
-
 void read_dns_servers(Context& context, const Node& node, Policy& policy) {
     constexpr const char* kHint = "write 'any', or a list of addresses such as [10.2.0.1]";
-    if (node.kind != Node::Kind::list) {
-        if (node.kind == Node::Kind::scalar && node.text != "any") {
+    if (node.kind == Node::Kind::scalar) {
+        if (node.text != "any") {
             context.report.error(
                 node.at, fmt::format("dns.servers {} is not 'any' or a list", quoted(node.text)),
                 kHint);
-        } else if (node.kind != Node::Kind::scalar) {
-            static_cast<void>(expect(context, node, Node::Kind::list, "dns.servers"));
         }
         return;
     }
-    std::vector<IpAddress> servers;
-    for (const Node& item : node.items) {
-        const auto server = read_value(context, item, "a DNS server", parse_host, kHint);
-        if (server && std::find(servers.begin(), servers.end(), *server) != servers.end()) {
-            context.report.error(item.at,
-                                 fmt::format("DNS server {} is given twice", server->str()),
-                                 "keep one of the two");
-        } else if (server) {
-            servers.push_back(*server);
-        }
-        if (servers.size() > kMaxDnsServers) {
-            context.report.error(item.at, fmt::format("more than {} DNS servers", kMaxDnsServers),
-                                 kHint);
-            break;
-        }
-    }
-    if (node.items.empty()) {
-        context.report.error(node.at, "dns.servers is an empty list", kHint);
-    }
-    policy.dns_servers = std::move(servers);
+    policy.dns_servers =
+        read_list(context, node, "dns.servers", Empty::refused, kMaxDnsServers,
+                  [](Context& c, const Node& item) {
+                      return read_value(c, item, "a DNS server", parse_host, kHint);
+                  });
 }
 
 constexpr std::array<Key<Policy>, 2> kDnsKeys{{
@@ -114,19 +85,21 @@ constexpr std::array<Key<Control>, 2> kControlKeys{{
     {"read", read_read_access},
 }};
 
-constexpr std::array<Key<Policy>, 14> kRootKeys{{
+constexpr std::array<Key<Policy>, 15> kRootKeys{{
     {"version", read_version},
-    {"mode", read_mode},
+    {"mode", [](Context& c, const Node& n, Policy& p) { set_word(c, n, "mode", kModes, p.mode); }},
     {"boot",
      [](Context& c, const Node& n, Policy& p) { set_word(c, n, "boot", kBootLocks, p.boot); }},
     {"tunnels", read_tunnels},
     {"ipv6", [](Context& c, const Node& n, Policy& p) { set_word(c, n, "ipv6", kIpv6, p.ipv6); }},
     {"dns", [](Context& c, const Node& n, Policy& p) { read_map(c, n, "dns", kDnsKeys, p); }},
-    {"lan", [](Context& c, const Node& n, Policy&) { read_lan(c, n); }},
-    {"guests", [](Context& c, const Node& n, Policy&) { read_guests(c, n); }},
-    {"allow", [](Context& c, const Node& n, Policy&) { read_allow(c, n); }},
-    {"scope", [](Context& c, const Node& n, Policy&) { read_scope(c, n); }},
-    {"apps", [](Context& c, const Node& n, Policy&) { read_apps(c, n); }},
+    {"lan", read_lan},
+    {"guests", read_guests},
+    {"allow", read_allow},
+    {"scope",
+     [](Context& c, const Node& n, Policy& p) { set_word(c, n, "scope", kScopes, p.scope); }},
+    {"apps", read_apps},
+    {"raw", [](Context& c, const Node& n, Policy& p) { set_word(c, n, "raw", kRaw, p.raw); }},
     {"log", [](Context& c, const Node& n, Policy&) { read_log(c, n); }},
     {"ownership", [](Context& c, const Node& n,
                      Policy& p) { set_word(c, n, "ownership", kOwnerships, p.ownership); }},
@@ -134,36 +107,16 @@ constexpr std::array<Key<Policy>, 14> kRootKeys{{
                    Policy& p) { read_map(c, n, "control", kControlKeys, p.control); }},
 }};
 
-void require(Context& context, const Node& root, std::string_view key, const char* hint) {
-    if (!root.find(key)) {
-        context.report.error(root.at, fmt::format("'{}' is missing", key), hint);
-    }
-}
-
-void require_all(Context& context, const Node& root, const Policy& policy) {
-    require(context, root, "version", "write 'version: 1' at the beginning");
-    require(context, root, "mode", "write 'mode: always' or 'mode: off'");
-    const Node* const mode = root.find("mode");
-    const Node* const tunnels = root.find("tunnels");
-    const bool switched_off = !mode || policy.mode == Mode::off;
-    if (switched_off || (tunnels && !tunnels->items.empty())) {
-        return;
-    }
-    if (!tunnels) {
-        context.report.error(root.at, "'tunnels' is missing", "name at least one tunnel interface");
-    } else if (tunnels->kind == Node::Kind::list) {
-        context.report.error(tunnels->at, "'tunnels' is an empty list",
-                             "name at least one tunnel interface, or write 'mode: off'");
-    }
-}
-
 }  // namespace
 
 Policy read_policy(Context& context, const Node& root) {
     Policy policy;
     read_map(context, root, "a config file", kRootKeys, policy);
+    if (policy.mode == Mode::on_drop && !root.find("boot")) {
+        policy.boot = BootLock::open;
+    }
     if (context.coverage == Coverage::whole && root.kind == Node::Kind::map) {
-        require_all(context, root, policy);
+        check_policy(context, root, policy);
     }
     return policy;
 }

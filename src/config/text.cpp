@@ -30,10 +30,10 @@ bool is_between(char32_t character, char32_t first, char32_t last) noexcept {
 }
 
 /// Control characters, line separators, byte order marks, and what makes text read differently
-/// from how it is parsed.
+/// from how it is parsed. Joiners and marks that some scripts need are fine.
 bool is_unshowable(char32_t c) noexcept {
-    return c < 0x20 || is_between(c, 0x7f, 0x9f) || is_between(c, 0x200b, 0x200f) ||
-           is_between(c, 0x2028, 0x202e) || is_between(c, 0x2060, 0x206f) || c == 0xfeff;
+    return c < 0x20 || is_between(c, 0x7f, 0x9f) || c == 0x200b || is_between(c, 0x2028, 0x202e) ||
+           is_between(c, 0x2066, 0x2069) || c == 0xfeff;
 }
 
 struct Position {

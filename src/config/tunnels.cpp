@@ -22,8 +22,8 @@ struct Draft {
     Tunnel tunnel;
     Place name_at;
     Place interface_at;
+    Place only_at;
     std::map<Endpoint, Place> known;
-    enum class Form : std::uint8_t { interface, ipsec } form = Form::interface;
 };
 
 void read_mark(Context& context, const Node& node, Only& only) {
@@ -31,18 +31,8 @@ void read_mark(Context& context, const Node& node, Only& only) {
                              "write VALUE or VALUE/MASK, decimal or 0x, as the VPN sets it");
 }
 
-constexpr std::array<Key<Only>, 4> kOnlyKeys{{
-    {"fwmark", read_mark},
-    {"user",
-     [](Context& c, const Node& n, Only& o) { o.user = read_account(c, n, "user", c.names.uid); }},
-    {"group", [](Context& c, const Node& n,
-                 Only& o) { o.group = read_account(c, n, "group", c.names.gid); }},
-    {"cgroup",
-     [](Context& c, const Node& n, Only& o) {
-         o.cgroup = read_value(c, n, "only.cgroup", parse_cgroup,
-                               "write a path such as system.slice/openvpn.service");
-     }},
-}};
+constexpr std::array<Key<Only>, 4> kOnlyKeys{
+    {{"fwmark", read_mark}, kUserKey<Only>, kGroupKey<Only>, kCgroupKey<Only>}};
 
 constexpr std::array<Key<Draft>, 1> kImportKeys{{
     {"import",
@@ -91,11 +81,8 @@ void read_endpoints(Context& context, const Node& node, Draft& draft) {
 }
 
 void read_ipsec(Context& context, const Node& node, Draft& draft) {
-    draft.form = Draft::Form::ipsec;
-    constexpr std::array<Word<int>, 1> kWords{{{"policy", 0}}};
-    if (read_word(context, node, "ipsec", kWords)) {
-        refuse_unsupported(context, node, "ipsec: policy");
-    }
+    constexpr std::array<Word<bool>, 1> kWords{{{"policy", true}}};
+    draft.tunnel.ipsec = read_word(context, node, "ipsec", kWords).has_value();
 }
 
 constexpr std::array<Key<Draft>, 6> kTunnelKeys{{
@@ -119,7 +106,10 @@ constexpr std::array<Key<Draft>, 6> kTunnelKeys{{
      }},
     {"endpoints", read_endpoints},
     {"only",
-     [](Context& c, const Node& n, Draft& d) { read_map(c, n, "only", kOnlyKeys, d.tunnel.only); }},
+     [](Context& c, const Node& n, Draft& d) {
+         d.only_at = n.at;
+         read_map(c, n, "only", kOnlyKeys, d.tunnel.only);
+     }},
     {"ipsec", read_ipsec},
 }};
 
@@ -153,6 +143,13 @@ void warn_about_interface(Context& context, const Tunnel& tunnel, const Place& a
     }
 }
 
+/// Whether the kernel itself sends the encrypted packets.
+bool sent_by_kernel(const Tunnel& tunnel) {
+    constexpr std::array<std::string_view, 6> kKinds{"amneziawg", "ovpn",      "vti",
+                                                     "vti6",      "wireguard", "xfrm"};
+    return tunnel.ipsec || std::find(kKinds.begin(), kKinds.end(), tunnel.kind) != kKinds.end();
+}
+
 void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& at) {
     if (tunnel.endpoints.empty()) {
         context.report.warning(
@@ -164,15 +161,58 @@ void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& a
         context.report.warning(
             at,
             fmt::format("tunnel {}: every program may send to its endpoints", quoted(tunnel.name)),
-            "narrow them with 'only': fwmark, user, group or cgroup of the VPN");
-    } else if (tunnel.kind == "wireguard" &&
-               (tunnel.only.user || tunnel.only.group || tunnel.only.cgroup)) {
-        context.report.warning(
-            at,
-            fmt::format("tunnel {}: WireGuard's packets come from the kernel and belong to no "
-                        "user, group or cgroup, so it cannot connect",
-                        quoted(tunnel.name)),
-            "narrow its endpoints with 'only: { fwmark: ... }' alone");
+            sent_by_kernel(tunnel)
+                ? "narrow them with 'only': the fwmark of the VPN"
+                : "narrow them with 'only': fwmark, user, group or cgroup of the VPN");
+    }
+}
+
+/// Such packets have no socket, or still that of the program whose data they carry.
+void refuse_senders_of_kernel(Context& context, const Draft& draft) {
+    const Only& only = draft.tunnel.only;
+    if (sent_by_kernel(draft.tunnel) && (only.user || only.group || only.cgroup)) {
+        context.report.error(
+            draft.only_at,
+            fmt::format("tunnel {}: the kernel itself sends the packets of {}, which belong to no "
+                        "user, group or cgroup, so they could never reach the endpoint",
+                        quoted(draft.tunnel.name),
+                        draft.tunnel.ipsec ? std::string("IPsec")
+                                           : fmt::format("kind {}", quoted(draft.tunnel.kind))),
+            "narrow the endpoints with 'only: { fwmark: ... }' alone");
+    }
+}
+
+/// IPsec without an interface has no name to go by and nothing else to match.
+void check_ipsec(Context& context, const Node& node, const Draft& draft) {
+    for (const char* const key : {"interface", "kind"}) {
+        if (const Node* const value = node.find(key)) {
+            context.report.error(value->at,
+                                 fmt::format("'{}' cannot stand beside 'ipsec: policy'", key),
+                                 "remove it; for IPsec with an xfrm interface remove 'ipsec'");
+        }
+    }
+    if (!node.find("name")) {
+        context.report.error(node.at, "tunnel with 'ipsec: policy' has no 'name'",
+                             "give it a short label");
+    }
+    const Node* const endpoints = node.find("endpoints");
+    const bool none = endpoints && endpoints->kind == Node::Kind::list && endpoints->items.empty();
+    if (!endpoints || none) {
+        context.report.error(endpoints ? endpoints->at : node.at,
+                             fmt::format("tunnel {} has no endpoint", quoted(draft.tunnel.name)),
+                             "write the VPN server's ADDRESS:500/udp, ADDRESS:4500/udp and "
+                             "ADDRESS/esp");
+    }
+}
+
+void check_interface(Context& context, const Node& node, Draft& draft) {
+    if (!node.find("interface")) {
+        context.report.error(node.at, "tunnel has no 'interface'",
+                             "write the tunnel's interface name, such as wg0 or tun0");
+    }
+    if (!node.find("name")) {
+        draft.tunnel.name = draft.tunnel.interface;
+        draft.name_at = draft.interface_at;
     }
 }
 
@@ -183,21 +223,17 @@ std::optional<Draft> read_tunnel(Context& context, const Node& node) {
     }
     const std::size_t errors_before = context.report.errors();
     read_map(context, node, "a tunnel", kTunnelKeys, draft);
-    if (draft.form == Draft::Form::ipsec) {
-        return draft;
+    if (node.find("ipsec")) {
+        check_ipsec(context, node, draft);
+    } else {
+        check_interface(context, node, draft);
     }
-    if (!node.find("interface")) {
-        context.report.error(node.at, "tunnel has no 'interface'",
-                             "write the tunnel's interface name, such as wg0 or tun0");
-    }
-    Tunnel& tunnel = draft.tunnel;
-    if (!node.find("name")) {
-        tunnel.name = tunnel.interface;
-        draft.name_at = draft.interface_at;
-    }
+    refuse_senders_of_kernel(context, draft);
     if (context.report.errors() == errors_before) {
-        warn_about_interface(context, tunnel, node.at);
-        warn_about_endpoints(context, tunnel, node.at);
+        if (!draft.tunnel.ipsec) {
+            warn_about_interface(context, draft.tunnel, node.at);
+        }
+        warn_about_endpoints(context, draft.tunnel, node.at);
     }
     return draft;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "values.hpp"
 
+#include "special.hpp"
 #include "text.hpp"
 
 #include <algorithm>
@@ -55,30 +56,6 @@ Result<std::uint16_t> parse_port(std::string_view text) {
     return static_cast<std::uint16_t>(*number);
 }
 
-/// Why no packet to another host can carry this address; empty when one can.
-std::string_view unusable_because(const IpAddress& address) {
-    struct Range {
-        std::string_view prefix;
-        std::string_view reason;
-    };
-    static constexpr Range kRanges[] = {
-        {"0.0.0.0/8", "is the unspecified address"},
-        {"127.0.0.0/8", "is a loopback address"},
-        {"224.0.0.0/4", "is a multicast address"},
-        {"255.255.255.255", "is the broadcast address"},
-        {"::", "is the unspecified address"},
-        {"::1", "is a loopback address"},
-        {"::ffff:0:0/96", "is an IPv4 address written as IPv6; write the IPv4 address"},
-        {"ff00::/8", "is a multicast address"},
-    };
-    const auto* const range =
-        std::find_if(std::begin(kRanges), std::end(kRanges), [&](const Range& candidate) {
-            const auto prefix = Prefix::parse(candidate.prefix);
-            return prefix && prefix->contains(address);
-        });
-    return range == std::end(kRanges) ? std::string_view() : range->reason;
-}
-
 struct HostAndPort {
     std::string_view host;
     std::string_view port;
@@ -121,6 +98,14 @@ Result<IpAddress> parse_endpoint_address(std::string_view text) {
         return refuse("endpoint host name {} is not supported yet", quoted(text));
     }
     return parse_host(text);
+}
+
+Result<Prefix> parse_prefix(std::string_view text) {
+    const auto prefix = Prefix::parse(text);
+    if (!prefix) {
+        return refuse("{} is not an address prefix, or has bits set behind it", quoted(text));
+    }
+    return *prefix;
 }
 
 Result<Endpoint> parse_esp_endpoint(std::string_view text) {
@@ -199,7 +184,7 @@ Result<std::string> parse_interface(std::string_view text) {
         return refuse("interface name {} is not allowed by Linux", quoted(text));
     }
     if (text == "lo" || text == "lo*" || text == "l*") {
-        return refuse("interface {} is the loopback interface, not a tunnel", quoted(text));
+        return refuse("interface {} is the loopback interface, which is always free", quoted(text));
     }
     return std::string(text);
 }
@@ -252,18 +237,38 @@ Result<IpAddress> parse_host(std::string_view text) {
     if (!address) {
         return refuse("{} is not an IP address", quoted(text));
     }
-    if (const auto reason = unusable_because(*address); !reason.empty()) {
-        return refuse("{} {}", quoted(text), reason);
+    if (const auto* const range = special_around(Prefix::of(*address, address->bits()))) {
+        return refuse("{} is {}", quoted(text), range->noun);
     }
     return *address;
 }
 
-Result<Prefix> parse_prefix(std::string_view text) {
-    const auto prefix = Prefix::parse(text);
+Result<Prefix> parse_network(std::string_view text) {
+    const auto prefix = parse_prefix(text);
     if (!prefix) {
-        return refuse("{} is not an address prefix, or has bits set behind it", quoted(text));
+        return prefix.error();
+    }
+    if (prefix->length == 0) {
+        return refuse("{} is every address, not a local network", quoted(text));
+    }
+    if (const auto* const range = special_touching(*prefix)) {
+        return refuse("{} covers {}", quoted(text), range->noun);
     }
     return *prefix;
+}
+
+Result<Prefix> parse_destination(std::string_view text) {
+    const auto prefix = parse_prefix(text);
+    const auto* const range = prefix ? special_around(*prefix) : nullptr;
+    return range && range->carried == SpecialRange::Carried::never
+               ? refuse("{} is {}", quoted(text), range->noun)
+               : prefix;
+}
+
+Result<Prefix> parse_source(std::string_view text) {
+    const auto prefix = parse_prefix(text);
+    const auto* const range = prefix ? special_around(*prefix) : nullptr;
+    return range ? refuse("{} is {}", quoted(text), range->noun) : prefix;
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
@@ -297,18 +302,27 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
     return Endpoint{*address, protocol == "udp" ? proto::kUdp : proto::kTcp, *port};
 }
 
-Result<Service> parse_service(std::string_view text) {
+Result<PortSpec> parse_ports(std::string_view text) {
     const auto slash = text.find('/');
     const std::string_view protocol =
         slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
     if (protocol != "tcp" && protocol != "udp") {
         return refuse("{} does not end in /tcp or /udp", quoted(text));
     }
-    const auto port = parse_port(text.substr(0, slash));
-    if (!port) {
-        return port.error();
+    const std::string_view range = text.substr(0, slash);
+    const auto dash = range.find('-');
+    const auto first = parse_port(range.substr(0, dash));
+    if (!first) {
+        return first.error();
     }
-    return Service{*port, protocol == "udp" ? proto::kUdp : proto::kTcp};
+    const auto last = dash == std::string_view::npos ? first : parse_port(range.substr(dash + 1));
+    if (!last) {
+        return last.error();
+    }
+    if (*last < *first) {
+        return refuse("{}: the range ends before it begins", quoted(text));
+    }
+    return PortSpec{{*first, *last}, protocol == "udp" ? proto::kUdp : proto::kTcp};
 }
 
 Result<std::string> parse_rate(std::string_view text) {

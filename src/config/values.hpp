@@ -25,16 +25,17 @@ namespace ks {
 [[nodiscard]] Result<std::string> parse_label(std::string_view text);
 /// The address of one other host: not multicast, unspecified, loopback or broadcast.
 [[nodiscard]] Result<IpAddress> parse_host(std::string_view text);
-[[nodiscard]] Result<Prefix> parse_prefix(std::string_view text);
+/// Addresses of local hosts: without a default route, multicast, broadcast and loopback.
+[[nodiscard]] Result<Prefix> parse_network(std::string_view text);
+/// Where packets of this host may go: also every address, and multicast.
+[[nodiscard]] Result<Prefix> parse_destination(std::string_view text);
+/// Where packets to this host may come from: also every address.
+[[nodiscard]] Result<Prefix> parse_source(std::string_view text);
 /// ADDRESS:PORT/PROTO, [IPV6]:PORT/PROTO or ADDRESS/esp.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);
 
-struct Service {
-    std::uint16_t port = 0;
-    std::uint8_t protocol = 0;
-};
-/// PORT/tcp or PORT/udp.
-[[nodiscard]] Result<Service> parse_service(std::string_view text);
+/// PORT/tcp, PORT/udp, FIRST-LAST/tcp or FIRST-LAST/udp.
+[[nodiscard]] Result<PortSpec> parse_ports(std::string_view text);
 
 /// NUMBER/second, /minute, /hour or /day.
 [[nodiscard]] Result<std::string> parse_rate(std::string_view text);

@@ -28,23 +28,6 @@ std::optional<StateName> state_from(std::string_view word) noexcept {
     return found == kWords.end() ? std::nullopt : std::optional(found->first);
 }
 
-std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links) {
-    const auto is_live_tunnel = [&](const Link& link) {
-        return link.up && std::ranges::any_of(policy.tunnels, [&](const Tunnel& tunnel) {
-                   return interface_matches(tunnel.interface, link.name) &&
-                          (tunnel.kind.empty() || tunnel.kind == link.kind);
-               });
-    };
-    std::vector<std::string> names;
-    for (const auto& [index, link] : links) {
-        if (is_live_tunnel(link)) {
-            names.push_back(link.name);
-        }
-    }
-    std::ranges::sort(names);
-    return names;
-}
-
 Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
                  const Intents& intents, CgroupIds cgroups) {
     Situation situation;
@@ -53,12 +36,14 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         situation.state = StateName::panic;
         return situation;
     }
-    if (intents.disarmed || policy.mode == Mode::off) {
+    const bool waiting = policy.mode == Mode::on_drop && !intents.engaged;
+    if (intents.disarmed || policy.mode == Mode::off || waiting) {
         situation.state = StateName::disarmed;
         return situation;
     }
     if (links) {
         situation.tunnels_up = live_tunnels(policy, *links);
+        situation.around = surroundings(policy, *links);
     }
     situation.state = situation.tunnels_up.empty() ? StateName::locked : StateName::protected_;
     return situation;

@@ -61,6 +61,11 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
                 return has_ports(packet.protocol) && m.ports.contains(packet.destination_port);
             },
             [&](const match::IcmpType& m) { return packet.icmp_type == m.type; },
+            [&](const match::IcmpCode& m) { return packet.icmp_code == m.code; },
+            [&](const match::InnerDestination& m) { return packet.inner_destination == m.address; },
+            [&](const match::CtEstablished&) { return packet.ct_established; },
+            [&](const match::CtReply&) { return packet.ct_reply; },
+            [&](const match::ArpTarget&) { return false; },  // A PacketView is never ARP.
             [&](const match::HopLimit& m) { return packet.hop_limit == m.value; },
             [&](const match::TcpNotOpening&) { return !packet.tcp_opening; },
             [&](const match::Mark& m) { return (packet.mark & m.mask) == m.value; },

@@ -18,8 +18,18 @@ std::string_view word(Hook hook) noexcept {
         return "forward";
     case Hook::output:
         return "output";
+    case Hook::arp_input:
+        return "input";
     }
     return "?";
+}
+
+std::string_view word(TableFamily family) noexcept {
+    return family == TableFamily::arp ? "arp" : "inet";
+}
+
+TableFamily family_of(const Chain& chain) noexcept {
+    return chain.hook == Hook::arp_input ? TableFamily::arp : TableFamily::inet;
 }
 
 namespace {
@@ -141,6 +151,19 @@ class MatchWriter {
         add_implying_protocol(v6 ? fmt::format("icmpv6 type {}", icmpv6_word(m.type))
                                  : fmt::format("icmp type {}", m.type));
     }
+    void write(const match::IcmpCode& m) {
+        add_implying_protocol(
+            fmt::format("{} code {}", ports_of_ == proto::kIcmpv6 ? "icmpv6" : "icmp", m.code));
+    }
+    void write(const match::InnerDestination& m) {
+        const bool v4 = m.address.family == IpFamily::v4;
+        const auto* const first = m.address.bytes.data();
+        add(fmt::format("@th,{} 0x{:02x}", v4 ? "192,32" : "256,128",
+                        fmt::join(first, first + m.address.size(), "")));
+    }
+    void write(const match::CtEstablished&) { add("ct state established,related"); }
+    void write(const match::CtReply&) { add("ct direction reply"); }
+    void write(const match::ArpTarget& m) { add(fmt::format("arp daddr ip {}", m.address.str())); }
     void write(const match::HopLimit& m) {
         add_implying_family(fmt::format("ip6 hoplimit {}", m.value));
     }
@@ -207,6 +230,17 @@ std::string chain_text(const Chain& chain) {
     return text + "\t}\n";
 }
 
+/// The chains of one family, separated by empty lines.
+std::string chains_text(const Ruleset& ruleset, TableFamily family) {
+    std::string text;
+    for (const Chain& chain : ruleset.chains) {
+        if (family_of(chain) == family) {
+            text += (text.empty() ? "" : "\n") + chain_text(chain);
+        }
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string render_text(const Rule& rule) {
@@ -231,10 +265,12 @@ std::string render_text(const Ruleset& ruleset) {
     for (const Set& set : ruleset.sets) {
         text += set_definition(set);
     }
-    for (std::size_t i = 0; i < ruleset.chains.size(); ++i) {
-        text += (i == 0 ? "" : "\n") + chain_text(ruleset.chains[i]);
+    text += chains_text(ruleset, TableFamily::inet) + "}\n";
+    if (const std::string arp = chains_text(ruleset, TableFamily::arp); !arp.empty()) {
+        text += fmt::format("\ntable arp {0}\nflush table arp {0}\n\ntable arp {0} {{\n{1}}}\n",
+                            kTable, arp);
     }
-    return text + "}\n";
+    return text;
 }
 
 }  // namespace ks

@@ -34,17 +34,41 @@ std::chrono::milliseconds backoff(unsigned failures) {
     return std::min(kFirst * (1U << std::min(failures, kDoublings)), kLast);
 }
 
+/// `mode: on-drop` arms itself when a tunnel comes up, and stays so.
+void engage(State& state) {
+    if (state.policy.mode == Mode::on_drop && state.links && !state.intents.disarmed &&
+        !live_tunnels(state.policy, *state.links).empty()) {
+        state.intents.engaged = true;
+    }
+}
+
+/// Says once which interfaces bear a tunnel's name without being one.
+void warn_of_refused(State& state, std::vector<Effect>& effects) {
+    std::vector<std::string> refused =
+        state.links ? refused_tunnels(state.policy, *state.links) : std::vector<std::string>{};
+    for (const std::string& reason : refused) {
+        if (std::ranges::find(state.refused, reason) == state.refused.end()) {
+            effects.emplace_back(
+                Announce{"tunnel-refused", fmt::format("{}; it stays closed", reason)});
+        }
+    }
+    state.refused = std::move(refused);
+}
+
 /// Recomputes what is wanted, and asks for it where it is not what the kernel holds.
 Step settle(State state) {
+    engage(state);
+    std::vector<Effect> effects;
+    warn_of_refused(state, effects);
     state.situation = decide(state.policy, state.links, state.intents, state.cgroups);
     std::optional<Ruleset> wanted = compile(state.policy, state.situation);
     const bool news = wanted != state.wanted || !state.in_force;
     state.wanted = std::move(wanted);
     if (!news) {
-        return {std::move(state), {}};
+        return {std::move(state), std::move(effects)};
     }
     state.in_force = false;
-    std::vector<Effect> effects{Commit{state.wanted}};
+    effects.emplace_back(Commit{state.wanted});
     return {std::move(state), std::move(effects)};
 }
 
@@ -56,10 +80,10 @@ Step committed(State state, const CommitSucceeded& event) {
     state.failed_commits = 0;
     state.last_error.clear();
     std::vector<Effect> effects;
-    if (state.announced !=
-        state.situation) {  // Only now: before the kernel's word it is a promise.
-        effects.emplace_back(Announce{"state-change", describe(state.situation)});
-        state.announced = state.situation;
+    std::string news = describe(state.situation);
+    if (state.announced != news) {  // Only now: before the kernel's word it is a promise.
+        effects.emplace_back(Announce{"state-change", news});
+        state.announced = std::move(news);
     }
     return {std::move(state), std::move(effects)};
 }

@@ -19,6 +19,12 @@ std::set<std::string> cgroups_of(const Policy& policy) {
             paths.insert(*tunnel.only.cgroup);
         }
     }
+    for (const Exception& exception : policy.outbound) {
+        if (exception.cgroup) {
+            paths.insert(*exception.cgroup);
+        }
+    }
+    paths.insert(policy.apps.cgroups.begin(), policy.apps.cgroups.end());
     return paths;
 }
 

@@ -41,8 +41,8 @@ class Daemon {
   public:
     Daemon(Paths paths, Reactor reactor, Nftables nftables, NftablesWatch watch, LinkMonitor links,
            State state, LoadedConfig config)
-        : paths_(std::move(paths)), store_(paths_.state_dir), reactor_(std::move(reactor)),
-          watch_(std::move(watch)), links_(std::move(links)),
+        : paths_(std::move(paths)), store_(paths_.state_dir, paths_.runtime_dir),
+          reactor_(std::move(reactor)), watch_(std::move(watch)), links_(std::move(links)),
           engine_(std::move(nftables), std::move(state),
                   {[this](const Announce& say) { announce(say); },
                    [this](std::chrono::milliseconds delay) { retry_after(delay); }}),
@@ -124,7 +124,11 @@ class Daemon {
             return;
         }
         if (*changed) {
+            const Intents before = engine_.state().intents;
             engine_.handle(LinksChanged{links_.links()});
+            if (engine_.state().intents != before) {
+                static_cast<void>(remember("a tunnel that came up"));
+            }
             tell_systemd();
         }
     }
@@ -169,8 +173,7 @@ class Daemon {
         }
     }
 
-    // --- What the control socket asks for
-    // ---------------------------------------------------------
+    // --- what the control socket asks for ---
 
     ServiceActions actions() {
         const auto change = [this](auto edit) {
@@ -179,7 +182,10 @@ class Daemon {
         return {
             [this] { return status(); },
             [this](const std::string& who) { return arm(who); },
-            change([](Intents& intents) { intents.disarmed = true; }),
+            change([](Intents& intents) {
+                intents.disarmed = true;
+                intents.engaged = false;
+            }),
             change([](Intents& intents) { intents.panic = true; }),
             change([](Intents& intents) { intents.panic = false; }),
             [this](const std::string& who) { return reload(who); },
@@ -199,7 +205,20 @@ class Daemon {
                                             "`killswitchd reload` first",
                                             paths_.config));
         }
-        return change_intents([](Intents& intents) { intents.disarmed = false; }, who);
+        return change_intents(
+            [](Intents& intents) {
+                intents.disarmed = false;
+                intents.engaged = true;
+            },
+            who);
+    }
+
+    Status remember(const std::string& who) {
+        auto saved = store_.save(engine_.state().intents, who);
+        if (!saved) {
+            log(Severity::error, "state-not-saved", saved.error().message());
+        }
+        return saved;
     }
 
     template <class Edit>
@@ -211,10 +230,7 @@ class Daemon {
                         intents.panic ? ", panic" : "", who));
         engine_.handle(IntentsChanged{intents});  // Order: the kernel first, then the disk.
         tell_systemd();
-        auto saved = store_.save(intents, who);
-        if (!saved) {
-            log(Severity::error, "state-not-saved", saved.error().message());
-        }
+        const auto saved = remember(who);
         if (!engine_.state().in_force) {
             return Answer::fail("org.killswitchd.Failed", engine_.state().last_error);
         }
@@ -256,8 +272,7 @@ class Daemon {
         return Answer::ok({{"status", status()}});
     }
 
-    // --- systemd
-    // ----------------------------------------------------------------------------------
+    // --- systemd ---
 
     /// READY only once the kernel holds what is wanted: units ordered behind us rely on it.
     void tell_systemd() {
@@ -293,7 +308,7 @@ class Daemon {
 
 int run_daemon(const Paths& paths) {
     const LoadedConfig config = load_config(paths.config);
-    const auto loaded = IntentStore(paths.state_dir).load();
+    const auto loaded = IntentStore(paths.state_dir, paths.runtime_dir).load();
     for (const Error& problem : loaded.problems) {
         log(Severity::error, "state-unreadable", problem.message());
     }
@@ -312,6 +327,9 @@ int run_daemon(const Paths& paths) {
           links ? nullptr : &links.error()}) {
         if (failure != nullptr) {
             log(Severity::error, "start-failed", failure->message());
+            if (config.policy->mode != Mode::off) {
+                hold_without_config(loaded.intents);
+            }
             return kFailed;
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "engine.hpp"
 
+#include <algorithm>
 #include <deque>
 
 namespace ks {
@@ -39,6 +40,16 @@ void Engine::verify(const std::string& suspect) {
     if (!live || !differences_to(state_.wanted, *live).empty()) {
         handle(TableTouched{suspect});
     }
+}
+
+bool drops_by_default(const std::optional<LiveTable>& live) {
+    const auto strict = expected_table(builtin_lock());
+    return live && !live->dormant && strict &&
+           std::ranges::all_of(strict->chains, [&](const LiveChain& chain) {
+               return chain.base.empty() ||
+                      std::ranges::find(live->chains, chain.base, &LiveChain::base) !=
+                          live->chains.end();
+           });
 }
 
 std::vector<std::string> differences_to(const std::optional<Ruleset>& wanted,

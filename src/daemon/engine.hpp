@@ -40,6 +40,10 @@ class Engine {
     Hooks hooks_;
 };
 
+/// Whether the kernel asks our table about every packet and drops by default. What else the table
+/// says is for differences_to(). Without this the host is open, however many rules are listed.
+[[nodiscard]] bool drops_by_default(const std::optional<LiveTable>& live);
+
 /// Differences between the kernel and `wanted`; none when there should be no table and is none.
 [[nodiscard]] std::vector<std::string> differences_to(const std::optional<Ruleset>& wanted,
                                                       const std::optional<LiveTable>& live);

@@ -17,7 +17,9 @@ namespace ks {
 /// condition.
 class IntentStore {
   public:
-    explicit IntentStore(std::string directory) : directory_(std::move(directory)) {}
+    /// `until_reboot` keeps what must not outlive one: that `mode: on-drop` has armed itself.
+    IntentStore(std::string directory, std::string until_reboot)
+        : directory_(std::move(directory)), until_reboot_(std::move(until_reboot)) {}
 
     struct Loaded {
         Intents intents;
@@ -33,6 +35,7 @@ class IntentStore {
   private:
     [[nodiscard]] std::string path(const char* marker) const;
     std::string directory_;
+    std::string until_reboot_;
 };
 
 }  // namespace ks

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lockdown.hpp"
 
+#include "engine.hpp"
 #include "killswitchd/log.hpp"
 #include "killswitchd/nftables.hpp"
 #include "open_nftables.hpp"
@@ -19,7 +20,7 @@ Result<bool> ensure_rules() {
     if (!live) {
         return live.error();
     }
-    const bool stands = *live && !(*live)->dormant;
+    const bool stands = drops_by_default(*live);
     if (!stands) {
         if (auto applied = nftables->apply(builtin_lock()); !applied) {
             return std::move(applied).error();

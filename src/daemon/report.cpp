@@ -74,13 +74,13 @@ Verdictline judge(const StatusInput& input) {
                 false};
     }
     const std::optional<LiveTable>& live = *input.live;
-    if ((!live || live->dormant) && input.hold == StatusInput::Hold::stands) {
+    if (!drops_by_default(live) && input.hold == StatusInput::Hold::stands) {
         return {"DEGRADED", std::string(word(StateName::locked)),
                 "only the hold table is in the kernel; `systemctl start killswitchd` completes it, "
                 "`killswitchd disarm` opens",
                 false};
     }
-    if (!live || live->dormant) {
+    if (!drops_by_default(live)) {
         const bool as_wanted = !is_armed && !live;
         return {"OPEN", std::string(word(StateName::disarmed)),
                 !is_armed && state.policy.mode == Mode::off ? "mode is off in the config"

@@ -21,14 +21,6 @@ bool is_v6(const lab::Probe& probe) {
     return probe.to.family == IpFamily::v6;
 }
 
-/// Service and tunnel up, everything works; from here on every frame counts.
-void reach_steady_state(Stage& stage) {
-    stage.start_server();
-    stage.start_service();
-    stage.start_counting();
-    stage.connect();
-}
-
 void boot_window(Stage& stage) {
     if (stage.armed() == Armed::yes) {
         stage.expect("`killswitchd boot` loads the lock", stage.command("boot") == 0);
@@ -82,7 +74,7 @@ void hard_disconnect(Stage& stage) {
 void process_killed(Stage& stage) {
     reach_steady_state(stage);
     if (stage.client()) {
-        stage.client()->process().kill();
+        stage.client()->kill();
     }
     stage.probe();
     stage.probe_guest();
@@ -95,12 +87,12 @@ void process_killed(Stage& stage) {
 void process_stalled(Stage& stage) {
     reach_steady_state(stage);
     if (stage.client()) {
-        stage.expect("the VPN process stops", stage.client()->process().stop());
+        stage.expect("the VPN process stops", stage.client()->stop());
     }
     stage.probe();
     stage.probe_guest();
     if (stage.client()) {
-        stage.expect("the VPN process goes on", stage.client()->process().resume());
+        stage.expect("the VPN process goes on", stage.client()->resume());
     }
     stage.expect_tunnel_works("after the stall");
 }
@@ -108,9 +100,7 @@ void process_stalled(Stage& stage) {
 void server_switch(Stage& stage) {
     reach_steady_state(stage);
     for (std::size_t server = 1; server <= 3; ++server) {
-        if (stage.client()) {
-            stage.expect("the VPN disconnects in good order", stage.client()->disconnect());
-        }
+        stage.disconnect();
         stage.probe();
         stage.await("LOCKED");
         stage.probe_guest();
@@ -123,7 +113,7 @@ void dns_during_reconnect(Stage& stage) {
     reach_steady_state(stage);
     for (int round = 0; round < 3; ++round) {
         if (stage.client()) {
-            stage.client()->process().kill();
+            stage.client()->kill();
         }
         stage.probe(is_dns);
         stage.await("LOCKED");
@@ -141,7 +131,7 @@ void ipv6(Stage& stage) {
     stage.connect();
     stage.probe(is_v6);
     if (stage.client()) {
-        stage.client()->process().kill();
+        stage.client()->kill();
     }
     stage.probe(is_v6);
     stage.probe_guest();
@@ -152,11 +142,10 @@ void service_killed(Stage& stage) {
     stage.kill_service();
     stage.probe();
     if (stage.client()) {
-        stage.client()->process().kill();
+        stage.client()->kill();
     }
     stage.probe();
     stage.probe_guest();
-    stage.client().reset();
     stage.start_service();
     stage.connect();
     stage.probe();
@@ -222,8 +211,8 @@ constexpr std::array kDrills{
 };
 
 Result<Tally> play_once(const Drill& drill, const Policy& policy, const std::string& program,
-                        Armed armed) {
-    auto stage = Stage::build(policy, armed, program, drill.uplinks);
+                        Armed armed, const MakeVpn& make_vpn) {
+    auto stage = Stage::build(policy, armed, program, drill.uplinks, make_vpn);
     if (!stage) {
         return std::move(stage).error();
     }
@@ -235,6 +224,13 @@ Result<Tally> play_once(const Drill& drill, const Policy& policy, const std::str
 
 std::span<const Drill> all() {
     return kDrills;
+}
+
+void reach_steady_state(Stage& stage) {
+    stage.start_server();
+    stage.start_service();
+    stage.start_counting();
+    stage.connect();
 }
 
 bool Verdict::passed() const {
@@ -264,12 +260,13 @@ std::vector<std::string> Verdict::reasons() const {
     return why;
 }
 
-Result<Verdict> play(const Drill& drill, const Policy& policy, const std::string& program) {
-    auto open = play_once(drill, policy, program, Armed::no);
+Result<Verdict> play(const Drill& drill, const Policy& policy, const std::string& program,
+                     const MakeVpn& make_vpn) {
+    auto open = play_once(drill, policy, program, Armed::no, make_vpn);
     if (!open) {
         return std::move(open).error();
     }
-    auto locked = play_once(drill, policy, program, Armed::yes);
+    auto locked = play_once(drill, policy, program, Armed::yes, make_vpn);
     if (!locked) {
         return std::move(locked).error();
     }

@@ -21,6 +21,9 @@ struct Drill {
 /// All of them, in the order in which they are told.
 [[nodiscard]] std::span<const Drill> all();
 
+/// How most drills begin: service and tunnel up, everything works; from here on every frame counts.
+void reach_steady_state(Stage& stage);
+
 /// Both runs of one drill.
 struct Verdict {
     Tally open;    ///< The control: disarmed.
@@ -35,6 +38,7 @@ struct Verdict {
 /// Plays `drill` in two fresh labs. Touches nothing outside them.
 /// \return EPERM without the right to make namespaces.
 [[nodiscard]] Result<Verdict> play(const Drill& drill, const Policy& policy,
-                                   const std::string& program);
+                                   const std::string& program,
+                                   const MakeVpn& make_vpn = own_tunnel);
 
 }  // namespace ks::drills

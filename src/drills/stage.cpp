@@ -15,11 +15,17 @@ namespace {
 constexpr lab::Millis kPatience{10'000};
 constexpr std::size_t kExamples = 5;
 
+std::vector<Endpoint> playable_endpoints(const Tunnel& tunnel) {
+    std::vector<Endpoint> playable;
+    std::ranges::copy_if(tunnel.endpoints, std::back_inserter(playable),
+                         [](const Endpoint& endpoint) { return endpoint.port != 0; });
+    return playable;
+}
+
 std::vector<Endpoint> playable_endpoints(const Policy& policy) {
     std::vector<Endpoint> all;
     for (const Tunnel& tunnel : policy.tunnels) {
-        std::ranges::copy_if(tunnel.endpoints, std::back_inserter(all),
-                             [](const Endpoint& endpoint) { return endpoint.port != 0; });
+        std::ranges::copy(playable_endpoints(tunnel), std::back_inserter(all));
     }
     return all;
 }
@@ -35,7 +41,7 @@ lab::Permitted permitted(const Policy& policy) {
 }  // namespace
 
 Result<Stage> Stage::build(const Policy& policy, Armed armed, const std::string& program,
-                           lab::Uplinks uplinks) {
+                           lab::Uplinks uplinks, const MakeVpn& make_vpn) {
     lab::LabOptions options;
     options.endpoints = playable_endpoints(policy);
     options.start = uplinks;
@@ -43,14 +49,15 @@ Result<Stage> Stage::build(const Policy& policy, Armed armed, const std::string&
     if (!lab) {
         return std::move(lab).error().within("building the lab");
     }
-    Stage stage(*std::move(lab), policy, armed, program);
+    Stage stage(*std::move(lab), policy, armed, program, make_vpn());
     stage.write_config(policy);
     return stage;
 }
 
-Stage::Stage(lab::Lab lab, Policy policy, Armed armed, std::string program)
-    : lab_(std::move(lab)), policy_(std::move(policy)), armed_(armed),
-      program_(std::move(program)) {}
+Stage::Stage(lab::Lab lab, Policy policy, Armed armed, std::string program,
+             std::unique_ptr<Vpn> vpn)
+    : lab_(std::move(lab)), policy_(std::move(policy)), armed_(armed), program_(std::move(program)),
+      vpn_(std::move(vpn)) {}
 
 void Stage::expect(const std::string& what, const Status& result) {
     if (!result) {
@@ -106,7 +113,7 @@ void Stage::start_service() {
         return expect("the service starts", Status(started.error()));
     }
     service_.emplace(*std::move(started));
-    await(client_ ? "PROTECTED" : "LOCKED");
+    await("LOCKED");
 }
 
 void Stage::kill_service() {
@@ -170,30 +177,22 @@ std::string Stage::interface() const {
 }
 
 void Stage::start_server() {
-    auto server = lab::TunnelServer::start(lab_);
-    if (!server) {
-        return expect("the VPN server starts", Status(server.error()));
-    }
-    server_.emplace(*std::move(server));
+    expect("the VPN server starts", vpn_->start_server(lab_));
 }
 
 void Stage::connect(std::size_t endpoint) {
     const Tunnel& tunnel = policy_.tunnels.front();
-    const std::vector<Endpoint> endpoints = playable_endpoints(policy_);
-    lab::TunnelOptions options;
-    options.interface = tunnel.interface;
-    options.endpoint = endpoints[endpoint % endpoints.size()];
-    options.fwmark = tunnel.only.fwmark ? tunnel.only.fwmark->value : 0;
-    options.user = tunnel.only.user;
-    options.group = tunnel.only.group;
-    client_.reset();  // The interface of a client that died must be gone before.
-    auto client = lab::TunnelClient::start(lab_, options);
-    if (!client) {
-        return expect("the VPN client starts", Status(client.error()));
+    const std::vector<Endpoint> endpoints = playable_endpoints(tunnel);
+    const Endpoint& chosen = endpoints[endpoint % endpoints.size()];
+    if (auto started = vpn_->connect(lab_, tunnel, chosen); !started) {
+        return expect("the VPN client starts", started);
     }
-    client_.emplace(*std::move(client));
     await("PROTECTED");
     expect_tunnel_works("after connecting");
+}
+
+void Stage::disconnect() {
+    expect("the VPN disconnects in good order", vpn_->disconnect(lab_));
 }
 
 void Stage::expect_tunnel_works(const std::string& when) {

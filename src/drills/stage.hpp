@@ -2,8 +2,8 @@
 #pragma once
 
 #include "killswitchd/lab_traffic.hpp"
-#include "killswitchd/lab_tunnel.hpp"
 #include "killswitchd/policy.hpp"
+#include "vpn.hpp"
 
 #include <optional>
 #include <string>
@@ -29,7 +29,8 @@ class Stage {
   public:
     /// \param program  The killswitchd to test.
     [[nodiscard]] static Result<Stage> build(const Policy& policy, Armed armed,
-                                             const std::string& program, lab::Uplinks uplinks);
+                                             const std::string& program, lab::Uplinks uplinks,
+                                             const MakeVpn& make_vpn = own_tunnel);
 
     [[nodiscard]] lab::Lab& lab() { return lab_; }
     [[nodiscard]] Armed armed() const { return armed_; }
@@ -60,7 +61,9 @@ class Stage {
     /// Connects to `endpoint` of the first tunnel and proves that traffic goes through it.
     void connect(std::size_t endpoint = 0);
     void expect_tunnel_works(const std::string& when);
-    [[nodiscard]] std::optional<lab::TunnelClient>& client() { return client_; }
+    /// The client's process; nullptr when it never started.
+    [[nodiscard]] lab::Process* client() { return vpn_->client(); }
+    void disconnect();
     [[nodiscard]] std::string interface() const;
 
     // --- probes
@@ -73,7 +76,7 @@ class Stage {
     void count_flood(std::uint32_t tag, const lab::FloodCount& count);
 
   private:
-    Stage(lab::Lab lab, Policy policy, Armed armed, std::string program);
+    Stage(lab::Lab lab, Policy policy, Armed armed, std::string program, std::unique_ptr<Vpn> vpn);
     void write_config(const Policy& policy);
     void fire(const lab::Node& from, const std::vector<lab::Probe>& probes);
     void count_strays();
@@ -84,8 +87,7 @@ class Stage {
     Armed armed_;
     std::string program_;
     std::optional<lab::Process> service_;
-    std::optional<lab::TunnelServer> server_;
-    std::optional<lab::TunnelClient> client_;
+    std::unique_ptr<Vpn> vpn_;
     std::optional<std::size_t> counted_from_;
     Tally tally_;
 };

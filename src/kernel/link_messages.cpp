@@ -79,6 +79,9 @@ void LinkPicture::apply(const nlmsghdr& message) {
     if (message.nlmsg_type == RTM_NEWADDR || message.nlmsg_type == RTM_DELADDR) {
         apply_address(message);
     }
+    if (message.nlmsg_type == RTM_NEWROUTE || message.nlmsg_type == RTM_DELROUTE) {
+        apply_route(message);
+    }
 }
 
 void LinkPicture::apply_link(const nlmsghdr& message) {
@@ -94,6 +97,7 @@ void LinkPicture::apply_link(const nlmsghdr& message) {
     if (message.nlmsg_type == RTM_DELLINK) {
         links_.erase(header.ifi_index);
         addresses_.erase(header.ifi_index);
+        default_routes_.erase(header.ifi_index);
         return;
     }
     if ((*found)[IFLA_IFNAME] == nullptr) {
@@ -102,6 +106,8 @@ void LinkPicture::apply_link(const nlmsghdr& message) {
     Link& link = links_[header.ifi_index];
     link.name = text_of((*found)[IFLA_IFNAME]);
     link.up = (header.ifi_flags & IFF_UP) != 0;
+    link.master =
+        (*found)[IFLA_MASTER] == nullptr ? 0 : static_cast<int>(nla_get_u32((*found)[IFLA_MASTER]));
     // Wireless events are a NEWLINK without the kind, which an index never changes.
     if (auto kind = kind_of((*found)[IFLA_LINKINFO])) {
         link.kind = *std::move(kind);
@@ -141,6 +147,56 @@ void LinkPicture::apply_address(const nlmsghdr& message) {
     }
     auto& listed = link->second.addresses;
     listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
+}
+
+void LinkPicture::apply_route(const nlmsghdr& message) {
+    const auto found = attributes_of<rtmsg, RTA_MAX>(message);
+    if (!found) {
+        return;
+    }
+    const auto header = header_of<rtmsg>(message);
+    const bool is_ip = header.rtm_family == AF_INET || header.rtm_family == AF_INET6;
+    if (!is_ip || header.rtm_dst_len != 0 || header.rtm_type != RTN_UNICAST) {
+        return;
+    }
+    const auto number = [&](int attribute, std::uint32_t otherwise) {
+        const nlattr* const value = (*found)[static_cast<std::size_t>(attribute)];
+        return value == nullptr ? otherwise : nla_get_u32(value);
+    };
+    const Route route{header.rtm_family, number(RTA_TABLE, header.rtm_table),
+                      number(RTA_PRIORITY, 0)};
+    const bool added = message.nlmsg_type == RTM_NEWROUTE;
+    if (const auto link = number(RTA_OIF, 0); link != 0) {
+        note_route(static_cast<int>(link), route, added);
+    }
+    const nlattr* const paths = (*found)[RTA_MULTIPATH];
+    int left = paths == nullptr ? 0 : nla_len(paths);
+    const auto* next = paths == nullptr ? nullptr : static_cast<const char*>(nla_data(paths));
+    while (left >= static_cast<int>(sizeof(rtnexthop))) {
+        rtnexthop hop{};
+        std::memcpy(&hop, next, sizeof hop);
+        if (hop.rtnh_len < sizeof hop || hop.rtnh_len > left) {
+            return;
+        }
+        note_route(hop.rtnh_ifindex, route, added);
+        const int step = NLA_ALIGN(hop.rtnh_len);
+        next += step;
+        left -= step;
+    }
+}
+
+void LinkPicture::note_route(int link, const Route& route, bool added) {
+    const auto known = links_.find(link);
+    if (known == links_.end()) {
+        return;
+    }
+    auto& routes = default_routes_[link];
+    if (added) {
+        routes.insert(route);
+    } else {
+        routes.erase(route);
+    }
+    known->second.default_route = !routes.empty();
 }
 
 }  // namespace ks

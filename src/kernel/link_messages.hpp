@@ -5,16 +5,19 @@
 
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include <linux/netlink.h>
 
 namespace ks {
 
-/// Links and addresses as a sequence of rtnetlink messages describes them. No system calls.
+/// Links, addresses and default routes as a sequence of rtnetlink messages describes them. No
+/// system calls.
 class LinkPicture {
   public:
-    /// Applies RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR and RTM_DELADDR; ignores every other type and
+    /// Applies RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR and, of routes to everywhere,
+    /// RTM_NEWROUTE and RTM_DELROUTE; ignores every other type and
     /// whatever is malformed. `message` must lie whole in memory, nlmsg_len included.
     void apply(const nlmsghdr& message);
     [[nodiscard]] const LinkTable& links() const noexcept { return links_; }
@@ -22,12 +25,17 @@ class LinkPicture {
   private:
     /// Own address and the peer's prefix; both identify an address to the kernel.
     using Address = std::pair<Prefix, Prefix>;
+    /// What tells one default route of a link from another: family, table, metric.
+    using Route = std::tuple<std::uint8_t, std::uint32_t, std::uint32_t>;
 
     void apply_link(const nlmsghdr& message);
     void apply_address(const nlmsghdr& message);
+    void apply_route(const nlmsghdr& message);
+    void note_route(int link, const Route& route, bool added);
 
     LinkTable links_;
     std::map<int, std::set<Address>> addresses_;
+    std::map<int, std::set<Route>> default_routes_;
 };
 
 }  // namespace ks

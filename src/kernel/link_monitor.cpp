@@ -155,6 +155,16 @@ Result<Dump> read_dump(RouteSocket& socket, std::uint32_t sequence, LinkPicture&
     return outcome;
 }
 
+template <class Header>
+Result<Dump> dump_part(RouteSocket& socket, std::uint16_t type, std::uint32_t sequence,
+                       LinkPicture& picture, const char* what) {
+    if (auto sent = request_dump<Header>(socket.fd(), type, sequence); !sent) {
+        return std::move(sent).error().within(what);
+    }
+    auto read = read_dump(socket, sequence, picture);
+    return read ? read : Result<Dump>(std::move(read).error().within(what));
+}
+
 /// One attempt, on a socket of its own: what an abandoned dump leaves behind goes with it.
 Result<Dump> dump_once(LinkPicture& picture) {
     auto socket = RouteSocket::open(0);
@@ -165,19 +175,14 @@ Result<Dump> dump_once(LinkPicture& picture) {
         0) {
         return Error{"cannot set a time limit", errno};
     }
-    if (auto sent = request_dump<ifinfomsg>(socket->fd(), RTM_GETLINK, 1); !sent) {
-        return std::move(sent).error().within("link dump");
+    auto outcome = dump_part<ifinfomsg>(*socket, RTM_GETLINK, 1, picture, "link dump");
+    if (outcome && *outcome == Dump::complete) {
+        outcome = dump_part<ifaddrmsg>(*socket, RTM_GETADDR, 2, picture, "address dump");
     }
-    auto links = read_dump(*socket, 1, picture);
-    if (!links || *links == Dump::interrupted) {
-        return links ? links : Result<Dump>(std::move(links).error().within("link dump"));
+    if (outcome && *outcome == Dump::complete) {
+        outcome = dump_part<rtmsg>(*socket, RTM_GETROUTE, 3, picture, "route dump");
     }
-    if (auto sent = request_dump<ifaddrmsg>(socket->fd(), RTM_GETADDR, 2); !sent) {
-        return std::move(sent).error().within("address dump");
-    }
-    auto addresses = read_dump(*socket, 2, picture);
-    return addresses ? addresses
-                     : Result<Dump>(std::move(addresses).error().within("address dump"));
+    return outcome;
 }
 
 Result<LinkPicture> dump() {
@@ -195,7 +200,8 @@ Result<LinkPicture> dump() {
 }
 
 Status subscribe(int fd) {
-    for (const int group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}) {
+    for (const int group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+                            RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}) {
         if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
             return Error{"cannot subscribe to link changes", errno};
         }

@@ -30,7 +30,6 @@ Batch::Batch(NftSocket& socket, std::uint32_t generation, const char* table)
 
 NftTable Batch::table_key() const {
     NftTable table{nftnl_table_alloc()};
-    nftnl_table_set_u32(table.get(), NFTNL_TABLE_FAMILY, NFPROTO_INET);
     nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
     return table;
 }
@@ -62,7 +61,8 @@ void Batch::frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
 void Batch::message(std::uint16_t type, std::uint16_t flags, std::string what,
                     const std::function<void(nlmsghdr*)>& fill) {
     const std::uint32_t seq = socket_.next_seq();
-    nlmsghdr* const header = nftnl_nlmsg_build_hdr(scratch_.data(), type, NFPROTO_INET, flags, seq);
+    nlmsghdr* const header =
+        nftnl_nlmsg_build_hdr(scratch_.data(), type, number_of(family_), flags, seq);
     fill(header);
     bytes_.insert(bytes_.end(), scratch_.begin(),
                   scratch_.begin() + static_cast<std::ptrdiff_t>(header->nlmsg_len));
@@ -72,13 +72,13 @@ void Batch::message(std::uint16_t type, std::uint16_t flags, std::string what,
 void Batch::create_table(std::uint32_t flags) {
     const NftTable table = table_key();
     nftnl_table_set_u32(table.get(), NFTNL_TABLE_FLAGS, flags);
-    message(NFT_MSG_NEWTABLE, NLM_F_CREATE, fmt::format("table inet {}", table_),
+    message(NFT_MSG_NEWTABLE, NLM_F_CREATE, fmt::format("table {} {}", word(family_), table_),
             [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
 }
 
 void Batch::delete_table() {
     const NftTable table = table_key();
-    message(NFT_MSG_DELTABLE, 0, fmt::format("table inet {}", table_),
+    message(NFT_MSG_DELTABLE, 0, fmt::format("table {} {}", word(family_), table_),
             [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
 }
 

@@ -19,6 +19,8 @@ class Batch {
     /// \param table  The table that everything in it belongs to; must outlive the batch.
     Batch(NftSocket& socket, std::uint32_t generation, const char* table = kTable);
 
+    /// The family of the tables that the calls below are about; at first inet.
+    void select(TableFamily family) { family_ = family; }
     void create_table(std::uint32_t flags);
     void delete_table();
     void create(nftnl_chain* chain, const std::string& name);
@@ -59,6 +61,7 @@ class Batch {
 
     NftSocket& socket_;
     const char* table_;
+    TableFamily family_ = TableFamily::inet;
     std::vector<char> bytes_;
     std::vector<char> scratch_;
     std::uint32_t begin_seq_;

@@ -8,43 +8,54 @@
 #include <libnftnl/udata.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 
 namespace ks {
 
 std::string describe_expressions(const nftnl_rule* rule) {
+    constexpr std::size_t kUsualBytes = 512;
     std::string text;
-    std::array<char, 1024> one{};
+    text.reserve(kUsualBytes);
+    std::array<char, 1024> one;
     auto* const iter = nftnl_expr_iter_create(rule);
     while (nftnl_expr* const expr = nftnl_expr_iter_next(iter)) {
-        one.fill('\0');
+        one[0] = '\0';  // Some expressions have nothing to say.
         nftnl_expr_snprintf(one.data(), one.size(), expr, NFTNL_OUTPUT_DEFAULT, 0);
-        text += fmt::format("{}[ {} {}]", text.empty() ? "" : " ",
-                            nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), one.data());
+        text.append(text.empty() ? "[ " : " [ ")
+            .append(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME))
+            .append(" ")
+            .append(one.data())
+            .append("]");
     }
     nftnl_expr_iter_destroy(iter);
     return text;
 }
 
-std::string describe_base(const nftnl_chain* chain) {
+std::string describe_base(const nftnl_chain* chain, TableFamily family) {
     if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM)) {
         return {};
     }
     // Source: linux/netfilter.h, enum nf_inet_hooks.
-    constexpr std::array<const char*, 5> kHooks{"prerouting", "input", "forward", "output",
-                                                "postrouting"};
+    constexpr std::array<const char*, 5> kInet{"prerouting", "input", "forward", "output",
+                                               "postrouting"};
+    constexpr std::array<const char*, 5> kArp{"input", "output", "forward", "?", "?"};
+    const auto& hooks = family == TableFamily::arp ? kArp : kInet;
     const std::uint32_t hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
     const char* const type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
-    return fmt::format("{} {} {} {}", type ? type : "?", hook < kHooks.size() ? kHooks[hook] : "?",
+    return fmt::format("{} {} {} {}", type ? type : "?", hook < hooks.size() ? hooks[hook] : "?",
                        nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
                        nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop"
                                                                                  : "accept");
 }
 
 std::string describe_key(const nftnl_set* set) {
-    return fmt::format(
-        "type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
-        nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN),
-        nftnl_set_is_set(set, NFTNL_SET_FLAGS) ? nftnl_set_get_u32(set, NFTNL_SET_FLAGS) : 0U);
+    std::uint32_t flags =
+        nftnl_set_is_set(set, NFTNL_SET_FLAGS) ? nftnl_set_get_u32(set, NFTNL_SET_FLAGS) : 0U;
+    if ((flags & NFT_SET_INTERVAL) == 0) {
+        flags &= ~std::uint32_t{NFT_SET_CONCAT};  // Only says something about ranges; nft omits it.
+    }
+    return fmt::format("type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
+                       nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN), flags);
 }
 
 std::string comment_of(const nftnl_rule* rule) {

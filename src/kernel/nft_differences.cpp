@@ -77,6 +77,13 @@ std::vector<std::string> differences(const LiveTable& wanted,
             out.push_back(fmt::format("counter {}: missing", name));
         }
     }
+    const LiveTable nothing;
+    const LiveTable& wanted_arp = wanted.beside.empty() ? nothing : wanted.beside.front();
+    const LiveTable& live_arp = live->beside.empty() ? nothing : live->beside.front();
+    if (live_arp.dormant) {
+        out.emplace_back("the table of ARP rules is dormant: the kernel skips it");
+    }
+    compare_named("chain", wanted_arp.chains, live_arp.chains, out, compare_chain);
     return out;
 }
 

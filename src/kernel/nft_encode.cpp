@@ -26,8 +26,14 @@ class RuleBuilder {
   public:
     explicit RuleBuilder(nftnl_rule* rule) : rule_(rule) {}
 
-    void add(const Match& match) {
-        std::visit([&](const auto& m) { encode(m); }, match);
+    void add(const std::vector<Match>& matches) {
+        for (std::size_t i = 0; i < matches.size(); ++i) {
+            if (i + 1 < matches.size() && encode_neighbours(matches[i], matches[i + 1])) {
+                ++i;
+            } else {
+                std::visit([&](const auto& m) { encode(m); }, matches[i]);
+            }
+        }
     }
     void count(const std::string& counter) {
         expr("objref", [&](nftnl_expr* e) {
@@ -162,6 +168,27 @@ class RuleBuilder {
         compare(NFT_CMP_LTE, &last, sizeof(last));
     }
 
+    /// Two fields side by side are loaded at once, as nft does it: rules that `nft -f` loaded from
+    /// our text are the same rules then.
+    bool encode_neighbours(const Match& first, const Match& second) {
+        const auto* const type = std::get_if<match::IcmpType>(&first);
+        const auto* const code = std::get_if<match::IcmpCode>(&second);
+        if (type != nullptr && code != nullptr) {
+            payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2);
+            equals(std::array<std::uint8_t, 2>{type->type, code->code});
+            return true;
+        }
+        const auto* const from = std::get_if<match::SourcePort>(&first);
+        const auto* const to = std::get_if<match::DestinationPort>(&second);
+        if (from == nullptr || to == nullptr || from->ports.first != from->ports.last ||
+            to->ports.first != to->ports.last) {
+            return false;
+        }
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 4);
+        equals(std::array<std::uint16_t, 2>{htons(from->ports.first), htons(to->ports.first)});
+        return true;
+    }
+
     void encode(const match::InInterface& m) { interface(NFT_META_IIFNAME, m.name, m.negated); }
     void encode(const match::OutInterface& m) { interface(NFT_META_OIFNAME, m.name, m.negated); }
     void encode(const match::InLoopback&) {
@@ -187,6 +214,42 @@ class RuleBuilder {
     void encode(const match::IcmpType& m) {
         payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
         equals(m.type);
+    }
+    void encode(const match::IcmpCode& m) {
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, 1, 1);
+        equals(m.code);
+    }
+    void encode(const match::InnerDestination& m) {
+        // Behind 8 bytes of ICMP comes the header of the packet that did not fit.
+        constexpr std::uint32_t kIcmpHeader = 8;
+        const auto bytes = static_cast<std::uint32_t>(m.address.size());
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER,
+                kIcmpHeader + address_offset(m.address.family, /*destination=*/true), bytes);
+        compare(NFT_CMP_EQ, m.address.bytes.data(), bytes);
+    }
+    void conntrack(std::uint32_t key) {
+        expr("ct", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, kReg);
+        });
+    }
+    void encode(const match::CtEstablished&) {
+        // Source: linux/netfilter/nf_conntrack_common.h, NF_CT_STATE_BIT.
+        constexpr std::uint32_t kEstablishedOrRelated = 0x2 | 0x4;
+        constexpr std::uint32_t kNone = 0;
+        conntrack(NFT_CT_STATE);
+        mask(&kEstablishedOrRelated, sizeof(kEstablishedOrRelated));
+        compare(NFT_CMP_NEQ, &kNone, sizeof(kNone));
+    }
+    void encode(const match::CtReply&) {
+        constexpr std::uint8_t kReplyDirection = 1;
+        conntrack(NFT_CT_DIRECTION);
+        equals(kReplyDirection);
+    }
+    void encode(const match::ArpTarget& m) {
+        constexpr std::uint32_t kTargetAddress = 24;  // Source: RFC 826, for Ethernet and IPv4.
+        payload(NFT_PAYLOAD_NETWORK_HEADER, kTargetAddress, 4);
+        compare(NFT_CMP_EQ, m.address.bytes.data(), 4);
     }
     void encode(const match::HopLimit& m) {
         payload(NFT_PAYLOAD_NETWORK_HEADER, 7, 1);
@@ -257,105 +320,23 @@ bool set_comment(nftnl_rule* rule, const std::string& comment) {
     return true;
 }
 
-std::uint32_t hook_number(Hook hook) {
-    switch (hook) {
-    case Hook::input:
-        return NF_INET_LOCAL_IN;
-    case Hook::forward:
-        return NF_INET_FORWARD;
-    case Hook::output:
-        return NF_INET_LOCAL_OUT;
-    }
-    return NF_INET_LOCAL_OUT;
-}
-
 }  // namespace
-
-NftChain make_chain(const Chain& chain) {
-    NftChain made{nftnl_chain_alloc()};
-    if (made) {
-        nftnl_chain_set_str(made.get(), NFTNL_CHAIN_TABLE, kTable);
-        nftnl_chain_set_str(made.get(), NFTNL_CHAIN_NAME, chain.name.c_str());
-        if (chain.hook) {
-            nftnl_chain_set_str(made.get(), NFTNL_CHAIN_TYPE, "filter");
-            nftnl_chain_set_u32(made.get(), NFTNL_CHAIN_HOOKNUM, hook_number(*chain.hook));
-            nftnl_chain_set_s32(made.get(), NFTNL_CHAIN_PRIO, kPriority);
-            nftnl_chain_set_u32(made.get(), NFTNL_CHAIN_POLICY, NF_DROP);
-        }
-    }
-    return made;
-}
 
 NftRule make_rule(const std::string& chain, const Rule& rule) {
     NftRule made{nftnl_rule_alloc()};
     if (!made) {
         return nullptr;
     }
-    nftnl_rule_set_u32(made.get(), NFTNL_RULE_FAMILY, NFPROTO_INET);
     nftnl_rule_set_str(made.get(), NFTNL_RULE_TABLE, kTable);
     nftnl_rule_set_str(made.get(), NFTNL_RULE_CHAIN, chain.c_str());
     RuleBuilder builder(made.get());
-    for (const Match& match : rule.matches) {
-        builder.add(match);
-    }
+    builder.add(rule.matches);
     if (!rule.counter.empty()) {
         builder.count(rule.counter);
     }
     builder.decide(rule);
     const bool commented = rule.comment.empty() || set_comment(made.get(), rule.comment);
     return builder.complete() && commented ? std::move(made) : nullptr;
-}
-
-std::string element_key(const Endpoint& element, const SetKey& key) {
-    constexpr std::size_t kField = 4;
-    const auto* const address = element.address.bytes.data();
-    std::string bytes(address, address + element.address.size());
-    if (key.of == SetKey::Of::endpoint) {
-        std::array<std::uint8_t, 2 * kField> rest{};
-        const std::uint16_t port = htons(element.port);
-        rest[0] = element.protocol;
-        std::memcpy(&rest[kField], &port, sizeof(port));
-        bytes.append(rest.begin(), rest.end());
-    }
-    return bytes;
-}
-
-NftSet make_set(const Set& set) {
-    // nft's own numbers for its types, so that `nft list` shows addresses and ports.
-    constexpr std::uint32_t kV4 = 7, kV6 = 8, kProtocol = 12, kService = 13, kBits = 6;
-    NftSet made{nftnl_set_alloc()};
-    if (!made) {
-        return nullptr;
-    }
-    const bool v4 = set.key.family == IpFamily::v4;
-    const auto address_bytes = static_cast<std::uint8_t>(v4 ? 4 : 16);
-    std::uint32_t type = v4 ? kV4 : kV6;
-    nftnl_set_set_u32(made.get(), NFTNL_SET_FAMILY, NFPROTO_INET);
-    nftnl_set_set_str(made.get(), NFTNL_SET_TABLE, kTable);
-    nftnl_set_set_str(made.get(), NFTNL_SET_NAME, set.name.c_str());
-    if (set.key.of == SetKey::Of::endpoint) {
-        const std::array<std::uint8_t, 3> fields{address_bytes, 1, 2};
-        type = ((type << kBits | kProtocol) << kBits) | kService;
-        nftnl_set_set_data(made.get(), NFTNL_SET_DESC_CONCAT, fields.data(), fields.size());
-        nftnl_set_set_u32(made.get(), NFTNL_SET_FLAGS, NFT_SET_CONCAT);
-    }
-    nftnl_set_set_u32(made.get(), NFTNL_SET_KEY_TYPE, type);
-    nftnl_set_set_u32(
-        made.get(), NFTNL_SET_KEY_LEN,
-        static_cast<std::uint32_t>(element_key({{set.key.family, {}}, 0, 0}, set.key).size()));
-    return made;
-}
-
-NftObject make_counter(const std::string& name) {
-    NftObject made{nftnl_obj_alloc()};
-    if (made) {
-        nftnl_obj_set_u32(made.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
-        nftnl_obj_set_str(made.get(), NFTNL_OBJ_TABLE, kTable);
-        nftnl_obj_set_str(made.get(), NFTNL_OBJ_NAME, name.c_str());
-        nftnl_obj_set_u64(made.get(), NFTNL_OBJ_CTR_PKTS, 0);
-        nftnl_obj_set_u64(made.get(), NFTNL_OBJ_CTR_BYTES, 0);
-    }
-    return made;
 }
 
 }  // namespace ks

@@ -28,6 +28,8 @@ using NftObject = CHandle<nftnl_obj, nftnl_obj_free>;
 /// Typed values to libnftnl objects of table `inet killswitchd`. Null only when out of memory.
 [[nodiscard]] NftChain make_chain(const Chain& chain);
 [[nodiscard]] NftRule make_rule(const std::string& chain, const Rule& rule);
+/// The kernel's number of a family: NFPROTO_INET, NFPROTO_ARP.
+[[nodiscard]] std::uint16_t number_of(TableFamily family) noexcept;
 [[nodiscard]] NftSet make_set(const Set& set);
 [[nodiscard]] NftObject make_counter(const std::string& name);
 
@@ -36,7 +38,7 @@ using NftObject = CHandle<nftnl_obj, nftnl_obj_free>;
 
 /// libnftnl objects to text in which two are equal exactly when the kernel does the same with them.
 [[nodiscard]] std::string describe_expressions(const nftnl_rule* rule);
-[[nodiscard]] std::string describe_base(const nftnl_chain* chain);
+[[nodiscard]] std::string describe_base(const nftnl_chain* chain, TableFamily family);
 [[nodiscard]] std::string describe_key(const nftnl_set* set);
 [[nodiscard]] std::string comment_of(const nftnl_rule* rule);
 

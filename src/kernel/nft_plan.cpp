@@ -30,6 +30,8 @@ class Planner {
         : batch_(batch), ruleset_(ruleset), expected_(expected), live_(live) {}
 
     Status run() {
+        flush_chains();
+        remove_misshapen_sets();
         for (const auto part :
              {&Planner::counters, &Planner::sets, &Planner::chains, &Planner::rules}) {
             if (auto done = (this->*part)(); !done) {
@@ -59,7 +61,7 @@ class Planner {
         for (const Set& set : ruleset_.sets) {
             const std::vector<std::string>& wanted = find_named(expected_.sets, set.name)->elements;
             const LiveSet* const there = find_named(live_.sets, set.name);
-            if (there == nullptr) {
+            if (there == nullptr || misshapen(*there)) {
                 const NftSet made = make_set(set);
                 if (!made) {
                     return kOutOfMemory;
@@ -93,18 +95,39 @@ class Planner {
         return Done{};
     }
 
+    /// Whether a set of ours holds keys of another type.
+    [[nodiscard]] bool misshapen(const LiveSet& there) const {
+        const LiveSet* const wanted = find_named(expected_.sets, there.name);
+        return wanted != nullptr && wanted->key != there.key;
+    }
+
     [[nodiscard]] bool same_rules(const std::string& chain) const {
+        // A set can only be replaced while no rule refers to it.
+        if (std::ranges::any_of(live_.sets, [&](const LiveSet& set) { return misshapen(set); })) {
+            return false;
+        }
         const LiveChain* const there = find_named(live_.chains, chain);
         return there != nullptr && there->rules == find_named(expected_.chains, chain)->rules;
     }
 
-    Status rules() {
+    void flush_chains() {
         for (const LiveChain& there : live_.chains) {
             const bool stays = find_named(ruleset_.chains, there.name) != nullptr;
             if (!there.rules.empty() && (!stays || !same_rules(there.name))) {
                 batch_.flush_chain(there.name);
             }
         }
+    }
+
+    void remove_misshapen_sets() {
+        for (const LiveSet& there : live_.sets) {
+            if (misshapen(there)) {
+                batch_.remove_set(there.name);
+            }
+        }
+    }
+
+    Status rules() {
         for (const Chain& chain : ruleset_.chains) {
             if (same_rules(chain.name)) {
                 continue;
@@ -149,20 +172,31 @@ class Planner {
 }  // namespace
 
 bool incompatible(const LiveTable& expected, const LiveTable& live) {
-    const auto other_chain = [&](const LiveChain& wanted) {
+    return std::ranges::any_of(expected.chains, [&](const LiveChain& wanted) {
         const LiveChain* const there = find_named(live.chains, wanted.name);
         return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
-    };
-    const auto other_set = [&](const LiveSet& wanted) {
-        const LiveSet* const there = find_named(live.sets, wanted.name);
-        return there != nullptr && there->key != wanted.key;
-    };
-    return std::ranges::any_of(expected.chains, other_chain) ||
-           std::ranges::any_of(expected.sets, other_set);
+    });
+}
+
+Ruleset part_of(const Ruleset& ruleset, TableFamily family) {
+    Ruleset part;
+    if (family == TableFamily::inet) {
+        part.counters = ruleset.counters;
+        part.sets = ruleset.sets;
+    }
+    std::ranges::copy_if(ruleset.chains, std::back_inserter(part.chains),
+                         [&](const Chain& chain) { return family_of(chain) == family; });
+    return part;
 }
 
 Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
             std::uint32_t table_flags, TableStep step) {
+    if (ruleset.chains.empty()) {
+        if (live.table) {
+            batch.delete_table();
+        }
+        return Done{};
+    }
     const bool rebuild = live.table && step == TableStep::rebuild;
     if (rebuild) {
         batch.delete_table();

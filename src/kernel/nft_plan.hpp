@@ -23,4 +23,7 @@ enum class TableStep : std::uint8_t {
 /// in place.
 [[nodiscard]] bool incompatible(const LiveTable& expected, const LiveTable& live);
 
+/// The chains of one family; counters and sets only with those of inet.
+[[nodiscard]] Ruleset part_of(const Ruleset& ruleset, TableFamily family);
+
 }  // namespace ks

@@ -28,8 +28,8 @@ constexpr int kAttempts = 100;
 /// A request of our table, in a buffer of its own.
 class Request {
   public:
-    Request(NftSocket& socket, std::uint16_t type, std::uint16_t flags)
-        : header_(nftnl_nlmsg_build_hdr(buffer_.data(), type, NFPROTO_INET, flags,
+    Request(NftSocket& socket, TableFamily family, std::uint16_t type, std::uint16_t flags)
+        : header_(nftnl_nlmsg_build_hdr(buffer_.data(), type, number_of(family), flags,
                                         socket.next_seq())) {}
     [[nodiscard]] nlmsghdr* get() const { return header_; }
 
@@ -38,10 +38,28 @@ class Request {
     nlmsghdr* header_;
 };
 
+struct RulePlace {
+    std::string table;
+    std::string chain;
+};
+
+RulePlace place_of(const nlmsghdr* message) {
+    RulePlace place;
+    for_each_attribute(message, [&](const nlattr* attr) {
+        if (mnl_attr_get_type(attr) == NFTA_RULE_TABLE) {
+            place.table = mnl_attr_get_str(attr);
+        } else if (mnl_attr_get_type(attr) == NFTA_RULE_CHAIN) {
+            place.chain = mnl_attr_get_str(attr);
+        }
+    });
+    return place;
+}
+
 /// Reads one consistent picture; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
-    Reader(NftSocket& socket, const char* table) : socket_(socket), table_(table) {}
+    Reader(NftSocket& socket, TableFamily family, const char* table)
+        : socket_(socket), family_(family), table_(table) {}
 
     Result<Snapshot> run() {
         const auto before = read_generation(socket_);
@@ -73,7 +91,7 @@ class Reader {
 
   private:
     Status read_header() {
-        const Request request(socket_, NFT_MSG_GETTABLE, NLM_F_ACK);
+        const Request request(socket_, family_, NFT_MSG_GETTABLE, NLM_F_ACK);
         const NftTable key{nftnl_table_alloc()};
         nftnl_table_set_str(key.get(), NFTNL_TABLE_NAME, table_);
         nftnl_table_nlmsg_build_payload(request.get(), key.get());
@@ -109,7 +127,7 @@ class Reader {
     }
 
     Status read_chains() {
-        const Request request(socket_, NFT_MSG_GETCHAIN, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETCHAIN, NLM_F_DUMP);
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftChain chain{nftnl_chain_alloc()};
             if (nftnl_chain_nlmsg_parse(message, chain.get()) < 0 ||
@@ -117,33 +135,35 @@ class Reader {
                 return;
             }
             snapshot_.table->chains.push_back({nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME),
-                                               describe_base(chain.get()),
+                                               describe_base(chain.get(), family_),
                                                {}});
         });
     }
 
     Status read_rules() {
         std::ranges::sort(snapshot_.table->chains, {}, &LiveChain::name);
-        const Request request(socket_, NFT_MSG_GETRULE, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETRULE, NLM_F_DUMP);
         const NftRule key{nftnl_rule_alloc()};
         nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, table_);
         nftnl_rule_nlmsg_build_payload(request.get(), key.get());
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
-            const NftRule rule{nftnl_rule_alloc()};
-            if (nftnl_rule_nlmsg_parse(message, rule.get()) < 0 ||
-                !ours(nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE))) {
+            const RulePlace place = place_of(message);
+            const auto chain =
+                std::ranges::find(snapshot_.table->chains, place.chain, &LiveChain::name);
+            if (place.table != table_ || chain == snapshot_.table->chains.end()) {
                 return;
             }
-            const std::string chain = nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN);
-            const auto found = std::ranges::find(snapshot_.table->chains, chain, &LiveChain::name);
-            if (found != snapshot_.table->chains.end()) {
-                found->rules.push_back({describe_expressions(rule.get()), comment_of(rule.get())});
-            }
+            // A rule that a library older than the kernel cannot read is a rule all the same.
+            const NftRule rule{nftnl_rule_alloc()};
+            const bool readable = nftnl_rule_nlmsg_parse(message, rule.get()) >= 0;
+            chain->rules.push_back(
+                readable ? LiveRule{describe_expressions(rule.get()), comment_of(rule.get())}
+                         : LiveRule{"[ unknown ]", {}});
         });
     }
 
     Status read_sets() {
-        const Request request(socket_, NFT_MSG_GETSET, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETSET, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
         nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
         nftnl_set_nlmsg_build_payload(request.get(), key.get());
@@ -169,7 +189,7 @@ class Reader {
     }
 
     Status read_elements(LiveSet& live) {
-        const Request request(socket_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
         nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
         nftnl_set_set_str(key.get(), NFTNL_SET_NAME, live.name.c_str());
@@ -192,7 +212,7 @@ class Reader {
     }
 
     Status read_counters() {
-        const Request request(socket_, NFT_MSG_GETOBJ, NLM_F_DUMP);
+        const Request request(socket_, family_, NFT_MSG_GETOBJ, NLM_F_DUMP);
         const NftObject key{nftnl_obj_alloc()};
         nftnl_obj_set_str(key.get(), NFTNL_OBJ_TABLE, table_);
         nftnl_obj_set_u32(key.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
@@ -210,6 +230,7 @@ class Reader {
     }
 
     NftSocket& socket_;
+    TableFamily family_;
     const char* table_;
     Snapshot snapshot_;
 };
@@ -217,7 +238,7 @@ class Reader {
 }  // namespace
 
 Result<std::uint32_t> read_generation(NftSocket& socket) {
-    const Request request(socket, NFT_MSG_GETGEN, NLM_F_ACK);
+    const Request request(socket, TableFamily::inet, NFT_MSG_GETGEN, NLM_F_ACK);
     std::uint32_t generation = 0;
     auto asked = socket.ask(request.get(), [&](const nlmsghdr* message) {
         for_each_attribute(message, [&](const nlattr* attr) {
@@ -232,9 +253,9 @@ Result<std::uint32_t> read_generation(NftSocket& socket) {
     return generation;
 }
 
-Result<Snapshot> read_table(NftSocket& socket, const char* name) {
+Result<Snapshot> read_table(NftSocket& socket, TableFamily family, const char* name) {
     for (int attempt = 0;; ++attempt) {
-        auto snapshot = Reader(socket, name).run();
+        auto snapshot = Reader(socket, family, name).run();
         if (snapshot) {
             return snapshot;
         }
@@ -243,7 +264,7 @@ Result<Snapshot> read_table(NftSocket& socket, const char* name) {
             failure == EINTR || failure == ENOENT;  // Gone between two questions.
         if (!disturbed || attempt == kAttempts) {
             return std::move(snapshot).error().within(
-                fmt::format("reading the table inet {}", name));
+                fmt::format("reading the table {} {}", word(family), name));
         }
     }
 }

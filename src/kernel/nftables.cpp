@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/nftables.hpp"
 
+#include "nft_owner.hpp"
 #include "nft_plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include <fmt/format.h>
@@ -13,40 +15,51 @@ namespace ks {
 
 namespace {
 
-constexpr std::uint32_t kOwner = 0x2;
-constexpr std::uint32_t kOwnedAndPersistent = 0x6;
 constexpr const char* kHoldTable = "killswitchd-hold";
-constexpr const char* kProbeTable = "killswitchd-probe";  // Asked about, never made.
 constexpr int kAttempts = 100;
 
-/// Of those errors of a commit after which another look and another try help.
-bool overtaken(const Error& error) {
-    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
-}
+/// All our tables, of one generation.
+struct Picture {
+    Snapshot inet;
+    Snapshot arp;
 
-bool accepts(NftSocket& socket, std::uint32_t flags) {
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        const auto generation = read_generation(socket);
-        if (!generation) {
-            return false;
+    [[nodiscard]] const Snapshot& of(TableFamily family) const {
+        return family == TableFamily::inet ? inet : arp;
+    }
+    [[nodiscard]] bool anything() const { return inet.table || arp.table; }
+    /// As callers know it: without the table `inet killswitchd` there is nothing.
+    [[nodiscard]] std::optional<LiveTable> whole() && {
+        if (inet.table && arp.table) {
+            inet.table->beside.push_back(*std::move(arp.table));
         }
-        Batch batch(socket, *generation, kProbeTable);
-        batch.create_table(flags);
-        if (const auto done = batch.rehearse(); done || !overtaken(done.error())) {
-            return static_cast<bool>(done);
+        return std::move(inet.table);
+    }
+};
+
+Result<Picture> read_all(NftSocket& socket, const char* name = kTable) {
+    for (int attempt = 0;; ++attempt) {
+        auto inet = read_table(socket, TableFamily::inet, name);
+        if (!inet) {
+            return std::move(inet).error();
+        }
+        auto arp = read_table(socket, TableFamily::arp, name);
+        if (!arp) {
+            return std::move(arp).error();
+        }
+        if (inet->generation == arp->generation || attempt == kAttempts) {
+            return Picture{*std::move(inet), *std::move(arp)};
         }
     }
-    return false;
 }
 
-enum class Lifetime : std::uint8_t { process, held };
+constexpr std::array kFamilies{TableFamily::inet, TableFamily::arp};
 
-/// The strongest protection that the kernel has and that cannot take the table away with us.
-std::uint32_t best_flags(NftSocket& socket, Lifetime lifetime) {
-    if (accepts(socket, kOwnedAndPersistent)) {
-        return kOwnedAndPersistent;
+const LiveTable& part_of(const LiveTable& expected, TableFamily family) {
+    static const LiveTable nothing;
+    if (family == TableFamily::inet) {
+        return expected;
     }
-    return lifetime == Lifetime::held && accepts(socket, kOwner) ? kOwner : 0;
+    return expected.beside.empty() ? nothing : expected.beside.front();
 }
 
 bool goes_with_its_owner(const std::optional<LiveTable>& table) {
@@ -54,17 +67,22 @@ bool goes_with_its_owner(const std::optional<LiveTable>& table) {
            (table->owner == TableOwner::us || table->owner == TableOwner::somebody);
 }
 
-Status remove_table(NftSocket& socket, const char* name) {
+Status remove_tables(NftSocket& socket, const char* name) {
     for (int attempt = 0;; ++attempt) {
-        const auto live = read_table(socket, name);
+        const auto live = read_all(socket, name);
         if (!live) {
             return live.error();
         }
-        if (!live->table) {
+        if (!live->anything()) {
             return Done{};
         }
-        Batch batch(socket, live->generation, name);
-        batch.delete_table();
+        Batch batch(socket, live->inet.generation, name);
+        for (const TableFamily family : kFamilies) {
+            if (live->of(family).table) {
+                batch.select(family);
+                batch.delete_table();
+            }
+        }
         auto removed = batch.commit();
         if (removed) {
             continue;  // Proven by the next look.
@@ -75,6 +93,9 @@ Status remove_table(NftSocket& socket, const char* name) {
     }
 }
 
+/// Whether the kernel's rules had to be touched.
+enum class Change : std::uint8_t { none, committed };
+
 }  // namespace
 
 struct Nftables::Impl {
@@ -82,12 +103,19 @@ struct Nftables::Impl {
     Ownership ownership;
     std::uint32_t able;  ///< best_flags() of this socket.
 
-    [[nodiscard]] std::uint32_t wished() const {
-        return ownership == Ownership::automatic ? able : 0;
+    /// What to do to the tables called `name`, and the flags to do it with.
+    struct Target {
+        const char* name;
+        std::uint32_t flags;
+    };
+    [[nodiscard]] Target table() const {
+        return {kTable, ownership == Ownership::automatic ? able : 0};
     }
-    [[nodiscard]] TableStep step_for(const LiveTable& expected, const Snapshot& live) const;
-    Status commit_once(const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live);
-    Status try_apply(const Ruleset& ruleset, const LiveTable& expected);
+    Result<Change> commit_once(const Target& target, const Ruleset& ruleset,
+                               const LiveTable& expected, const Picture& live);
+    /// \return the table as the kernel holds it afterwards.
+    Result<std::optional<LiveTable>> try_apply(const Target& target, const Ruleset& ruleset,
+                                               const LiveTable& expected);
     Status hold(const Ruleset& ruleset, const LiveTable& expected);
 };
 
@@ -119,85 +147,97 @@ void Nftables::prefer(Ownership ownership) {
 }
 
 Result<std::optional<LiveTable>> Nftables::read() {
-    auto snapshot = read_table(impl_->socket);
-    if (!snapshot) {
-        return std::move(snapshot).error();
+    auto picture = read_all(impl_->socket);
+    if (!picture) {
+        return std::move(picture).error();
     }
-    return std::move(snapshot->table);
+    return std::move(*picture).whole();
 }
 
-TableStep Nftables::Impl::step_for(const LiveTable& expected, const Snapshot& live) const {
-    if (!live.table) {
+namespace {
+
+TableStep step_for(const LiveTable& expected, const std::optional<LiveTable>& live,
+                   std::uint32_t flags) {
+    if (!live) {
         return TableStep::keep;
     }
-    const TableOwner owner = live.table->owner;
     // A plain table cannot be given an owner. Source: Linux nf_tables_updtable().
-    if (incompatible(expected, *live.table) || (owner == TableOwner::none && wished() != 0)) {
+    if (incompatible(expected, *live) || (live->owner == TableOwner::none && flags != 0)) {
         return TableStep::rebuild;
     }
-    return owner == TableOwner::orphan && wished() != 0 ? TableStep::claim : TableStep::keep;
+    return live->owner == TableOwner::orphan && flags != 0 ? TableStep::claim : TableStep::keep;
 }
 
-Status Nftables::Impl::commit_once(const Ruleset& ruleset, const LiveTable& expected,
-                                   const Snapshot& live) {
-    const TableStep step = step_for(expected, live);
-    if (step == TableStep::rebuild) {
+}  // namespace
+
+Result<Change> Nftables::Impl::commit_once(const Target& target, const Ruleset& ruleset,
+                                           const LiveTable& expected, const Picture& live) {
+    std::uint32_t generation = live.inet.generation;
+    const bool rebuilds = std::ranges::any_of(kFamilies, [&](TableFamily family) {
+        return step_for(part_of(expected, family), live.of(family).table, target.flags) ==
+               TableStep::rebuild;
+    });
+    if (rebuilds && target.name == kTable) {
         if (auto held = hold(ruleset, expected); !held) {
             return std::move(held).error().within("holding while the table is built anew");
         }
+        const auto now = read_generation(socket);
+        if (!now) {
+            return now.error();
+        }
+        generation = *now;
     }
-    const bool stays = live.table && step == TableStep::keep;
-    const std::uint32_t flags = stays ? live.flags & kOwnedAndPersistent : wished();
-    const auto generation = step == TableStep::rebuild ? read_generation(socket) : live.generation;
-    if (!generation) {
-        return generation.error();
+    Batch batch(socket, generation, target.name);
+    for (const TableFamily family : kFamilies) {
+        const Snapshot& there = live.of(family);
+        const LiveTable& wanted = part_of(expected, family);
+        const TableStep step = step_for(wanted, there.table, target.flags);
+        const bool stays = there.table && step == TableStep::keep;
+        batch.select(family);
+        if (auto planned = plan(batch, part_of(ruleset, family), wanted, there,
+                                stays ? there.flags & kOwnedAndPersistent : target.flags, step);
+            !planned) {
+            return std::move(planned).error();
+        }
     }
-    Batch batch(socket, *generation);
-    if (auto planned = plan(batch, ruleset, expected, live, flags, step); !planned) {
-        return planned;
+    if (batch.empty()) {
+        return Change::none;
     }
-    return batch.empty() ? Status(Done{}) : batch.commit();
+    if (auto committed = batch.commit(); !committed) {
+        return std::move(committed).error();
+    }
+    return Change::committed;
 }
 
-Status Nftables::Impl::try_apply(const Ruleset& ruleset, const LiveTable& expected) {
+Result<std::optional<LiveTable>>
+Nftables::Impl::try_apply(const Target& target, const Ruleset& ruleset, const LiveTable& expected) {
     for (int attempt = 0;; ++attempt) {
-        const auto live = read_table(socket);
+        auto live = read_all(socket, target.name);
         if (!live) {
             return live.error();
         }
-        auto committed = commit_once(ruleset, expected, *live);
-        if (committed) {
-            return committed;
+        auto committed = commit_once(target, ruleset, expected, *live);
+        if (committed && *committed == Change::none) {
+            return std::move(*live).whole();
         }
-        if (committed.error().sys_errno == EPERM && live->table &&
-            live->table->owner == TableOwner::somebody) {
+        if (committed) {
+            auto after = read_all(socket, target.name);
+            return after ? Result(std::move(*after).whole()) : std::move(after).error();
+        }
+        const std::optional<LiveTable>& table = live->inet.table;
+        if (committed.error().sys_errno == EPERM && table && table->owner == TableOwner::somebody) {
             return std::move(committed).error().within(
                 "the table belongs to another process, probably to a killswitchd that runs");
         }
         if (!overtaken(committed.error()) || attempt == kAttempts) {
-            return committed;
+            return std::move(committed).error();
         }
     }
 }
 
 Status Nftables::Impl::hold(const Ruleset& ruleset, const LiveTable& expected) {
-    for (int attempt = 0;; ++attempt) {
-        const auto live = read_table(socket, kHoldTable);
-        if (!live) {
-            return live.error();
-        }
-        const bool other = live->table && incompatible(expected, *live->table);
-        Batch batch(socket, live->generation, kHoldTable);
-        if (auto planned = plan(batch, ruleset, expected, *live, 0,
-                                other ? TableStep::rebuild : TableStep::keep);
-            !planned) {
-            return planned;
-        }
-        auto committed = batch.empty() ? Status(Done{}) : batch.commit();
-        if (committed || !overtaken(committed.error()) || attempt == kAttempts) {
-            return committed;
-        }
-    }
+    const auto live = try_apply({kHoldTable, 0}, ruleset, expected);
+    return live ? Status(Done{}) : live.error();
 }
 
 Status Nftables::apply(const Ruleset& ruleset) {
@@ -205,10 +245,7 @@ Status Nftables::apply(const Ruleset& ruleset) {
     if (!expected) {
         return expected.error();
     }
-    if (auto applied = impl_->try_apply(ruleset, *expected); !applied) {
-        return applied;
-    }
-    const auto live = read();
+    const auto live = impl_->try_apply(impl_->table(), ruleset, *expected);
     if (!live) {
         return live.error();
     }
@@ -217,14 +254,14 @@ Status Nftables::apply(const Ruleset& ruleset) {
     }
     const bool somebody_may_leave =
         goes_with_its_owner(*live) && (*live)->owner == TableOwner::somebody;
-    return somebody_may_leave ? Status(Done{}) : remove_table(impl_->socket, kHoldTable);
+    return somebody_may_leave ? Status(Done{}) : remove_tables(impl_->socket, kHoldTable);
 }
 
 Status Nftables::remove() {
-    if (auto removed = remove_table(impl_->socket, kTable); !removed) {
+    if (auto removed = remove_tables(impl_->socket, kTable); !removed) {
         return removed;
     }
-    return remove_table(impl_->socket, kHoldTable);
+    return remove_tables(impl_->socket, kHoldTable);
 }
 
 Status Nftables::leave(const Ruleset& in_force) {
@@ -240,7 +277,7 @@ Status Nftables::leave(const Ruleset& in_force) {
 }
 
 Result<bool> Nftables::holds() {
-    const auto live = read_table(impl_->socket, kHoldTable);
+    const auto live = read_table(impl_->socket, TableFamily::inet, kHoldTable);
     if (!live) {
         return live.error();
     }
@@ -249,43 +286,6 @@ Result<bool> Nftables::holds() {
 
 Result<std::uint32_t> Nftables::generation() {
     return read_generation(impl_->socket);
-}
-
-Result<LiveTable> expected_table(const Ruleset& ruleset) {
-    LiveTable table;
-    for (const Chain& chain : ruleset.chains) {
-        const NftChain made = make_chain(chain);
-        if (!made) {
-            return Error{"out of memory", ENOMEM};
-        }
-        LiveChain live{chain.name, describe_base(made.get()), {}};
-        for (const Rule& rule : chain.rules) {
-            const NftRule encoded = make_rule(chain.name, rule);
-            if (!encoded) {
-                return Error{"out of memory", ENOMEM};
-            }
-            live.rules.push_back({describe_expressions(encoded.get()), comment_of(encoded.get())});
-        }
-        table.chains.push_back(std::move(live));
-    }
-    for (const Set& set : ruleset.sets) {
-        const NftSet made = make_set(set);
-        if (!made) {
-            return Error{"out of memory", ENOMEM};
-        }
-        LiveSet live{set.name, describe_key(made.get()), {}};
-        for (const Endpoint& element : set.elements) {
-            live.elements.push_back(element_key(element, set.key));
-        }
-        std::ranges::sort(live.elements);
-        table.sets.push_back(std::move(live));
-    }
-    for (const std::string& counter : ruleset.counters) {
-        table.counters[counter] = {};
-    }
-    std::ranges::sort(table.chains, {}, &LiveChain::name);
-    std::ranges::sort(table.sets, {}, &LiveSet::name);
-    return table;
 }
 
 }  // namespace ks

@@ -4,6 +4,25 @@
 #include <arpa/inet.h>
 
 namespace ks::lab {
+namespace {
+
+constexpr std::uint8_t kEchoRequest4 = 8;
+constexpr std::uint8_t kEchoRequest6 = 128;
+
+/// The Internet checksum, in host order. Source: RFC 1071.
+std::uint16_t checksum(std::string_view bytes) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const auto byte = static_cast<std::uint8_t>(bytes[i]);
+        sum += i % 2 == 0 ? static_cast<std::uint32_t>(byte) << 8 : byte;
+    }
+    while (sum >> 16 != 0) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return static_cast<std::uint16_t>(~sum);
+}
+
+}  // namespace
 
 SocketAddress::SocketAddress(const IpAddress& address, std::uint16_t port, std::uint32_t scope) {
     if (address.family == IpFamily::v4) {
@@ -47,16 +66,16 @@ IpAddress any_address(IpFamily family) {
     return any;
 }
 
-std::uint16_t checksum(std::span<const std::uint8_t> bytes) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < bytes.size(); i += 2) {
-        const std::uint32_t low = i + 1 < bytes.size() ? bytes[i + 1] : 0U;
-        sum += static_cast<std::uint32_t>(bytes[i]) << 8 | low;
+std::string icmp_echo(IpFamily family, std::string_view payload) {
+    std::string packet(8, '\0');
+    packet[0] = static_cast<char>(family == IpFamily::v4 ? kEchoRequest4 : kEchoRequest6);
+    packet += payload;
+    if (family == IpFamily::v4) {  // The kernel fills in ICMPv6's checksum alone.
+        const std::uint16_t sum = checksum(packet);
+        packet[2] = static_cast<char>(sum >> 8);
+        packet[3] = static_cast<char>(sum & 0xff);
     }
-    while (sum >> 16 != 0) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return static_cast<std::uint16_t>(~sum);
+    return packet;
 }
 
 bool set_option(int fd, int level, int name, int value) {

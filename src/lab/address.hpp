@@ -4,7 +4,7 @@
 #include "killswitchd/net.hpp"
 
 #include <cstring>
-#include <span>
+#include <string>
 #include <string_view>
 
 #include <netinet/in.h>
@@ -32,8 +32,8 @@ struct SocketAddress {
     return address.family == IpFamily::v4 ? AF_INET : AF_INET6;
 }
 [[nodiscard]] IpAddress any_address(IpFamily family);
-/// The Internet checksum of `bytes` (RFC 1071), in host order.
-[[nodiscard]] std::uint16_t checksum(std::span<const std::uint8_t> bytes);
+/// An ICMP or ICMPv6 echo request for a raw socket.
+[[nodiscard]] std::string icmp_echo(IpFamily family, std::string_view payload);
 [[nodiscard]] bool set_option(int fd, int level, int name, int value);
 [[nodiscard]] bool bind_to_device(int fd, std::string_view device);
 

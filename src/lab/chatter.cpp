@@ -16,9 +16,6 @@
 namespace ks::lab {
 namespace {
 
-constexpr std::uint8_t kEchoRequest4 = 8;
-constexpr std::uint8_t kEchoRequest6 = 128;
-
 bool is_multicast(const IpAddress& address) {
     return address.family == IpFamily::v6 ? address.bytes[0] == 0xff
                                           : (address.bytes[0] & 0xf0) == 0xe0;
@@ -49,20 +46,6 @@ int socket_protocol(const Probe& probe) {
     return probe.to.family == IpFamily::v4 ? proto::kIcmp : proto::kIcmpv6;
 }
 
-std::string icmp_echo(const Probe& probe, std::uint32_t tag) {
-    std::string packet(8, '\0');
-    const bool v4 = probe.to.family == IpFamily::v4;
-    packet[0] = static_cast<char>(v4 ? kEchoRequest4 : kEchoRequest6);
-    packet += tag_text(tag);
-    if (v4) {  // The kernel fills in ICMPv6's checksum alone.
-        const auto sum =
-            checksum({reinterpret_cast<const std::uint8_t*>(packet.data()), packet.size()});
-        packet[2] = static_cast<char>(sum >> 8);
-        packet[3] = static_cast<char>(sum & 0xff);
-    }
-    return packet;
-}
-
 /// UDP in IPv4 with a header of our own; the kernel adds source, length and checksum.
 std::string raw_udp(const Probe& probe, std::uint32_t tag) {
     std::string packet(28, '\0');
@@ -82,7 +65,7 @@ std::string raw_udp(const Probe& probe, std::uint32_t tag) {
 std::string payload_of(const Probe& probe, std::uint32_t tag) {
     switch (probe.packet) {
     case Packet::icmp:
-        return icmp_echo(probe, tag);
+        return icmp_echo(probe.to.family, tag_text(tag));
     case Packet::raw:
         return raw_udp(probe, tag);
     case Packet::dns_udp:

@@ -157,6 +157,12 @@ Status Lab::configure_uplink(std::size_t number) {
     return configure_host_uplink(impl_->nodes, impl_->options, number);
 }
 
+Status Lab::set_cable(std::size_t number, LinkState state) {
+    return state == LinkState::up
+               ? plug_cable(impl_->nodes, impl_->options, number)
+               : impl_->nodes.provider.net().set_link(provider_end(number), state);
+}
+
 Status Lab::return_guest_traffic(GuestReturn way, const std::string& device) {
     return route_guest_back(impl_->nodes, way, device);
 }

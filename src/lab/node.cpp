@@ -87,14 +87,13 @@ Result<Process> Node::start(const std::function<int()>& body) const {
     if (!output || fcntl(output.get(), F_SETFL, O_APPEND) != 0) {
         return Error{"cannot make room for a program's output", errno};
     }
+    // Forked from within, so that the child is in its namespace before anyone can look.
+    const NetnsGuard guard(netns_.get());
     auto child = sandbox_->fork_inside();
     if (!child) {
         return std::move(child).error();
     }
     if (*child == 0) {
-        if (setns(netns_.get(), CLONE_NEWNET) != 0) {
-            _exit(125);
-        }
         const Fd nothing(open("/dev/null", O_RDONLY | O_CLOEXEC));
         dup2(nothing.get(), STDIN_FILENO);
         dup2(output.get(), STDOUT_FILENO);

@@ -41,17 +41,7 @@ std::string request_for(const ReachTarget& target, const std::string& tag) {
     if (target.service != Service::ping) {
         return tag;
     }
-    const bool v4 = target.to.family == IpFamily::v4;
-    std::string packet(8, '\0');
-    packet[0] = static_cast<char>(v4 ? 8 : 128);
-    packet += tag;
-    if (v4) {  // The kernel fills in ICMPv6's checksum alone.
-        const auto sum =
-            checksum({reinterpret_cast<const std::uint8_t*>(packet.data()), packet.size()});
-        packet[2] = static_cast<char>(sum >> 8);
-        packet[3] = static_cast<char>(sum & 0xff);
-    }
-    return packet;
+    return icmp_echo(target.to.family, tag);
 }
 
 /// An answer holds our tag and, for ping, is an echo reply: our own request is seen as well when

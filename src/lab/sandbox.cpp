@@ -52,6 +52,10 @@ const char* prepare_mounts(const std::string& scratch) {
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
         return "cannot mount /proc";
     }
+    // Programs leave sockets and locks in /run; those of the machine are none of the lab's.
+    if (mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0) {
+        return "cannot mount /run";
+    }
     if (mount("tmpfs", scratch.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") != 0) {
         return "cannot mount a scratch directory";
     }

@@ -12,7 +12,7 @@
 namespace ks::lab {
 
 /// A PID and a mount namespace whose init dies with the calling process, however that ends, and
-/// takes every process inside with it.
+/// takes every process inside with it. /proc, /run and the scratch directory are its own.
 class Sandbox {
   public:
     [[nodiscard]] static Result<Sandbox> create();

@@ -90,8 +90,9 @@ Status prepare(Node& node) {
           "net/ipv4/icmp_ratelimit"}) {
         steps.push_back([&, off] { return node.sysctl(off, "0"); });
     }
-    for (const char* const on : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
-                                 "net/ipv6/conf/default/forwarding"}) {
+    for (const char* const on :
+         {"net/ipv4/ip_forward", "net/ipv6/conf/all/keep_addr_on_down",
+          "net/ipv6/conf/all/forwarding", "net/ipv6/conf/default/forwarding"}) {
         steps.push_back([&, on] { return node.sysctl(on, "1"); });
     }
     return in_order(steps);
@@ -225,6 +226,15 @@ Status introduce_both(const Side& one, const Side& other) {
     return done ? introduce(other, one) : done;
 }
 
+Status introduce_uplink(Nodes& nodes, const LabOptions& options, std::size_t number) {
+    return introduce_both({nodes.host.net(),
+                           options.uplinks.at(number),
+                           {ip(addr::kHost.at(number)), ip(addr::kHost6.at(number))}},
+                          {nodes.provider.net(),
+                           provider_end(number),
+                           {ip(addr::kRouter.at(number)), ip(addr::kRouter6.at(number))}});
+}
+
 }  // namespace
 
 const char* provider_end(std::size_t uplink) {
@@ -264,15 +274,17 @@ Status configure_host_uplink(Nodes& nodes, const LabOptions& options, std::size_
          [&] { return host.add_address(device, ip(addr::kHost.at(number)), 24); },
          [&] { return host.add_address(device, ip(addr::kHost6.at(number)), 64); },
          [&] { return host.add_address(device, ip(fmt::format("fd7{}::2", 7 + number)), 64); },
-         [&] {
-             return introduce_both(
-                 {host, device, {ip(addr::kHost.at(number)), ip(addr::kHost6.at(number))}},
-                 {nodes.provider.net(),
-                  provider_end(number),
-                  {ip(addr::kRouter.at(number)), ip(addr::kRouter6.at(number))}});
-         },
+         [&] { return introduce_uplink(nodes, options, number); },
          [&] { return default_route("0.0.0.0/0", addr::kRouter.at(number)); },
          [&] { return default_route("::/0", addr::kRouter6.at(number)); }});
+}
+
+Status plug_cable(Nodes& nodes, const LabOptions& options, std::size_t number) {
+    return in_order({
+        [&] { return nodes.provider.net().set_link(provider_end(number), LinkState::up); },
+        [&] { return introduce_uplink(nodes, options, number); },
+        [&] { return number == 0 ? route_to_guest(nodes) : Status(Done{}); },
+    });
 }
 
 Status route_guest_back(Nodes& nodes, GuestReturn way, const std::string& device) {

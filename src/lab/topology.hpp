@@ -17,6 +17,8 @@ struct Nodes {
 [[nodiscard]] Status wire(Nodes& nodes, const LabOptions& options);
 [[nodiscard]] Status configure_host_uplink(Nodes& nodes, const LabOptions& options,
                                            std::size_t number);
+/// Sets the provider's end up again, with the routes and neighbours that going down cost it.
+[[nodiscard]] Status plug_cable(Nodes& nodes, const LabOptions& options, std::size_t number);
 [[nodiscard]] Status route_guest_back(Nodes& nodes, GuestReturn way, const std::string& device);
 /// EINVAL when an endpoint lies in a range that the lab itself uses.
 [[nodiscard]] Status check_endpoints(const std::vector<Endpoint>& endpoints);

@@ -148,7 +148,9 @@ Route endpoint_route(const Lab& lab, const TunnelOptions& options) {
                 ip(v4 ? addr::kRouter.at(options.uplink) : addr::kRouter6.at(options.uplink))};
 }
 
-Status set_routes(Lab& lab, const TunnelOptions& options) {
+}  // namespace
+
+Status set_tunnel_routes(Lab& lab, const TunnelOptions& options, const std::string& server_device) {
     NetConfig& net = lab.host().net();
     if (auto outside = net.add_route(endpoint_route(lab, options)); !outside) {
         return outside;
@@ -159,10 +161,14 @@ Status set_routes(Lab& lab, const TunnelOptions& options) {
             return inside;
         }
     }
-    return lab.return_guest_traffic(GuestReturn::vpn, kServerDevice);
+    return lab.return_guest_traffic(GuestReturn::vpn, server_device);
 }
 
-}  // namespace
+Status take_back_tunnel_routes(Lab& lab, const TunnelOptions& options) {
+    const Status guests = lab.return_guest_traffic(GuestReturn::provider);
+    const Status route = lab.host().net().delete_route(endpoint_route(lab, options));
+    return guests ? route : guests;
+}
 
 TunnelClient::TunnelClient(Lab& lab, TunnelOptions options, Process process)
     : lab_(&lab), options_(std::move(options)), process_(std::move(process)) {}
@@ -176,7 +182,7 @@ Result<TunnelClient> TunnelClient::start(Lab& lab, const TunnelOptions& options)
     if (!tun) {
         return std::move(tun).error();
     }
-    if (auto routed = set_routes(lab, options); !routed) {
+    if (auto routed = set_tunnel_routes(lab, options, kServerDevice); !routed) {
         return std::move(routed).error().within("routing into the tunnel");
     }
     auto process = lab.host().start([&] { return Pump(*std::move(tun), options).run(); });
@@ -187,10 +193,9 @@ Result<TunnelClient> TunnelClient::start(Lab& lab, const TunnelOptions& options)
 }
 
 Status TunnelClient::disconnect() {
-    const Status guests = lab_->return_guest_traffic(GuestReturn::provider);
-    const Status route = lab_->host().net().delete_route(endpoint_route(*lab_, options_));
+    Status routes = take_back_tunnel_routes(*lab_, options_);
     process_.kill();
-    return guests ? route : guests;
+    return routes;
 }
 
 }  // namespace ks::lab

@@ -1,32 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "catch.hpp"
-#include "killswitchd/lab.hpp"
 #include "killswitchd/lab_traffic.hpp"
 #include "killswitchd/lab_tunnel.hpp"
+#include "lab_support.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <cerrno>
+#include <filesystem>
+#include <vector>
 
 using namespace ks;
 using namespace ks::lab;
-
-namespace {
-
-const Endpoint kEndpoint4{ip("203.0.113.7"), proto::kUdp, 51820};
-const Endpoint kEndpoint6{ip("2001:db8:9::7"), proto::kUdp, 51820};
-
-Lab build(LabOptions options = {}) {
-    if (options.endpoints.empty()) {
-        options.endpoints = {kEndpoint4, kEndpoint6};
-    }
-    auto lab = Lab::build(std::move(options));
-    if (!lab) {
-        FAIL(lab.error().message());
-    }
-    return *std::move(lab);
-}
-
-}  // namespace
 
 TEST_CASE("without a kill switch every probe escapes on the uplink", "[lab]") {
     Lab lab = build();
@@ -189,4 +172,171 @@ TEST_CASE("a drop table in the host stops every probe and the old connection", "
         UNSCOPED_INFO(describe(frame));
     }
     CHECK(lab.capture().outside({}, position).empty());
+}
+
+TEST_CASE("the guest reaches the internet through the host, and through its tunnel",
+          "[lab][guest]") {
+    Lab lab = build();
+    const auto ask = [&](const char* to) {
+        return reach(lab.guest(), {Service::udp_echo, ip(to), 7, {}});
+    };
+    const auto direct = probe_round(lab, lab.guest(), guest_probes(lab));
+    REQUIRE(direct);
+    for (const Outcome& outcome : *direct) {
+        INFO(outcome.shot.probe.name);
+        CHECK_FALSE(outcome.escaped.empty());
+    }
+    CHECK(ask(addr::kInternet).seen_as == ip(addr::kGuest));
+    CHECK(ask(addr::kInternet6).seen_as == ip(addr::kGuest6));
+
+    auto server = TunnelServer::start(lab);
+    REQUIRE(server);
+    auto client = TunnelClient::start(lab, {.endpoint = kEndpoint4});
+    REQUIRE(client);
+    REQUIRE(ask(addr::kInternet).answered);
+    REQUIRE(ask(addr::kInternet6).answered);
+    const auto tunnelled = probe_round(lab, lab.guest(), guest_probes(lab));
+
+    REQUIRE(tunnelled);
+    for (const Outcome& outcome : *tunnelled) {
+        INFO(outcome.shot.probe.name);
+        CHECK((outcome.shot.probe.aim != Aim::world || outcome.escaped.empty()));
+    }
+}
+
+TEST_CASE("a killed tunnel makes the host speak in clear", "[lab]") {
+    Lab lab = build();
+    auto server = TunnelServer::start(lab);
+    REQUIRE(server);
+    auto client = TunnelClient::start(lab, {.endpoint = kEndpoint4});
+    REQUIRE(client);
+    REQUIRE(reach(lab.host(), {Service::ping, ip(addr::kInternet), 0, {}}).answered);
+
+    client->process().kill();
+
+    const Reach after = reach(lab.host(), {Service::udp_echo, ip(addr::kInternet), 7, {}});
+    CHECK(after.seen_as == ip(addr::kHost[0]));
+}
+
+TEST_CASE("a pulled cable stops the host, and plugging it in brings it back", "[lab]") {
+    Lab lab = build();
+    const ReachTarget target{Service::udp_echo, ip(addr::kInternet), 7, lab.uplink(0)};
+    const ReachTarget target6{Service::udp_echo, ip(addr::kInternet6), 7, lab.uplink(0)};
+    REQUIRE(reach(lab.host(), target).answered);
+
+    REQUIRE(lab.set_cable(0, LinkState::down));
+    CHECK_FALSE(reach(lab.host(), target, Millis{100}).answered);
+    REQUIRE(lab.set_cable(0, LinkState::up));
+
+    CHECK(reach(lab.host(), target).answered);
+    CHECK(reach(lab.host(), target6).answered);
+    CHECK(reach(lab.guest(), {Service::tcp_echo, ip(addr::kInternet), 443, {}}).answered);
+}
+
+TEST_CASE("an endpoint that the lab itself uses is refused", "[lab]") {
+    const auto lab = Lab::build({.endpoints = {{ip("192.168.77.9"), proto::kUdp, 1194}}});
+
+    REQUIRE_FALSE(lab);
+    CHECK(lab.error().sys_errno == EINVAL);
+}
+
+TEST_CASE("programs in the lab see its scratch directory and its processes only", "[lab]") {
+    Lab lab = build();
+    const std::string note = lab.scratch() + "/note";
+
+    const auto wrote = lab.host().run({"sh", "-c", "echo kept > " + note}, Millis{5000});
+    auto shown = lab.guest().spawn({"sh", "-c", "cat " + note + "; cd /proc; echo 1*"});
+    const auto missing = lab.host().run({"no-such-program"}, Millis{5000});
+
+    REQUIRE(wrote);
+    CHECK(*wrote == 0);
+    REQUIRE(shown);
+    CHECK(shown->wait(Millis{5000}));
+    CHECK(shown->output().find("kept\n1") == 0);
+    CHECK(std::filesystem::exists(lab.scratch_from_outside() + "/note"));
+    CHECK_FALSE(std::filesystem::exists(note));
+    REQUIRE(missing);
+    CHECK(*missing == 127);
+}
+
+TEST_CASE("the tunnel's outer packets carry the mark and the user that were asked for", "[lab]") {
+    Lab lab = build();
+    auto server = TunnelServer::start(lab);
+    REQUIRE(server);
+    const auto locked = lab.host().run(
+        {"nft", "add table inet lock; add chain inet lock out { type filter hook output priority "
+                "0; policy drop; }; add rule inet lock out oifname tun0 accept; add rule inet lock "
+                "out meta mark 0x2a meta skuid 1234 meta skgid 4321 udp dport 51820 accept"},
+        Millis{5000});
+    if (!locked || *locked == 127) {
+        WARN("nft is not installed: skipped");
+        return;
+    }
+    REQUIRE(*locked == 0);
+    const ReachTarget target{Service::udp_echo, ip(addr::kInternet), 7, {}};
+    {
+        auto stranger = TunnelClient::start(lab, {.endpoint = kEndpoint4, .fwmark = 0x2a});
+        REQUIRE(stranger);
+        CHECK_FALSE(reach(lab.host(), target, Millis{300}).answered);
+    }
+
+    auto client = TunnelClient::start(
+        lab, {.endpoint = kEndpoint4, .fwmark = 0x2a, .user = 1234, .group = 4321});
+
+    REQUIRE(client);
+    CHECK(reach(lab.host(), target).seen_as == ip(addr::kTunnelHost));
+    REQUIRE(client->process().stop());
+    CHECK_FALSE(reach(lab.host(), target, Millis{200}).answered);
+    REQUIRE(client->process().resume());
+    CHECK(reach(lab.host(), target).answered);
+}
+
+TEST_CASE("a real OpenVPN works between the host and the VPN server", "[lab][openvpn]") {
+    Lab lab = build();
+    const std::string key = lab.scratch() + "/key";
+    const auto made = lab.vpn().run({"openvpn", "--genkey", "secret", key}, Millis{5000});
+    if (!made || *made != 0) {
+        WARN("openvpn is not installed: skipped");
+        return;
+    }
+    const auto start = [&](Node& node, std::vector<std::string> more) {
+        std::vector<std::string> argv{"openvpn",     "--dev",    "vpn9", "--dev-type",
+                                      "tun",         "--proto",  "udp",  "--cipher",
+                                      "AES-256-CBC", "--secret", key};
+        argv.insert(argv.end(), more.begin(), more.end());
+        return node.spawn(argv);
+    };
+    auto server = start(lab.vpn(), {"--local", "203.0.113.7", "--lport", "51820", "--ifconfig",
+                                    addr::kTunnelServer, addr::kTunnelHost});
+    auto client = start(lab.host(), {"--remote", "203.0.113.7", "51820", "--nobind", "--ifconfig",
+                                     addr::kTunnelHost, addr::kTunnelServer});
+    REQUIRE(server);
+    REQUIRE(client);
+
+    const bool connected = client->wait_output("Initialization Sequence Completed", Millis{10'000});
+    INFO(client->output());
+    INFO(server->output());
+    REQUIRE(connected);
+    REQUIRE(lab.host().net().add_route({.to = *Prefix::parse("198.51.100.0/24"),
+                                        .device = "vpn9",
+                                        .gateway = ip(addr::kTunnelServer)}));
+    const Reach through =
+        reach(lab.host(), {Service::udp_echo, ip(addr::kInternet), 7, {}}, Millis{5000});
+
+    CHECK(through.seen_as == ip(addr::kTunnelHost));
+    CHECK(client->terminate(Millis{5000}));
+}
+
+TEST_CASE("the frames are written to a pcap file when asked", "[lab]") {
+    const auto file = std::filesystem::temp_directory_path() / "killswitchd_lab_test.pcap";
+    LabOptions options;
+    options.pcap = file.string();
+    Lab lab = build(options);
+    const auto header_only = std::filesystem::file_size(file);
+
+    REQUIRE(probe_round(lab, lab.host(), standard_probes(lab)));
+
+    CHECK(header_only == 24);
+    CHECK(std::filesystem::file_size(file) > lab.capture().size() * (16 + 42));
+    std::filesystem::remove(file);
 }

@@ -1,219 +1,227 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../../src/kernel/nft_batch.hpp"
 #include "catch.hpp"
 #include "killswitchd/nftables.hpp"
-#include "killswitchd/state.hpp"
+#include "support/private_network.hpp"
+#include "support/table.hpp"
 
-#include <atomic>
-#include <cstdlib>
-#include <thread>
+#include <cerrno>
+#include <csignal>
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <linux/netlink.h>
-#include <sched.h>
-#include <sys/socket.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace ks {
-
 namespace {
 
-int shell(const char* command) {
-    return std::system(command);
-}
+using namespace ks;
+using namespace ks::test;
+using Catch::Matchers::Contains;
 
-/// A network namespace of this test alone, with one link that blocked packets would leave by.
-void enter_namespace() {
-    REQUIRE(::unshare(CLONE_NEWNET) == 0);
-    REQUIRE(shell("ip link set lo up && ip link add v0 type veth peer name v1 &&"
-                  "ip link set v0 up && ip link set v1 up && ip addr add 198.51.100.1/24 dev v0 &&"
-                  "ip neigh add 198.51.100.9 lladdr 02:00:00:00:00:09 dev v0") == 0);
-}
+constexpr int kDeadlineMs = 2000;
 
-/// What systemd does for a socket unit with ListenNetlink=netfilter.
-Fd netfilter_socket() {
-    Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
-    sockaddr_nl any{};
-    any.nl_family = AF_NETLINK;
-    REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) == 0);
-    return fd;
-}
-
-Fd duplicate(const Fd& fd) {
-    return Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
-}
-
-Nftables open(Ownership ownership, Fd held = Fd()) {
-    auto nftables = Nftables::open(ownership, std::move(held));
-    if (!nftables) {
-        FAIL(nftables.error().message());
+/// In a new namespace; \return whether this kernel can protect a table for its owner.
+bool enter_where_tables_have_owners() {
+    enter_private_network();
+    need_programs({"nft"});
+    Nftables probe = open_nftables(Ownership::automatic);
+    require(probe.apply(builtin_lock()));
+    const bool can = (*probe.read())->owner == TableOwner::us;
+    require(probe.remove());
+    if (!can) {
+        WARN("this kernel cannot protect a table for its owner: nothing is tested");
     }
-    return *std::move(nftables);
+    return can;
 }
 
-bool stands() {
-    const auto live = open(Ownership::off).read();
+TableOwner owner(Nftables& nftables) {
+    const auto live = nftables.read();
     REQUIRE(live);
-    return live->has_value();
+    REQUIRE(live->has_value());
+    return (*live)->owner;
 }
 
-bool hold_stands() {
-    const auto holds = open(Ownership::off).holds();
-    REQUIRE(holds);
-    return *holds;
+/// What the watch reports within the deadline; empty when nothing comes.
+std::optional<std::string> report(NftablesWatch& watch, int deadline_ms) {
+    pollfd waiting{watch.fd(), POLLIN, 0};
+    ::poll(&waiting, 1, deadline_ms);
+    auto who = watch.drain();
+    REQUIRE(who);
+    return *who;
 }
 
-/// As a kernel without PERSIST would: the table goes away with the last holder of the socket.
-void create_without_persist(const Fd& held) {
-    auto socket = NftSocket::adopt(duplicate(held));
-    REQUIRE(socket);
-    const auto generation = read_generation(*socket);
-    REQUIRE(generation);
-    Batch batch(*socket, *generation);
-    batch.create_table(0x2);
-    REQUIRE(batch.commit());
+NftablesWatch open_watch(const Nftables& nftables) {
+    auto opened = NftablesWatch::open(nftables.port());
+    REQUIRE(opened);
+    return *std::move(opened);
 }
 
-/// Sends to where the lock refuses, and counts what it let pass while asked to.
-class Sender {
+/// A process that owns the table until it is killed.
+class Owner {
   public:
-    Sender() : thread_([this] { run(); }) {}
-    ~Sender() {
-        done_ = true;
-        thread_.join();
-    }
-    Sender(const Sender&) = delete;
-    Sender& operator=(const Sender&) = delete;
-
-    std::atomic<bool> watched = false;
-    std::atomic<unsigned> passed = 0;
-    std::atomic<unsigned> refused = 0;
-
-  private:
-    void run() {
-        const Fd fd(::socket(AF_INET, SOCK_DGRAM, 0));
-        sockaddr_in to{};
-        to.sin_family = AF_INET;
-        to.sin_port = htons(9);
-        ::inet_pton(AF_INET, "198.51.100.9", &to.sin_addr);
-        while (!done_) {
-            const bool before = watched;
-            const bool sent = ::sendto(fd.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to),
-                                       sizeof(to)) == 1;
-            if (before && watched) {
-                ++(sent ? passed : refused);
+    explicit Owner(const Ruleset& ruleset) {
+        int ready[2] = {-1, -1};
+        REQUIRE(::pipe2(ready, 0) == 0);
+        const Fd reading{ready[0]};
+        Fd writing{ready[1]};
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            Nftables nftables = open_nftables(Ownership::automatic);
+            const char done = nftables.apply(ruleset) ? 'y' : 'n';
+            static_cast<void>(!::write(writing.get(), &done, 1));
+            for (;;) {
+                ::pause();
             }
+        }
+        writing.reset();
+        char done = 'n';
+        REQUIRE(::read(reading.get(), &done, 1) == 1);
+        REQUIRE(done == 'y');
+    }
+    Owner(const Owner&) = delete;
+    Owner& operator=(const Owner&) = delete;
+    ~Owner() { kill(); }
+    void kill() {
+        if (pid_ > 0) {
+            ::kill(pid_, SIGKILL);
+            ::waitpid(pid_, nullptr, 0);
+            pid_ = -1;
         }
     }
 
-    std::atomic<bool> done_ = false;
-    std::thread thread_;
+  private:
+    pid_t pid_ = -1;
 };
 
 }  // namespace
 
-TEST_CASE("a table without owner falls to a flush by others", "[ownership]") {
-    enter_namespace();
-    REQUIRE(open(Ownership::off).apply(builtin_lock()));
-    REQUIRE(stands());
-
-    REQUIRE(shell("nft flush ruleset") == 0);
-
-    CHECK_FALSE(stands());
-}
-
-TEST_CASE("a table made through a held socket outlives its maker and a flush by others",
-          "[ownership][fail-closed]") {
-    enter_namespace();
-    const Fd held = netfilter_socket();
-    const pid_t maker = ::fork();
-    if (maker == 0) {
-        auto nftables = Nftables::open(Ownership::automatic, duplicate(held));
-        ::_exit(nftables && nftables->apply(builtin_lock()) ? 0 : 1);
+TEST_CASE("an owned table withstands flush, delete and edit", "[ownership][fail-closed]") {
+    if (!enter_where_tables_have_owners()) {
+        return;
     }
-    int status = -1;
-    REQUIRE(::waitpid(maker, &status, 0) == maker);
-    REQUIRE(status == 0);
-
-    CHECK(shell("nft flush ruleset") == 0);
-    CHECK(shell("nft delete table inet killswitchd 2>/dev/null") != 0);
-
-    REQUIRE(stands());
-    auto successor = open(Ownership::automatic, duplicate(held));
-    CHECK((*successor.read())->owner == TableOwner::us);
-    CHECK(successor.remove());
-    CHECK_FALSE(stands());
-}
-
-TEST_CASE("a table that goes away with its owner leaves the hold table behind",
-          "[ownership][fail-closed]") {
-    enter_namespace();
+    const Ruleset ruleset = example_rules(StateName::locked);
     {
-        const Fd held = netfilter_socket();
-        create_without_persist(held);
+        Nftables unprotected = open_nftables(Ownership::off);
+        require(unprotected.apply(ruleset));
+        must("nft flush ruleset");  // Else the test proves nothing.
+        REQUIRE_FALSE(unprotected.read()->has_value());
     }
-    REQUIRE_FALSE(stands());  // Else nothing would have to be held.
+    Nftables nftables = open_nftables(Ownership::automatic);
+    require(nftables.apply(ruleset));
+
+    CHECK(run("nft flush ruleset").status == 0);
+    CHECK(run("nft delete table inet killswitchd").status != 0);
+    CHECK(run("nft flush table inet killswitchd").status != 0);
+    CHECK(run("nft insert rule inet killswitchd output accept").status != 0);
+    CHECK(run("nft chain inet killswitchd output '{ policy accept ; }'").status != 0);
+    CHECK(run("nft add table inet killswitchd '{ flags dormant ; }'").status != 0);
+
+    CHECK(owner(nftables) == TableOwner::us);
+    CHECK(wrong(nftables, ruleset).empty());
+}
+
+TEST_CASE("the table stays when its owner's socket closes, and the next one claims it",
+          "[ownership][fail-closed]") {
+    if (!enter_where_tables_have_owners()) {
+        return;
+    }
+    const Ruleset ruleset = example_rules(StateName::locked);
     {
-        const Fd held = netfilter_socket();
-        create_without_persist(held);
-        auto nftables = open(Ownership::automatic, duplicate(held));
-        REQUIRE(nftables.apply(builtin_lock()));
-        REQUIRE_FALSE(hold_stands());
-        REQUIRE(nftables.leave(builtin_lock()));
+        Nftables first = open_nftables(Ownership::automatic);
+        require(first.apply(ruleset));
+        REQUIRE(owner(first) == TableOwner::us);
     }
-    CHECK_FALSE(stands());
-    CHECK(hold_stands());
+    Nftables second = open_nftables(Ownership::automatic);
+    CHECK(owner(second) == TableOwner::orphan);
+    CHECK(wrong(second, ruleset).empty());
 
-    REQUIRE(open(Ownership::automatic).apply(builtin_lock()));
-    CHECK(stands());
-    CHECK_FALSE(hold_stands());
+    SECTION("with the same rules") {
+        require(second.apply(ruleset));
+        CHECK(wrong(second, ruleset).empty());
+    }
+    SECTION("with other rules") {
+        require(second.apply(example_rules(StateName::protected_)));
+        CHECK(wrong(second, example_rules(StateName::protected_)).empty());
+    }
+
+    CHECK(owner(second) == TableOwner::us);
+    CHECK((*second.read())->persist);
+    CHECK(run("nft delete table inet killswitchd").status != 0);
 }
 
-TEST_CASE("a visitor does not lift the hold of a table that goes away with its owner",
+TEST_CASE("without the wish to own, an orphaned table is changed and stays an orphan",
+          "[ownership]") {
+    if (!enter_where_tables_have_owners()) {
+        return;
+    }
+    {
+        Nftables first = open_nftables(Ownership::automatic);
+        require(first.apply(example_rules(StateName::locked)));
+    }
+    Nftables second = open_nftables(Ownership::off);
+
+    require(second.apply(example_rules(StateName::panic)));
+
+    CHECK(owner(second) == TableOwner::orphan);
+    CHECK(wrong(second, example_rules(StateName::panic)).empty());
+}
+
+TEST_CASE("a second process is refused while the owner lives, and takes over when it is killed",
           "[ownership][fail-closed]") {
-    enter_namespace();
-    const Fd held = netfilter_socket();
-    create_without_persist(held);
-    REQUIRE(open(Ownership::automatic, duplicate(held)).apply(builtin_lock()));
-    REQUIRE_FALSE(hold_stands());
+    if (!enter_where_tables_have_owners()) {
+        return;
+    }
+    const Ruleset ruleset = example_rules(StateName::locked);
+    const Ruleset other = example_rules(StateName::protected_);
+    Owner process(ruleset);
+    Nftables second = open_nftables(Ownership::automatic);
+    CHECK(owner(second) == TableOwner::somebody);
 
-    auto visitor = open(Ownership::automatic);
-    REQUIRE(visitor.leave(builtin_lock()));
-    CHECK(visitor.apply(builtin_lock()));
-    CHECK(hold_stands());
-    CHECK(visitor.remove().error().sys_errno == EPERM);
-    CHECK(hold_stands());
+    const Status refused = second.apply(other);
+    const Status kept = second.remove();
 
-    CHECK(open(Ownership::automatic, duplicate(held)).remove());
-    CHECK_FALSE(stands());
-    CHECK_FALSE(hold_stands());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().sys_errno == EPERM);
+    CHECK_THAT(refused.error().what, Contains("the table belongs to another process"));
+    REQUIRE_FALSE(kept);
+    CHECK(kept.error().sys_errno == EPERM);
+    CHECK(wrong(second, ruleset).empty());
+
+    process.kill();
+
+    CHECK(owner(second) == TableOwner::orphan);
+    CHECK(wrong(second, ruleset).empty());
+    require(second.apply(other));
+    CHECK(owner(second) == TableOwner::us);
+    CHECK(wrong(second, other).empty());
 }
 
-TEST_CASE("a plain table becomes an owned one and nothing passes meanwhile",
-          "[ownership][fail-closed]") {
-    enter_namespace();
-    const Fd held = netfilter_socket();
-    Sender sender;
-    constexpr int kRounds = 200;
-    for (int round = 0; round < kRounds; ++round) {
-        auto nftables = open(Ownership::off, duplicate(held));
-        REQUIRE(nftables.apply(builtin_lock()));
-        sender.watched = true;
-        nftables.prefer(Ownership::automatic);
-        REQUIRE(nftables.apply(builtin_lock()));
-        sender.watched = false;
-        REQUIRE((*nftables.read())->owner == TableOwner::us);
-        REQUIRE(nftables.remove());
-    }
-    REQUIRE(sender.refused > kRounds);
-    const unsigned passed = sender.passed;
-    sender.watched = true;
-    while (sender.passed == passed) {  // The door is open now, so packets do pass.
-        std::this_thread::yield();
-    }
-    CHECK(passed == 0);
+TEST_CASE("the watch names who changed any table", "[watch]") {
+    enter_private_network();
+    need_programs({"nft"});
+    Nftables nftables = open_nftables(Ownership::off);
+    NftablesWatch watch = open_watch(nftables);
+
+    must("nft add table inet foreign");
+    CHECK(report(watch, kDeadlineMs) == "nft");
+    CHECK(report(watch, 0) == std::nullopt);
+
+    require(nftables.apply(example_rules(StateName::locked)));
+    CHECK(report(watch, 0) == std::nullopt);
+
+    must("nft delete table inet killswitchd");
+    CHECK(report(watch, kDeadlineMs) == "nft");
 }
 
-}  // namespace ks
+TEST_CASE("the watch is silent about our own commits", "[watch]") {
+    enter_private_network();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    NftablesWatch watch = open_watch(nftables);
+
+    for (const StateName state : {StateName::locked, StateName::protected_, StateName::panic}) {
+        require(nftables.apply(example_rules(state)));
+        CHECK(report(watch, 0) == std::nullopt);
+    }
+    require(nftables.remove());
+
+    CHECK(report(watch, 0) == std::nullopt);
+}

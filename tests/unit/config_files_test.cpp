@@ -107,7 +107,7 @@ TEST_CASE("a file that others may write is refused, with the rest still checked"
     const std::string main_file = directory.put("killswitchd.yaml", kOff);
     const std::string drop_in = directory.put("conf.d/10-a.yaml", "ipv6: tunnel\n");
     REQUIRE(load_config(main_file).ok());
-    const mode_t mode = GENERATE(0664, 0646, 0666);
+    const mode_t mode = GENERATE(as<mode_t>{}, 0664U, 0646U, 0666U);
 
     directory.put("conf.d/10-a.yaml", "ipv6: tunnel\n", mode);
     directory.put("conf.d/20-b.yaml", "boot: never\n");

@@ -191,3 +191,10 @@ TEST_CASE("deep nesting, long lists and many keys end in an error", "[config][li
     CHECK(errors_in(loaded) >= 1);
     CHECK(loaded.diagnostics.size() <= 201);
 }
+
+TEST_CASE("nesting is limited by us, whatever the YAML library bears", "[config][limits]") {
+    CHECK(findings_of(std::string(16, '[') + std::string(16, ']')) ==
+          std::vector<std::string>{"1:1: a config file must be a mapping, not a list"});
+    CHECK(findings_of(std::string(17, '[') + std::string(17, ']')) ==
+          std::vector<std::string>{"1:17: nested too deeply"});
+}

@@ -88,10 +88,14 @@ class Mutator {
 
 TEST_CASE("20000 damaged configs never yield a policy together with an error",
           "[config][robustness]") {
-    const std::string intact = kAlways + "dns: { servers: [10.2.0.1] }\n"
-                                         "lan: { allow: false, networks: on-link }\n"
-                                         "log: { blocked: false, rate: 10/second }\n"
-                                         "control: { admin_group: \"\", read: group admins }\n";
+    const std::string intact = kAlways +
+                               "dns: { servers: [10.2.0.1] }\n"
+                               "lan: { allow: true, networks: [192.168.0.0/16] }\n"
+                               "guests: { interfaces: [br0], reach: tunnel }\n"
+                               "allow: { outbound: [{ to: 9.9.9.9, ports: [443/tcp] }] }\n"
+                               "raw: allow\n"
+                               "log: { blocked: false, rate: 10/second }\n"
+                               "control: { admin_group: \"\", read: group admins }\n";
     REQUIRE(parse_text(intact).ok());
     Mutator mutator(kSeed);
     int accepted = 0;

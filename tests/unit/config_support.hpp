@@ -62,4 +62,35 @@ inline const std::string kAlways = "version: 1\n"
                                    "      - 203.0.113.7:51820/udp\n"
                                    "    only: { fwmark: 0xca6c }\n";
 
+/// A config and the one finding it has, an error.
+struct Mistake {
+    std::string text;
+    std::string finding;
+};
+
+inline void check_refused(const Mistake& mistake) {
+    CAPTURE(mistake.text);
+    const LoadedConfig loaded = parse_text(mistake.text);
+    CHECK(findings(loaded) == std::vector<std::string>{mistake.finding});
+    CHECK(!loaded.ok());
+}
+
+/// Mode off, so that nothing but the section can have findings; the section begins on line 3.
+inline void check_section(const Mistake& mistake) {
+    check_refused({kOff + mistake.text + "\n", mistake.finding});
+}
+
+inline Policy check_accepted(const std::string& text) {
+    CAPTURE(text);
+    const LoadedConfig loaded = parse_text(text);
+    CHECK(findings(loaded).empty());
+    REQUIRE(loaded.ok());
+    return *loaded.policy;
+}
+
+/// A tunnel in flow style on line 3, whose first key begins in column 13.
+inline std::string tunnel(const std::string& keys) {
+    return kOff + "tunnels: [{ " + keys + " }]\n";
+}
+
 }  // namespace ks::testing

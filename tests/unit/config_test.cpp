@@ -22,28 +22,67 @@ tunnels:
     interface: tun-*
     endpoints: [198.51.100.9:500/udp, 198.51.100.9/esp, "2001:db8::9/esp"]
     only: { user: openvpn, group: 7, cgroup: system.slice/openvpn-client@home.service }
+  - name: branch
+    interface: ipsec0
+    kind: xfrm
+    endpoints: [198.51.100.10:4500/udp, 198.51.100.10/esp]
+    only: { fwmark: 7 }
 ipv6: tunnel
 dns:
   servers: [10.2.0.1, "fd00::1"]
   bootstrap: []
 lan:
-  allow: false
-  networks: [192.168.0.0/16, "fd00::/8"]
+  allow: true
+  networks: [192.168.0.0/16, "fd00::/8", 100.64.0.0/10]
+  unsafe: true
   interfaces: [eth0, "wl*"]
-  dns: false
-  inbound: false
+  dns: true
+  inbound: true
 guests:
-  interfaces: auto
+  interfaces: [br0, "veth*"]
   reach: block
 allow:
-  outbound: []
-  inbound: []
-scope: all
-apps: { users: [], groups: [], cgroups: [] }
+  outbound:
+    - { to: 192.0.2.0/24, ports: [443/tcp, 5000-5010/udp], user: openvpn, group: 7 }
+    - { cgroup: system.slice/backup.service, interface: "eth*" }
+  inbound:
+    - { from: "2001:db8::/32", ports: [22/tcp], interface: eth0 }
+scope: apps
+apps: { users: [openvpn, 7], groups: [admins], cgroups: [user.slice] }
+raw: allow
 log: { blocked: false, rate: 10/second }
 ownership: off
 control: { admin_group: admins, read: group openvpn }
 )";
+
+void fill_surroundings(Policy& policy) {
+    const auto prefix = [](const char* text) { return *Prefix::parse(text); };
+    policy.lan.allow = true;
+    policy.lan.networks = Lan::Networks::listed;
+    policy.lan.list = {prefix("192.168.0.0/16"), prefix("fd00::/8"), prefix("100.64.0.0/10")};
+    policy.lan.unsafe = true;
+    policy.lan.interfaces = {"eth0", "wl*"};
+    policy.lan.dns = true;
+    policy.lan.inbound = true;
+    policy.guests = {false, {"br0", "veth*"}, Guests::Reach::block};
+    Exception server;
+    server.far = prefix("192.0.2.0/24");
+    server.ports = {{{443, 443}, proto::kTcp}, {{5000, 5010}, proto::kUdp}};
+    server.user = 101;
+    server.group = 7;
+    Exception backup;
+    backup.cgroup = "system.slice/backup.service";
+    backup.interface = "eth*";
+    policy.outbound = {server, backup};
+    Exception ssh;
+    ssh.far = prefix("2001:db8::/32");
+    ssh.ports = {{{22, 22}, proto::kTcp}};
+    ssh.interface = "eth0";
+    policy.inbound = {ssh};
+    policy.scope = Scope::apps;
+    policy.apps = {{101, 7}, {103}, {"user.slice"}};
+    policy.raw = Raw::allow;
+}
 
 Policy full_policy() {
     const auto address = [](const char* text) { return *IpAddress::parse(text); };
@@ -63,10 +102,18 @@ Policy full_policy() {
     office.only.user = 101;
     office.only.group = 7;
     office.only.cgroup = "system.slice/openvpn-client@home.service";
+    Tunnel branch;
+    branch.name = "branch";
+    branch.interface = "ipsec0";
+    branch.kind = "xfrm";
+    branch.endpoints = {{address("198.51.100.10"), proto::kUdp, 4500},
+                        {address("198.51.100.10"), proto::kEsp, 0}};
+    branch.only.fwmark = MarkMatch{7, 0xffffffff};
     Policy policy;
     policy.mode = Mode::always;
     policy.boot = BootLock::open;
-    policy.tunnels = {home, office};
+    policy.tunnels = {home, office, branch};
+    fill_surroundings(policy);
     policy.ipv6 = Ipv6::tunnel;
     policy.dns_servers = {address("10.2.0.1"), address("fd00::1")};
     policy.ownership = Ownership::off;
@@ -97,6 +144,13 @@ TEST_CASE("what a config leaves out has the documented default", "[config]") {
     CHECK(!loaded.policy->dns_servers);
     CHECK(loaded.policy->ownership == Ownership::automatic);
     CHECK(loaded.policy->control == Control{});
+    CHECK(loaded.policy->lan == Lan{});
+    CHECK(loaded.policy->guests == Guests{});
+    CHECK(loaded.policy->outbound.empty());
+    CHECK(loaded.policy->inbound.empty());
+    CHECK(loaded.policy->scope == Scope::all);
+    CHECK(loaded.policy->apps == Apps{});
+    CHECK(loaded.policy->raw == Raw::block);
 }
 
 TEST_CASE("mode off needs no tunnel", "[config]") {
@@ -163,9 +217,6 @@ TEST_CASE("holes that a user may not see are warnings at the tunnel", "[config]"
                            "blocked"},
         {"interface: wg*" + endpoint,
          "tunnel 'wg*': every interface whose name fits 'wg*' counts as the tunnel"},
-        {"interface: wg0, kind: wireguard, endpoints: [192.0.2.1/esp], only: { user: openvpn }",
-         "tunnel 'wg0': WireGuard's packets come from the kernel and belong to no user, group or "
-         "cgroup, so it cannot connect"},
     }));
     CAPTURE(tunnel);
 

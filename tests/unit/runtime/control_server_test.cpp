@@ -177,6 +177,45 @@ TEST_CASE("a partial request that ends is no request", "[runtime][control]") {
     CHECK(world.requests.empty());
 }
 
+TEST_CASE("a client that has shut down its sending side gets its replies, then the end",
+          "[runtime][control]") {
+    World world;
+    auto client = world.client();
+    REQUIRE(client.send("a"));
+    REQUIRE(client.send("b"));
+    REQUIRE(shutdown(client.fd(), SHUT_WR) == 0);
+
+    for (const char* reply : {"re:a", "re:b"}) {
+        const auto got = world.receive(client);
+        REQUIRE(got);
+        CHECK(*got == reply);
+    }
+    const auto end = world.receive(client);
+    REQUIRE_FALSE(end);
+    CHECK(end.error().sys_errno == 0);
+    CHECK(world.until([&] { return world.closed.size() == 1; }));
+}
+
+TEST_CASE("a client without a complete request is closed when it has idled too long",
+          "[runtime][control][slow]") {
+    World world;
+    const auto start = std::chrono::steady_clock::now();
+    auto client = world.client();
+    REQUIRE(::send(client.fd(), "half", 4, MSG_NOSIGNAL) == 4);
+    CHECK_FALSE(world.until([&] { return !world.closed.empty(); }));
+
+    // Two waits of five seconds: together they outlast kIdle.
+    const bool closed = world.until([&] { return !world.closed.empty(); }) ||
+                        world.until([&] { return !world.closed.empty(); });
+
+    CHECK(closed);
+
+    const auto idled = std::chrono::steady_clock::now() - start;
+    CHECK(idled >= ControlServer::kIdle);
+    CHECK(idled < ControlServer::kIdle + 5s);
+    CHECK(world.requests.empty());
+}
+
 TEST_CASE("a live socket is refused and a dead one is replaced, open to all",
           "[runtime][control]") {
     World world;

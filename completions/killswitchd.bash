@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Completions of killswitchd(8) for bash.
+_killswitchd() {
+    local commands='arm boot check diff disarm lock monitor reload render run status test unlock'
+    local options='--config --state-dir --runtime-dir --color --help'
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local command='' word index
+    for ((index = 1; index < COMP_CWORD; index++)); do
+        word=${COMP_WORDS[index]}
+        case $word in
+        --config | --state-dir | --runtime-dir | --color) ((index++)) ;;
+        -*) ;;
+        *)
+            command=$word
+            break
+            ;;
+        esac
+    done
+    COMPREPLY=()
+    case $previous in
+    --config) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    --state-dir | --runtime-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    --color) options='auto always never' ;;
+    --state) options='disarmed locked protected panic' ;;
+    --format) options='nft json' ;;
+    --drill) options='boot steady disconnect killed stalled switch dns ipv6 service reload' ;;
+    *)
+        case $command in
+        '') options="$commands $options --version" ;;
+        check)
+            if [[ $current != -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
+            fi
+            ;;
+        monitor) options+=' --json' ;;
+        render) options+=' --state --format' ;;
+        status) options+=' --json --watch' ;;
+        test) options+=' --drill' ;;
+        esac
+        ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+}
+complete -o filenames -F _killswitchd killswitchd

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "draft.hpp"
+
+#include <algorithm>
+
+namespace ks {
+
+namespace {
+
+constexpr std::uint16_t kDhcpServerPort = 67;
+constexpr std::uint16_t kDhcpClientPort = 68;
+constexpr std::uint8_t kNeighbourHopLimit = 255;
+constexpr std::uint8_t kRouterSolicit = 133;
+constexpr std::uint8_t kRouterAdvert = 134;
+constexpr std::uint8_t kNeighbourSolicit = 135;
+constexpr std::uint8_t kNeighbourAdvert = 136;
+
+/// IPv6 leaves an uplink for an IPv6 endpoint or an IPv6 LAN.
+bool needs_ipv6(const Draft& draft) {
+    return std::ranges::any_of(draft.policy.tunnels,
+                               [](const Tunnel& tunnel) {
+                                   return std::ranges::any_of(
+                                       tunnel.endpoints, [](const Endpoint& endpoint) {
+                                           return endpoint.address.family == IpFamily::v6;
+                                       });
+                               }) ||
+           std::ranges::any_of(draft.situation.around.lan, [](const LinkNetwork& lan) {
+               return lan.network.address.family == IpFamily::v6;
+           });
+}
+
+/// One type of neighbour discovery, anywhere but in a tunnel.
+template <class Interface>
+Rule neighbour_rule(const Policy& policy, std::uint8_t type) {
+    std::vector<Match> matches;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (!tunnel.ipsec) {
+            matches.emplace_back(Interface{tunnel.interface, /*negated=*/true});
+        }
+    }
+    matches.emplace_back(match::Family{IpFamily::v6});
+    matches.emplace_back(match::Protocol{proto::kIcmpv6});
+    matches.emplace_back(match::IcmpType{type});
+    matches.emplace_back(match::HopLimit{kNeighbourHopLimit});
+    return accept(std::move(matches), "neighbour discovery");
+}
+
+}  // namespace
+
+void add_loopback(Draft& draft) {
+    draft.output.rules.push_back(accept({match::OutLoopback{}}, "loopback"));
+    draft.input.rules.push_back(accept({match::InLoopback{}}, "loopback"));
+}
+
+/// Discovery is broadcast, renewal is unicast to whatever address the server has. The ports need
+/// privilege on both ends.
+void add_dhcp(Draft& draft) {
+    const match::Family v4{IpFamily::v4};
+    const match::Protocol udp{proto::kUdp};
+    const PortRange client{kDhcpClientPort, kDhcpClientPort};
+    const PortRange server{kDhcpServerPort, kDhcpServerPort};
+    draft.output.rules.push_back(accept(
+        {v4, udp, match::SourcePort{client}, match::DestinationPort{server}}, "DHCP request"));
+    draft.input.rules.push_back(accept(
+        {v4, udp, match::SourcePort{server}, match::DestinationPort{client}}, "DHCP answer"));
+}
+
+/// Hop limit 255 proves that the packet comes from this link. Source: RFC 4861, section 11.2.
+void add_neighbour_discovery(Draft& draft) {
+    if (!needs_ipv6(draft)) {
+        return;
+    }
+    for (const std::uint8_t type : {kRouterSolicit, kNeighbourSolicit, kNeighbourAdvert}) {
+        draft.output.rules.push_back(neighbour_rule<match::OutInterface>(draft.policy, type));
+    }
+    for (const std::uint8_t type : {kRouterAdvert, kNeighbourSolicit, kNeighbourAdvert}) {
+        draft.input.rules.push_back(neighbour_rule<match::InInterface>(draft.policy, type));
+    }
+}
+
+}  // namespace ks

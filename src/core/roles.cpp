@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/state.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+/// Kinds of devices that wrap packets: never a local network, and credible as a tunnel that holds
+/// the default route.
+constexpr std::array<std::string_view, 14> kTunnelKinds{
+    "tun",  "wireguard", "ovpn", "amneziawg", "xfrm", "vti",    "vti6",
+    "ipip", "sit",       "gre",  "ip6tnl",    "ppp",  "ip6gre", "ovpn-dco"};
+
+bool wraps_packets(const Link& link) {
+    return std::ranges::find(kTunnelKinds, link.kind) != kTunnelKinds.end();
+}
+
+bool is_loopback(int index) {
+    return index == 1;
+}
+
+bool is_hardware(int index, const Link& link) {
+    return link.kind.empty() && !is_loopback(index);
+}
+
+bool bears_name_of(const Tunnel& tunnel, const Link& link) {
+    return !tunnel.ipsec && interface_matches(tunnel.interface, link.name);
+}
+
+bool tunnel_by_name(const Policy& policy, const Link& link) {
+    return std::ranges::any_of(policy.tunnels,
+                               [&](const Tunnel& tunnel) { return bears_name_of(tunnel, link); });
+}
+
+/// Why the interface is not trusted as `tunnel`; empty when it is.
+std::string distrust(const Tunnel& tunnel, int index, const Link& link) {
+    if (is_hardware(index, link)) {
+        return fmt::format("{} is hardware, not a tunnel", link.name);
+    }
+    if (!tunnel.kind.empty() && tunnel.kind != link.kind) {
+        return fmt::format("{} is of kind {}, tunnel {} wants {}", link.name, link.kind,
+                           tunnel.name, tunnel.kind);
+    }
+    const bool by_pattern = tunnel.interface.ends_with('*');
+    if (by_pattern && link.default_route && (!wraps_packets(link) || link.kind == "ppp")) {
+        return fmt::format("{} matches the pattern {}, but is the way to the internet", link.name,
+                           tunnel.interface);
+    }
+    return {};
+}
+
+/// Why no tunnel of the policy trusts a link that bears a tunnel's name; empty when one does, or
+/// when it bears none.
+std::string distrust(const Policy& policy, int index, const Link& link) {
+    std::string reason;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (bears_name_of(tunnel, link)) {
+            reason = distrust(tunnel, index, link);
+            if (reason.empty()) {
+                return {};
+            }
+        }
+    }
+    return reason;
+}
+
+bool named_in(const std::vector<std::string>& patterns, const std::string& name) {
+    return std::ranges::any_of(
+        patterns, [&](const std::string& pattern) { return interface_matches(pattern, name); });
+}
+
+/// Whether a link can only lead to machines inside this one.
+bool leads_inside(const LinkTable& links, int index, const Link& link) {
+    if (link.kind == "veth") {
+        return link.master == 0;
+    }
+    if (link.kind != "bridge") {
+        return false;
+    }
+    bool any_port = false;
+    for (const auto& [port_index, port] : links) {
+        if (port.master != index) {
+            continue;
+        }
+        any_port = true;
+        if ((port.kind != "veth" && port.kind != "tun") || port.default_route) {
+            return false;
+        }
+    }
+    return any_port;
+}
+
+bool is_guest(const Policy& policy, const LinkTable& links, int index, const Link& link) {
+    if (is_loopback(index) || tunnel_by_name(policy, link)) {
+        return false;
+    }
+    if (!policy.guests.automatic) {
+        return named_in(policy.guests.interfaces, link.name);
+    }
+    const bool way_out_elsewhere = std::ranges::any_of(links, [&](const auto& other) {
+        return other.first != index && other.second.default_route &&
+               !tunnel_by_name(policy, other.second);
+    });
+    return !link.default_route && way_out_elsewhere && !link.addresses.empty() &&
+           leads_inside(links, index, link);
+}
+
+const std::vector<Prefix>& private_space() {
+    static const std::vector<Prefix> all = [] {
+        std::vector<Prefix> prefixes;
+        for (const char* const text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+                                       "169.254.0.0/16", "fc00::/7", "fe80::/10"}) {
+            prefixes.push_back(*Prefix::parse(text));
+        }
+        return prefixes;
+    }();
+    return all;
+}
+
+bool local_by_nature(const Prefix& prefix) {
+    return std::ranges::any_of(private_space(), [&](const Prefix& local) {
+        return local.length <= prefix.length && local.contains(prefix.address);
+    });
+}
+
+/// The local networks of one uplink.
+std::vector<Prefix> lan_of(const Lan& lan, const Link& link) {
+    switch (lan.networks) {
+    case Lan::Networks::private_:
+        return private_space();
+    case Lan::Networks::listed:
+        return lan.list;
+    case Lan::Networks::on_link:
+        break;
+    }
+    std::vector<Prefix> networks;
+    for (const Prefix& address : link.addresses) {
+        const Prefix network = Prefix::of(address.address, address.length);
+        if (network.length != 0 && (lan.unsafe || local_by_nature(network))) {
+            networks.push_back(network);
+        }
+    }
+    return networks;
+}
+
+template <class T>
+void sort_unique(std::vector<T>& all) {
+    std::ranges::sort(all);
+    const auto repeated = std::unique(all.begin(), all.end());
+    all.erase(repeated, all.end());
+}
+
+}  // namespace
+
+std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links) {
+    std::vector<std::string> names;
+    for (const auto& [index, link] : links) {
+        if (link.up && tunnel_by_name(policy, link) && distrust(policy, index, link).empty()) {
+            names.push_back(link.name);
+        }
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+std::vector<std::string> refused_tunnels(const Policy& policy, const LinkTable& links) {
+    std::vector<std::string> reasons;
+    for (const auto& [index, link] : links) {
+        if (std::string reason = distrust(policy, index, link); !reason.empty()) {
+            reasons.push_back(std::move(reason));
+        }
+    }
+    return reasons;
+}
+
+Surroundings surroundings(const Policy& policy, const LinkTable& links) {
+    // The kernel itself takes these only on their own link.
+    static const Prefix kLinkLocal6 = *Prefix::parse("fe80::/10");
+    Surroundings around;
+    const Ipv6 ipv6 = policy.ipv6;
+    const auto usable = [&](const Prefix& prefix) {
+        return prefix.address.family == IpFamily::v4 || ipv6 == Ipv6::tunnel;
+    };
+    for (const auto& [index, link] : links) {
+        if (is_loopback(index)) {
+            continue;
+        }
+        if (tunnel_by_name(policy, link)) {
+            for (const Prefix& own : link.addresses) {
+                if (!kLinkLocal6.contains(own.address)) {
+                    around.tunnel_addresses.push_back(own.address);
+                }
+            }
+            continue;
+        }
+        if (is_guest(policy, links, index, link)) {
+            for (const Prefix& own : link.addresses) {
+                if (usable(own)) {
+                    around.guests.push_back({link.name, Prefix::of(own.address, own.length)});
+                }
+            }
+            continue;
+        }
+        const bool chosen =
+            policy.lan.interfaces.empty() || named_in(policy.lan.interfaces, link.name);
+        if (policy.lan.allow && chosen && link.master == 0 && !wraps_packets(link)) {
+            for (const Prefix& network : lan_of(policy.lan, link)) {
+                if (usable(network)) {
+                    around.lan.push_back({link.name, network});
+                }
+            }
+        }
+    }
+    sort_unique(around.tunnel_addresses);
+    sort_unique(around.guests);
+    sort_unique(around.lan);
+    return around;
+}
+
+}  // namespace ks

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""killswitchd(8) names every event key, command, JSON field, option and varlink method of the code.
+
+Usage: man_keys.py SOURCE_ROOT PROGRAM
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+EVENT = re.compile(r'(?:\blog\(\s*[^;"]*?|Announce(?:\s+\w+)?\s*\{\s*|restore\([^;"]*?)"([a-z]+(?:-[a-z]+)*)"')
+METHOD = re.compile(r"^method (\w+)\(", re.MULTILINE)
+CONFIG = "version: 1\nmode: always\ntunnels:\n" \
+         "  - { interface: wg0, endpoints: [203.0.113.7:51820/udp] }\n"
+
+
+def events(root):
+    found = set()
+    for part in ("core", "daemon", "cli"):
+        for file in (root / "src" / part).glob("*.cpp"):
+            found |= set(EVENT.findall(file.read_text(encoding="utf-8")))
+    return found
+
+
+def methods(root):
+    text = (root / "src/daemon/service.cpp").read_text(encoding="utf-8")
+    return set(METHOD.findall(text[text.index("interface org.killswitchd"):
+                                   text.index("interface org.varlink.service")]))
+
+
+def fields(node):
+    """Every key at every depth, but for the names of counters and what holds no objects."""
+    if isinstance(node, dict):
+        inner = set().union(*(fields(value) for value in node.values())) if node else set()
+        return set(node) | inner
+    if isinstance(node, list) and node:
+        return set().union(*(fields(item) for item in node))
+    return set()
+
+
+def said_by(program, *words):
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False).stdout
+
+
+def status_fields(program):
+    with tempfile.TemporaryDirectory() as folder:
+        config = pathlib.Path(folder, "killswitchd.yaml")
+        config.write_text(CONFIG, encoding="utf-8")
+        config.chmod(0o644)
+        return fields(json.loads(said_by(program, "--config", str(config), "--state-dir", folder,
+                                         "--runtime-dir", folder, "status", "--json")))
+
+
+def commands(program):
+    listed = said_by(program, "--help").partition("Subcommands:")[2].partition("Examples:")[0]
+    return set(re.findall(r"^  (\w+)", listed, re.MULTILINE))
+
+
+def options(program):
+    text = "".join(said_by(program, *words, "--help")
+                   for words in [[]] + [[command] for command in commands(program)])
+    return set(re.findall(r"^  (?:-\w,)?(--[\w-]+)", text, re.MULTILINE))
+
+
+def missing(page, wanted):
+    """Words of `wanted` that the page does not print in bold or italics."""
+    text = page.replace("\\-", "-").replace("\\fI", "\\fB").replace("\\fR", " ")
+    lines = [line.replace("\\fB", " ") for line in text.splitlines()
+             if line.startswith((".B", ".I", "\\fB"))]
+    words = set(re.findall(r"-{0,2}[\w-]+", " ".join(lines).replace('"', " ").replace("\\~", " ")))
+    return sorted(wanted - words)
+
+
+def main():
+    root, program = pathlib.Path(sys.argv[1]), sys.argv[2]
+    page = (root / "man/killswitchd.8").read_text(encoding="utf-8")
+    wanted = {"event": events(root), "command": commands(program), "option": options(program),
+              "field": status_fields(program), "method": methods(root)}
+    failed = False
+    for kind, words in wanted.items():
+        if not words:
+            print("found no {} in the code: this check is blind".format(kind))
+            failed = True
+        for word in missing(page, words):
+            print("man/killswitchd.8 does not describe the {} '{}'".format(kind, word))
+            failed = True
+        for word in words:  # The check can fail: a page without the word is found out.
+            if word not in missing(re.sub(re.escape(word).replace("\\-", r"\\?-"), "x",
+                                          page.replace("\\-", "-")), {word}):
+                print("a page without the {} '{}' would pass: this check is blind".format(kind, word))
+                failed = True
+    print(", ".join("{} {}s".format(len(words), kind) for kind, words in wanted.items()))
+    return 1 if failed else 0
+
+
+sys.exit(main())

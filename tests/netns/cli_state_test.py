@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`status`, and the commands that change what is wanted."""
+import os
+import signal
+import subprocess
+
+import cli_support
+from cli_support import Case, GOOD, NOBODY, meaning, needs_real_root, nft, table_exists, wait_until
+
+
+class Status(Case):
+    def test_locked_is_0(self):
+        self.start_and_wait()
+        self.assertTrue(self.first_line(0).startswith("LOCKED: no tunnel is up"))
+
+    def test_protected_is_0_and_ends_with_the_tunnel(self):
+        self.start_and_wait()
+        tun = cli_support.Tun().up()
+        self.wait_for_state("protected")
+        self.assertEqual(self.first_line(0), "PROTECTED: traffic leaves only through wg0")
+        tunnel = self.report(0)["tunnels"][0]
+        self.assertEqual((tunnel["up"], tunnel["kind"]), (True, "tun"))
+        tun.close()
+        self.wait_for_state("locked")
+        self.assertTrue(self.first_line(0).startswith("LOCKED"))
+
+    def test_panic_is_0(self):
+        self.start_and_wait()
+        self.tunnel()
+        self.wait_for_state("protected")
+        self.ks("lock", expect=0)
+        self.assertTrue(self.first_line(0).startswith("PANIC"))
+        self.ks("unlock", expect=0)
+        self.assertTrue(self.first_line(0).startswith("PROTECTED"))
+
+    def test_disarmed_is_3(self):
+        self.start_and_wait()
+        self.ks("disarm", expect=0)
+        self.assertEqual(self.first_line(3), "OPEN: disarmed, nothing is blocked")
+        self.assertFalse(table_exists())
+        self.assertNotIn("IPv6 blocked", self.ks("status").stdout)
+
+    def test_watching_without_the_service_says_so_once(self):
+        done = self.ks("status", "--watch", expect=3)
+        self.assertEqual(done.stdout.count("OPEN"), 1)
+        self.assertIn("not running", done.stderr)
+
+    def test_watching_ends_with_the_service(self):
+        service = self.start_and_wait()
+        watcher = subprocess.Popen([cli_support.PROGRAM, *self.paths, "status", "--watch"],
+                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.assertTrue(watcher.stdout.readline().startswith("LOCKED"))
+        self.ks("lock", expect=0)
+        self.stop(service, signal.SIGTERM)
+        shown, _ = watcher.communicate(timeout=cli_support.DEADLINE_SECONDS)
+        self.assertIn("DEGRADED: the service is not running", shown)
+        self.assertEqual(watcher.returncode, 1)
+
+    def test_mode_off_is_3(self):
+        self.write("version: 1\nmode: off\n")
+        self.start_and_wait()
+        self.assertEqual(self.first_line(3), "OPEN: mode is off in the config")
+
+    def test_a_dead_service_over_standing_rules_is_1(self):
+        service = self.start_and_wait()
+        self.stop(service)
+        self.assertTrue(table_exists())
+        self.assertIn("the service is not running; the rules stand", self.first_line(1))
+        report = self.report(1)
+        self.assertEqual((report["service"], report["verified"]), ("stopped", True))
+
+    def test_a_deleted_table_is_open_without_the_service(self):
+        self.stop(self.start_and_wait())
+        nft("delete", "table", "inet", "killswitchd")
+        self.assertIn("armed, but the kernel holds no rules", self.first_line(3))
+
+    def test_a_dormant_table_is_open_without_the_service(self):
+        self.stop(self.start_and_wait())
+        nft("-f", "-", stdin="table inet killswitchd { flags dormant; }")
+        self.assertTrue(self.first_line(3).startswith("OPEN"))
+
+    def test_a_table_without_chains_blocks_nothing_and_is_open(self):
+        nft("add", "table", "inet", "killswitchd")
+        self.assertTrue(self.first_line(3).startswith("OPEN"))
+
+    def test_altered_rules_are_degraded_without_the_service(self):
+        self.stop(self.start_and_wait())
+        nft("insert", "rule", "inet", "killswitchd", "output", "accept")
+        self.assertTrue(self.first_line(1).startswith("DEGRADED"))
+        self.assertFalse(self.report(1)["verified"])
+
+    def test_a_broken_config_beside_standing_rules_is_degraded(self):
+        self.stop(self.start_and_wait())
+        self.write("version: 1\nmode: sometimes\n")
+        done = self.ks("status", expect=1)
+        self.assertTrue(done.stdout.startswith("DEGRADED: the config cannot be used"))
+        self.assertIn("killswitchd.yaml:2:7: error:", done.stderr)
+
+    def test_a_broken_config_without_rules_is_open(self):
+        self.write("version: 1\nmode: sometimes\n")
+        done = self.ks("status", expect=3)
+        self.assertIn("nothing is blocked", done.stdout.splitlines()[0])
+
+    @needs_real_root()
+    def test_who_may_not_read_the_rules_cannot_tell_4(self):
+        done = self.ks("status", expect=4, user=NOBODY)
+        self.assertTrue(done.stdout.startswith("UNKNOWN") or "cannot tell" in done.stderr)
+
+    def test_text_fits_80_columns(self):
+        self.start_and_wait()
+        for line in self.ks("status").stdout.splitlines():
+            if self.dir not in line:
+                self.assertLessEqual(len(line), 80, line)
+
+    def test_json_has_every_field_of_the_contract(self):
+        self.start_and_wait()
+        report = self.report(0)
+        for field in ("schema", "state", "armed", "mode", "verified", "tunnels", "holes",
+                      "counters", "ownership", "boot_lock", "config"):
+            self.assertIn(field, report)
+        self.assertEqual(set(report["tunnels"][0]),
+                         {"name", "interface", "up", "kind", "endpoints"})
+        self.assertEqual(set(report["config"]), {"files", "hash", "loaded"})
+        self.assertEqual(report["config"]["files"], [self.config])
+        self.assertRegex(report["config"]["loaded"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*Z$")
+        self.assertEqual(report["tunnels"][0]["endpoints"][0]["endpoint"], "203.0.113.7:51820/udp")
+
+
+class Repair(Case):
+    def repaired(self, *words):
+        self.start_and_wait()
+        before = meaning()
+        nft(*words)
+        wait_until(lambda: "table-altered" in self.log(), "the service saw the change")
+        wait_until(lambda: meaning() == before, "the rules are back")
+        self.assertIn("nft", self.log().split("table-altered", 1)[1])
+        self.first_line(0)
+
+    def test_an_added_rule_goes(self):
+        self.repaired("insert", "rule", "inet", "killswitchd", "output", "accept")
+
+    def test_a_deleted_table_comes_back(self):
+        self.repaired("delete", "table", "inet", "killswitchd")
+
+    def test_a_flushed_ruleset_comes_back(self):
+        self.repaired("flush", "ruleset")
+
+    def test_a_dormant_table_wakes(self):
+        self.start_and_wait()
+        nft("-f", "-", stdin="table inet killswitchd { flags dormant; }")
+        wait_until(lambda: "table-altered" in self.log(), "the service saw the change")
+        wait_until(lambda: "dormant" not in nft("list", "ruleset"), "the table is awake")
+        self.wait_for_state("locked")
+
+
+class Intents(Case):
+    def test_with_the_service_each_command_does_what_it_says(self):
+        self.start_and_wait()
+        for command, state, code in (("disarm", "disarmed", 3), ("arm", "locked", 0),
+                                     ("lock", "panic", 0), ("unlock", "locked", 0)):
+            self.ks(command, expect=0)
+            self.assertEqual(self.report(code)["state"], state)
+            self.assertEqual(table_exists(), state != "disarmed")
+
+    def test_without_the_service_each_command_does_what_it_says(self):
+        self.assertFalse(table_exists())
+        for command, state, code in (("arm", "locked", 1), ("disarm", "disarmed", 3),
+                                     ("lock", "panic", 1), ("unlock", "disarmed", 3),
+                                     ("arm", "locked", 1)):
+            self.ks(command, expect=0)
+            self.assertEqual(self.report(code)["state"], state)
+            self.assertEqual(table_exists(), state != "disarmed")
+
+    def test_disarm_outlives_the_service(self):
+        service = self.start_and_wait()
+        self.ks("disarm", expect=0)
+        self.stop(service, signal.SIGTERM)
+        self.start_and_wait()
+        self.assertEqual(self.first_line(3), "OPEN: disarmed, nothing is blocked")
+        self.assertFalse(table_exists())
+
+    def test_a_damaged_disarm_marker_means_armed(self):
+        self.ks("disarm", expect=0)
+        marker = self.dir + "/state/disarmed"
+        self.assertTrue(os.path.exists(marker))
+        self.start_and_wait()
+        self.assertFalse(table_exists())  # The door was open with the sound marker.
+        self.stop(self.service, signal.SIGTERM)
+        self.write(b"\0\xff", marker, 0o600)
+        self.start_and_wait()
+        self.assertIn("state-unreadable", self.log())
+        self.assertTrue(self.first_line(0).startswith("LOCKED"))
+
+    def test_a_marker_that_others_may_write_means_armed(self):
+        self.ks("disarm", expect=0)
+        os.chmod(self.dir + "/state/disarmed", 0o666)
+        self.start_and_wait()
+        self.assertTrue(self.first_line(0).startswith("LOCKED"))
+
+    def test_arm_in_mode_off_is_refused(self):
+        self.write("version: 1\nmode: off\n")
+        self.assertIn("mode: always", self.ks("arm", expect=3).stderr)
+        self.start_and_wait()
+        self.assertIn("mode: always", self.ks("arm", expect=3).stderr)
+
+    def test_disarm_works_with_a_broken_config(self):
+        self.ks("arm", expect=0)
+        self.write("version: 1\nmode: sometimes\n")
+        self.assertTrue(table_exists())
+        self.ks("disarm", expect=0)
+        self.assertFalse(table_exists())
+
+    @needs_real_root()
+    def test_only_root_may_change_anything(self):
+        for _ in ("without the service", "with it"):
+            for command in ("arm", "disarm", "lock", "unlock"):
+                self.assertIn("root", self.ks(command, expect=4, user=NOBODY).stderr)
+            self.start_and_wait()
+        self.ks("reload", expect=4, user=NOBODY)
+        self.assertTrue(self.first_line(0).startswith("LOCKED"))
+
+    @needs_real_root()
+    def test_a_member_of_the_admin_group_may(self):
+        self.write(GOOD + "control: {{ admin_group: {} }}\n".format(NOBODY))
+        self.start_and_wait()
+        self.ks("disarm", expect=0, user=NOBODY)
+        self.assertFalse(table_exists())
+
+
+if __name__ == "__main__":
+    cli_support.main()

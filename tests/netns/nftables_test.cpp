@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catch.hpp"
+#include "killswitchd/nftables.hpp"
+#include "support/private_network.hpp"
+#include "support/random_policy.hpp"
+#include "support/table.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace {
+
+using namespace ks;
+using namespace ks::test;
+using Catch::Matchers::Contains;
+
+constexpr std::size_t kPolicies = 60;
+
+void enter() {
+    enter_private_network();
+    need_programs({"nft"});
+}
+
+/// The lines of `nft -a list table` that give the handles of the table and of our base chains: a
+/// table that was made anew counts its chains from the same number.
+std::string base_chain_handles() {
+    return must(
+        "nft -a list table inet killswitchd | grep -E '^table|chain (output|input|forward) '");
+}
+
+std::uint32_t generation(Nftables& nftables) {
+    const auto now = nftables.generation();
+    REQUIRE(now);
+    return *now;
+}
+
+}  // namespace
+
+TEST_CASE("what is committed lists as what nft makes of the rendered text", "[nftables]") {
+    enter();
+    Dice dice(seed());
+    Nftables nftables = open_nftables(Ownership::off);
+
+    for (std::size_t i = 0; i < kPolicies; ++i) {
+        // No cgroups: nft finds their paths only where the unified hierarchy is the only one.
+        const Policy policy = random_policy(dice, {});
+        const Ruleset ruleset = *compile(policy, random_situation(dice, policy, {}));
+        const std::string text = render_text(ruleset);
+
+        require(nftables.apply(ruleset));
+
+        const Output other = run_with_input(
+            "unshare -n sh -c 'nft -f - && nft -s list table inet killswitchd'", text);
+        INFO(text);
+        INFO(other.text);
+        REQUIRE(other.status == 0);
+        REQUIRE(listed() == normalised(other.text));
+    }
+}
+
+TEST_CASE("rules that nft loaded from our text are our rules", "[nftables]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    const StateName state = GENERATE(StateName::locked, StateName::protected_, StateName::panic);
+    const Ruleset ruleset = example_rules(state);
+
+    REQUIRE(run_with_input("nft -f -", render_text(ruleset)).status == 0);
+
+    CHECK(wrong(nftables, ruleset).empty());
+}
+
+TEST_CASE("a second apply of the same rules commits nothing", "[nftables]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    const StateName state = GENERATE(StateName::locked, StateName::protected_, StateName::panic);
+    const std::uint32_t empty = generation(nftables);
+    require(nftables.apply(example_rules(state)));
+    const std::uint32_t first = generation(nftables);
+    REQUIRE(first != empty);
+
+    require(nftables.apply(example_rules(state)));
+
+    CHECK(generation(nftables) == first);
+}
+
+TEST_CASE("a table that a foreign hand changed is restored", "[nftables][fail-closed]") {
+    const auto [change, difference] = GENERATE(table<std::string, std::string>({
+        {"nft insert rule inet killswitchd output accept", "chain output: has "},
+        {"nft insert rule inet killswitchd output limit rate 1/hour accept", "[ limit "},
+        {"nft insert rule inet killswitchd refuse accept", "chain refuse: has 3 rules"},
+        {"nft flush chain inet killswitchd output", "chain output: has 0 rules"},
+        {"nft delete rule inet killswitchd output handle $(nft -a list chain inet killswitchd "
+         "output | sed -n 's/.*nothing passes here.* handle //p')",
+         "chain output: has "},
+        {"nft replace rule inet killswitchd output handle $(nft -a list chain inet killswitchd "
+         "output | sed -n 's/.*nothing passes here.* handle //p') accept",
+         "[ immediate reg 0 accept ]"},
+        {"nft chain inet killswitchd output '{ policy accept ; }'",
+         "is 'filter output 300 accept', should be 'filter output 300 drop'"},
+        {"nft add chain inet killswitchd evil '{ type filter hook output priority 0 ; policy "
+         "accept ; }' && nft add rule inet killswitchd evil accept",
+         "chain evil: not ours"},
+        {"nft add chain inet killswitchd evil '{ type filter hook ingress device lo priority 0 ; "
+         "}'",
+         "chain evil: not ours"},
+        {"nft add chain inet killswitchd evil && nft insert rule inet killswitchd output jump evil",
+         "chain evil: not ours"},
+        {"nft add element inet killswitchd endpoints4_1 '{ 203.0.113.99 . udp . 53 }'",
+         "set endpoints4_1: has other elements (9 instead of 8)"},
+        {"nft delete element inet killswitchd endpoints4_1 '{ 203.0.113.7 . udp . 1 }'",
+         "set endpoints4_1: has other elements (7 instead of 8)"},
+        {"nft add set inet killswitchd evil '{ type ipv4_addr ; }'", "set evil: not ours"},
+        {"nft add table inet killswitchd '{ flags dormant ; }'", "the table is dormant"},
+        {"nft delete table inet killswitchd && nft add table inet killswitchd && nft add chain "
+         "inet killswitchd output '{ type filter hook output priority 0 ; policy accept ; }'",
+         "is 'filter output 0 accept', should be 'filter output 300 drop'"},
+        {"nft delete table inet killswitchd && nft add table inet killswitchd && nft add chain "
+         "inet killswitchd output",
+         "chain output: is ''"},
+        {"nft delete table inet killswitchd && nft add table inet killswitchd && nft add set inet "
+         "killswitchd endpoints4_1 '{ type ipv4_addr ; }'",
+         "set endpoints4_1: has other elements"},
+        {"nft delete table inet killswitchd && nft add table inet killswitchd",
+         "counter uplink: missing"},
+        {"nft delete table inet killswitchd", "the table inet killswitchd is missing"},
+    }));
+    enter();
+    Nftables nftables = open_nftables(Ownership::off);
+    const Ruleset ruleset = example_rules(StateName::protected_);
+    require(nftables.apply(ruleset));
+    const std::string original = listed();
+    REQUIRE(wrong(nftables, ruleset).empty());
+    INFO(change);
+    must(change);
+    CHECK_THAT(fmt::format("{}", fmt::join(wrong(nftables, ruleset), "\n")), Contains(difference));
+
+    require(nftables.apply(ruleset));
+
+    CHECK(wrong(nftables, ruleset).empty());
+    CHECK(listed() == original);
+}
+
+TEST_CASE("tables of others are left alone", "[nftables]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    const std::string others = "table inet other {\n"
+                               "\tset a {\n\t\ttype ipv4_addr\n\t\telements = { 192.0.2.1 }\n\t}\n"
+                               "\tchain output {\n"
+                               "\t\ttype filter hook output priority filter; policy accept;\n"
+                               "\t\tip daddr @a accept\n\t}\n}\n"
+                               "table ip killswitchd {\n\tchain output {\n\t\taccept\n\t}\n}\n";
+    REQUIRE(run_with_input("nft -f -", others).status == 0);
+    const std::string before = must("nft -a list ruleset");
+
+    require(nftables.apply(example_rules(StateName::protected_)));
+    require(nftables.apply(example_rules(StateName::panic)));
+    REQUIRE(must("nft list tables") ==
+            "table inet other\ntable ip killswitchd\ntable inet killswitchd\n");
+    require(nftables.remove());
+
+    CHECK(must("nft -a list ruleset") == before);
+}
+
+TEST_CASE("base chains keep their handles through every change", "[nftables][fail-closed]") {
+    enter();
+    std::string made;
+    {
+        Nftables first = open_nftables(Ownership::automatic);
+        require(first.apply(example_rules(StateName::locked)));
+        made = base_chain_handles();
+        for (const StateName state : {StateName::protected_, StateName::panic, StateName::locked}) {
+            require(first.apply(example_rules(state)));
+            CHECK(base_chain_handles() == made);
+        }
+    }
+    Nftables second = open_nftables(Ownership::automatic);
+
+    require(second.apply(example_rules(StateName::protected_)));
+
+    CHECK(base_chain_handles() == made);
+}
+
+TEST_CASE("a table that nft loaded is adopted without a new base chain",
+          "[nftables][fail-closed]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    const StateName state = GENERATE(StateName::locked, StateName::panic);
+    REQUIRE(run_with_input("nft -f -", render_text(example_rules(state))).status == 0);
+    const std::string loaded = base_chain_handles();
+
+    require(nftables.apply(example_rules(StateName::protected_)));
+
+    CHECK(base_chain_handles() == loaded);
+    CHECK(wrong(nftables, example_rules(StateName::protected_)).empty());
+}
+
+TEST_CASE("a set of another type is replaced without a new base chain",
+          "[nftables][fail-closed][regression]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::off);
+    const Ruleset ruleset = example_rules(StateName::protected_);
+    require(nftables.apply(ruleset));
+    const std::string original = listed();
+    const std::string handles = base_chain_handles();
+    const std::string other = "flush table inet killswitchd\n"
+                              "delete set inet killswitchd endpoints4_1\n"
+                              "add set inet killswitchd endpoints4_1 { type ipv4_addr ; }\n"
+                              "add rule inet killswitchd output ip daddr @endpoints4_1 accept\n";
+    REQUIRE(run_with_input("nft -f -", other).status == 0);
+    REQUIRE_FALSE(wrong(nftables, ruleset).empty());
+
+    require(nftables.apply(ruleset));
+
+    CHECK(wrong(nftables, ruleset).empty());
+    CHECK(listed() == original);
+    CHECK(base_chain_handles() == handles);
+}
+
+TEST_CASE("remove leaves no table, and is content when there is none", "[nftables]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    require(nftables.apply(example_rules(StateName::locked)));
+    REQUIRE(must("nft list tables") == "table inet killswitchd\n");
+
+    require(nftables.remove());
+
+    CHECK(must("nft list tables").empty());
+    CHECK_FALSE(nftables.read()->has_value());
+    CHECK(nftables.remove());
+}
+
+TEST_CASE("a refused batch leaves the old rules and names the rule", "[nftables][fail-closed]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::automatic);
+    const Ruleset good = example_rules(StateName::locked);
+    require(nftables.apply(good));
+    const std::string before = listed();
+    Ruleset bad = example_rules(StateName::protected_);
+    bad.chains[0].rules.insert(bad.chains[0].rules.begin() + 2,
+                               Rule{{match::OutLoopback{}}, {}, Verdict::jump, "nowhere", {}});
+
+    const Status refused = nftables.apply(bad);
+
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().sys_errno == ENOENT);
+    CHECK_THAT(refused.error().what,
+               Contains("kernel refused rule 3 of chain output: oif \"lo\" jump nowhere"));
+    CHECK(listed() == before);
+    CHECK(wrong(nftables, good).empty());
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catch.hpp"
+#include "killswitchd/nftables.hpp"
+#include "support/kernel_judge.hpp"
+#include "support/mutations.hpp"
+
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace {
+
+using namespace ks;
+using namespace ks::test;
+
+constexpr std::size_t kPolicies = 500;
+constexpr std::size_t kPacketsPerPolicy = 80;
+
+struct Judged {
+    PacketView packet;
+    bool passes = false;
+};
+
+/// One random policy, in force, and what the kernel did with random packets under it.
+struct Trial {
+    Ruleset ruleset;
+    std::vector<Judged> packets;
+};
+
+class Oracle {
+  public:
+    explicit Oracle(std::uint64_t seed_value) : dice(seed_value), judge_(cgroups_) {
+        auto opened = Nftables::open(Ownership::off);
+        REQUIRE(opened);
+        nftables_.emplace(*std::move(opened));
+    }
+
+    Trial next() {
+        const Policy policy = random_policy(dice, cgroups_.ids());
+        Trial trial{*compile(policy, random_situation(dice, policy, cgroups_.ids())), {}};
+        const Status applied = nftables_->apply(trial.ruleset);
+        INFO((applied ? std::string() : applied.error().message()));
+        REQUIRE(applied);
+        PacketMaker maker(dice, trial.ruleset, judge_.senders());
+        for (std::size_t i = 0; i < kPacketsPerPolicy; ++i) {
+            const PacketView packet = maker.make();
+            trial.packets.push_back({packet, judge_.passes(packet)});
+        }
+        return trial;
+    }
+
+    /// What the kernel has counted under the present policy.
+    std::map<std::string, CounterValue> counters() {
+        auto live = nftables_->read();
+        REQUIRE(live);
+        REQUIRE(*live);
+        return (*live)->counters;
+    }
+    [[nodiscard]] bool has_cgroups() const { return !cgroups_.ids().empty(); }
+
+    Dice dice;
+
+  private:
+    Cgroups cgroups_;
+    KernelJudge judge_;
+    std::optional<Nftables> nftables_;
+};
+
+std::string show(const PacketView& packet) {
+    return fmt::format(
+        "hook {} in '{}' out '{}' {} -> {} proto {} sport {} dport {} icmp type {} hop limit {} "
+        "opening {} mark 0x{:x} uid {} gid {} cgroup levels {}",
+        word(packet.hook), packet.in_interface, packet.out_interface, packet.source.str(),
+        packet.destination.str(), packet.protocol, packet.source_port, packet.destination_port,
+        packet.icmp_type, packet.hop_limit, packet.tcp_opening, packet.mark,
+        packet.uid ? static_cast<int>(*packet.uid) : -1,
+        packet.gid ? static_cast<int>(*packet.gid) : -1, packet.cgroups.size());
+}
+
+bool agrees(const Ruleset& ruleset, const Judged& judged) {
+    return (evaluate(ruleset, judged.packet).verdict == Verdict::accept) == judged.passes;
+}
+
+}  // namespace
+
+TEST_CASE("without rules the test's namespace lets every random packet pass", "[oracle]") {
+    enter_private_network();
+    const Cgroups cgroups;
+    KernelJudge judge(cgroups);
+    Dice dice(seed());
+
+    for (std::size_t i = 0; i < kPolicies; ++i) {
+        const Policy policy = random_policy(dice, cgroups.ids());
+        const Ruleset ruleset = *compile(policy, random_situation(dice, policy, cgroups.ids()));
+        PacketMaker maker(dice, ruleset, judge.senders());
+        for (int left = 4; left > 0; --left) {
+            const PacketView packet = maker.make();
+            INFO(show(packet));
+            REQUIRE(judge.passes(packet));
+        }
+    }
+}
+
+TEST_CASE("the evaluator and the kernel judge every packet alike", "[oracle]") {
+    enter_private_network();
+    Oracle oracle(seed());
+    std::size_t packets = 0;
+    std::size_t accepted = 0;
+    std::map<std::string, std::uint64_t> refused;  // Counters outlive a change of the rules.
+
+    for (std::size_t i = 0; i < kPolicies; ++i) {
+        const Trial trial = oracle.next();
+        for (const Judged& judged : trial.packets) {
+            ++packets;
+            accepted += judged.passes ? 1 : 0;
+            if (const Evaluation ours = evaluate(trial.ruleset, judged.packet);
+                !ours.counter.empty()) {
+                ++refused[ours.counter];
+            }
+            if (!agrees(trial.ruleset, judged)) {
+                const Evaluation ours = evaluate(trial.ruleset, judged.packet);
+                FAIL(fmt::format("{}\n{}\nkernel: {}, evaluator: {} by rule {} of chain {} ({})",
+                                 render_text(trial.ruleset), show(judged.packet),
+                                 judged.passes ? "passes" : "refused",
+                                 ours.verdict == Verdict::accept ? "passes" : "refused",
+                                 ours.rule + 1, ours.chain, ours.comment));
+            }
+        }
+    }
+
+    // The kernel's own answers and errors are counted too, and stand in no list of ours.
+    for (const auto& [name, packets_refused] : refused) {
+        INFO(name);
+        CHECK(oracle.counters().at(name).packets >= packets_refused);
+    }
+    fmt::print("{} packets, {} of them accepted, under {} policies\n", packets, accepted,
+               kPolicies);
+    CHECK(packets >= 20'000);
+    CHECK(accepted > packets / 20);
+    CHECK(accepted < packets * 19 / 20);
+}
+
+TEST_CASE("every kind of mistake in the evaluator's rules is noticed", "[oracle]") {
+    enter_private_network();
+    Oracle oracle(seed());
+    constexpr std::size_t kMutantsPerTrial = 20;
+    constexpr std::size_t kPatience = 20 * kPolicies;  // Some mistakes hardly ever matter.
+    std::vector<Mutation> unnoticed =
+        mutations(oracle.has_cgroups() ? CgroupRules::occur : CgroupRules::never);
+
+    for (std::size_t i = 0; i < kPatience && !unnoticed.empty(); ++i) {
+        const Trial trial = oracle.next();
+        std::erase_if(unnoticed, [&](const Mutation& mutation) {
+            for (std::size_t left = kMutantsPerTrial; left > 0; --left) {
+                Ruleset mutant = trial.ruleset;
+                if (!mutation.apply(mutant, oracle.dice)) {
+                    return false;
+                }
+                for (const Judged& judged : trial.packets) {
+                    if (!agrees(mutant, judged)) {
+                        return true;
+                    }
+                }
+            }
+            return false;
+        });
+    }
+
+    for (const Mutation& mutation : unnoticed) {
+        FAIL_CHECK("not noticed: " << mutation.name);
+    }
+}

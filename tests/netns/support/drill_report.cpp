@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "drill_report.hpp"
+
+#include "catch.hpp"
+#include "killswitchd/config.hpp"
+#include "programs.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ks::test {
+
+void play_one(const std::string& title, const drills::Drill& drill, const Policy& policy,
+              const drills::MakeVpn& make_vpn) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto verdict = drills::play(drill, policy, killswitchd(), make_vpn);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    INFO(title << ": " << drill.title);
+    if (!verdict) {
+        FAIL(verdict.error().message());
+    }
+    fmt::print("{}, {}: without {}/{} probes escaped; with {}/{}, {} strays; {:.1f} s\n", title,
+               drill.name, verdict->open.escaped, verdict->open.sent, verdict->locked.escaped,
+               verdict->locked.sent, verdict->locked.strays, took.count());
+    INFO(fmt::format("{}\n{}", fmt::join(verdict->reasons(), "\n"),
+                     fmt::join(verdict->locked.examples, "\n")));
+    CHECK(verdict->passed());
+}
+
+void play_all(const std::string& title, const Policy& policy, const drills::MakeVpn& make_vpn) {
+    for (const drills::Drill& drill : drills::all()) {
+        play_one(title, drill, policy, make_vpn);
+    }
+}
+
+Policy demo_policy() {
+    const char* const file = std::getenv("KS_DEMO");
+    std::ifstream stream(file == nullptr ? "examples/demo.yaml" : file);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const LoadedConfig config = parse_config({{"demo.yaml", text}}, system_names());
+    if (!config.ok()) {
+        FAIL("examples/demo.yaml does not load");
+    }
+    return *config.policy;
+}
+
+}  // namespace ks::test

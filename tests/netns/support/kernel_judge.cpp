@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel_judge.hpp"
+
+#include "wire.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/fsuid.h>
+#include <sys/socket.h>
+
+namespace ks::test {
+
+namespace {
+
+constexpr const char* kLoopback = "lo";
+
+[[noreturn]] void broken(const std::string& what) {
+    throw std::runtime_error(fmt::format("the test's namespace is wrong: {}", what));
+}
+
+void set(const std::string& key, const char* value) {
+    std::ofstream file(fmt::format("/proc/sys/net/{}", key));
+    file << value;
+}
+
+Fd raw_socket(IpFamily family, int protocol) {
+    const int domain = family == IpFamily::v4 ? AF_INET : AF_INET6;
+    Fd fd{::socket(domain, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol)};
+    if (!fd) {
+        broken(fmt::format("no raw socket: {}", std::strerror(errno)));
+    }
+    return fd;
+}
+
+/// IPPROTO_RAW: the headers are ours, and nothing is ever received.
+Fd sending_socket(IpFamily family) {
+    Fd fd = raw_socket(family, IPPROTO_RAW);
+    const int one = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_BROADCAST, &one, sizeof(one));
+    return fd;
+}
+
+ssize_t send_to(int fd, const std::string& bytes, const IpAddress& where, const std::string& by) {
+    if (where.family == IpFamily::v4) {
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        std::memcpy(&to.sin_addr, where.bytes.data(), where.size());
+        return ::sendto(fd, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to),
+                        sizeof(to));
+    }
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    std::memcpy(&to.sin6_addr, where.bytes.data(), where.size());
+    to.sin6_scope_id = ::if_nametoindex(by.c_str());
+    return ::sendto(fd, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to),
+                    sizeof(to));
+}
+
+/// Empties `next` and says whether the tagged packet was among what it gave.
+template <class Next>
+bool find_tagged(std::uint32_t tag, Next next) {
+    bool found = false;
+    for (std::string packet = next(); !packet.empty(); packet = next()) {
+        found = found || has_tag(packet, tag);
+    }
+    return found;
+}
+
+}  // namespace
+
+KernelJudge::KernelJudge(const Cgroups& cgroups) {
+    set("ipv6/conf/default/addr_gen_mode", "1");
+    set("ipv6/conf/default/accept_dad", "0");
+    for (const char* const scope : {"all", "default"}) {
+        set(fmt::format("ipv4/conf/{}/rp_filter", scope), "0");
+        set(fmt::format("ipv6/conf/{}/accept_redirects", scope), "0");
+    }
+    set("ipv4/ip_forward", "1");
+    set("ipv6/conf/all/forwarding", "1");
+    for (const std::string& device : devices()) {
+        tuns_.emplace(device, Tun(device));
+    }
+    add_routes();
+    add_senders(cgroups);
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+        for (const int protocol : {1, 6, 17, 47, 50, 58}) {
+            receivers_.emplace(std::pair(family, static_cast<std::uint8_t>(protocol)),
+                               raw_socket(family, protocol));
+        }
+    }
+}
+
+void KernelJudge::add_routes() {
+    std::vector<std::string> addresses;
+    std::vector<std::string> routes;
+    for (const IpAddress& own : local_addresses()) {
+        if (own != address("127.0.0.1") && own != address("::1")) {
+            addresses.push_back(fmt::format("addr add {}/{} dev lo", own.str(), own.bits()));
+        }
+    }
+    int number = 100;
+    for (const std::string& device : devices()) {
+        ++number;
+        addresses.push_back(fmt::format("addr add fe80::{}/64 dev {} nodad", number, device));
+        routes.push_back(fmt::format("route add default dev {} metric {}", device, number));
+        routes.push_back(
+            fmt::format("route add default dev {} table {}", forwarded_to(device), number));
+        routes.push_back(fmt::format("rule add iif {} lookup {}", device, number));
+    }
+    ip(addresses);
+    ip(routes, "-4");
+    ip(routes, "-6");
+}
+
+void KernelJudge::add_senders(const Cgroups& cgroups) {
+    std::vector<std::string> paths{""};
+    for (const auto& [path, id] : cgroups.ids()) {
+        paths.push_back(path);
+    }
+    for (const std::string& path : paths) {
+        if (!path.empty()) {
+            cgroups.enter(path);
+        }
+        for (const std::uint32_t uid : identities()) {
+            for (const std::uint32_t gid : identities()) {
+                ::setfsgid(gid);
+                ::setfsuid(uid);
+                // Returns what was in force before: the only way to ask.
+                const bool ours = static_cast<std::uint32_t>(::setfsuid(uid)) == uid &&
+                                  static_cast<std::uint32_t>(::setfsgid(gid)) == gid;
+                if (ours) {
+                    sockets_.push_back(
+                        {sending_socket(IpFamily::v4), sending_socket(IpFamily::v6)});
+                    senders_.push_back({uid, gid, cgroups.levels(path)});
+                }
+                ::setfsuid(0);
+                ::setfsgid(0);
+            }
+        }
+    }
+    if (paths.size() > 1) {
+        cgroups.enter("");
+    }
+}
+
+bool KernelJudge::passes(const PacketView& packet) {
+    ++tag_;
+    switch (packet.hook) {
+    case Hook::input:
+        return passes_input(packet);
+    case Hook::forward:
+        return passes_forward(packet);
+    case Hook::output:
+        return passes_output(packet, packet.out_interface);
+    case Hook::arp_input:
+        break;
+    }
+    broken("not an IP packet");
+}
+
+bool KernelJudge::passes_output(const PacketView& packet, const std::string& device) {
+    const auto sender = std::ranges::find_if(senders_, [&](const Sender& s) {
+        return !packet.uid ||
+               (s.uid == packet.uid && s.gid == packet.gid && s.cgroups == packet.cgroups);
+    });
+    if (sender == senders_.end()) {
+        broken("no such sender");
+    }
+    const Sockets& pair = sockets_[static_cast<std::size_t>(sender - senders_.begin())];
+    const bool v4 = packet.source.family == IpFamily::v4;
+    const int fd = v4 ? pair.v4.get() : pair.v6.get();
+    if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &packet.mark, sizeof(packet.mark)) != 0 ||
+        ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(),
+                     static_cast<socklen_t>(device.size())) != 0) {
+        broken(fmt::format("cannot prepare a socket: {}", std::strerror(errno)));
+    }
+    if (send_to(fd, wire(packet, tag_), packet.destination, device) >= 0) {
+        return true;
+    }
+    if (errno != EPERM) {
+        broken(fmt::format("cannot send to {} by {}: {}", packet.destination.str(), device,
+                           std::strerror(errno)));
+    }
+    return false;
+}
+
+bool KernelJudge::passes_input(const PacketView& packet) {
+    const Fd& receiver = receivers_.at({packet.source.family, packet.protocol});
+    if (packet.in_interface != kLoopback) {
+        tuns_.at(packet.in_interface).inject(wire(packet, tag_));
+    } else if (!passes_output(packet, kLoopback)) {
+        broken("loopback output is refused");
+    }
+    std::array<char, 2048> buffer{};
+    return find_tagged(tag_, [&] {
+        const ssize_t got = ::recv(receiver.get(), buffer.data(), buffer.size(), 0);
+        return std::string(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    });
+}
+
+bool KernelJudge::passes_forward(const PacketView& packet) {
+    const Tun& out = tuns_.at(packet.out_interface);
+    while (!out.next().empty()) {
+    }
+    tuns_.at(packet.in_interface).inject(wire(packet, tag_));
+    return find_tagged(tag_, [&] { return out.next(); });
+}
+
+}  // namespace ks::test

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "openvpn.hpp"
+
+#include "node_run.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace ks::test {
+
+namespace {
+
+using lab::Lab;
+using lab::Process;
+
+constexpr const char* kServerDevice = "ovpn-server";
+
+/// A self-signed certificate NAME.crt with NAME.key, and its fingerprint in NAME.print.
+Status make_certificate(Lab& lab, const std::string& name) {
+    const std::string script = fmt::format(
+        "cd {0} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc "
+        "-days 2 -subj /CN={1} -keyout {1}.key -out {1}.crt && chmod 644 {1}.key && "
+        "openssl x509 -in {1}.crt -noout -fingerprint -sha256 > {1}.print",
+        lab.scratch(), name);
+    return run_to_end(lab.host(), {"sh", "-c", script});
+}
+
+std::string fingerprint(const Lab& lab, const std::string& name) {
+    std::string text;
+    std::getline(std::ifstream(lab.scratch_from_outside() + "/" + name + ".print"), text);
+    return text.substr(text.find('=') + 1);
+}
+
+std::string identity(const Lab& lab, const std::string& own, const std::string& peer) {
+    return fmt::format("cert {0}/{1}.crt\nkey {0}/{1}.key\npeer-fingerprint {2}\n"
+                       "data-ciphers AES-256-GCM\nverb 3\n",
+                       lab.scratch(), own, fingerprint(lab, peer));
+}
+
+std::string write(const Lab& lab, const std::string& name, const std::string& text) {
+    std::ofstream(lab.scratch_from_outside() + "/" + name) << text;
+    return lab.scratch() + "/" + name;
+}
+
+std::string server_config(const Lab& lab) {
+    const Endpoint& endpoint = lab.options().endpoints.front();
+    const bool tcp = endpoint.protocol == proto::kTcp;
+    return fmt::format("mode server\ntls-server\ndh none\ntopology subnet\nkeepalive 1 10\n"
+                       "dev {}\ndev-type tun\ndisable-dco\nport {}\nproto {}\n"
+                       "ifconfig {} 255.255.255.0\nifconfig-ipv6 {}/64 {}\n"
+                       "client-config-dir {}\npush \"route-gateway {}\"\n",
+                       kServerDevice, endpoint.port, tcp ? "tcp6-server" : "udp6\nmultihome",
+                       lab::addr::kTunnelServer, lab::addr::kTunnelServer6, lab::addr::kTunnelHost6,
+                       lab.scratch() + "/clients", lab::addr::kTunnelServer);
+}
+
+std::string client_config(const Tunnel& tunnel, const Endpoint& endpoint, TunDevice tun) {
+    const char family = endpoint.address.family == IpFamily::v4 ? '4' : '6';
+    const bool tcp = endpoint.protocol == proto::kTcp;
+    std::string text = fmt::format(
+        "client\nnobind\npersist-key\ntopology subnet\nredirect-gateway def1 ipv6\n"
+        "connect-retry 1 1\ndev {}\ndev-type tun\ndisable-dco\nremote {} {}\nproto {}{}{}\n",
+        tunnel.interface, endpoint.address.str(), endpoint.port, tcp ? "tcp" : "udp", family,
+        tcp ? "-client" : "");
+    if (tunnel.only.fwmark) {
+        text += fmt::format("mark {}\n", tunnel.only.fwmark->value);
+    }
+    return tun == TunDevice::kept ? text + "persist-tun\n" : text;
+}
+
+/// As a unit with User= and AmbientCapabilities= starts it. /dev/net/tun may be open to root alone.
+std::vector<std::string> client_argv(const Only& only, const std::string& config) {
+    std::vector<std::string> argv;
+    if (only.user || only.group) {
+        argv = {"setpriv",
+                fmt::format("--reuid={}", only.user.value_or(0)),
+                fmt::format("--regid={}", only.group.value_or(0)),
+                "--clear-groups",
+                "--inh-caps=+net_admin,+dac_override",
+                "--ambient-caps=+net_admin,+dac_override"};
+    }
+    argv.insert(argv.end(), {"openvpn", config});
+    return argv;
+}
+
+class OpenVpn final : public drills::Vpn {
+  public:
+    explicit OpenVpn(TunDevice tun) : tun_(tun) {}
+
+    Status start_server(Lab& lab) override {
+        for (const char* const side : {"server", "client"}) {
+            if (auto made = make_certificate(lab, side); !made) {
+                return made;
+            }
+        }
+        std::filesystem::create_directory(lab.scratch_from_outside() + "/clients");
+        write(lab, "clients/client",
+              fmt::format("ifconfig-push {} 255.255.255.0\nifconfig-ipv6-push {}/64 {}\n"
+                          "iroute 10.77.0.0 255.255.255.0\niroute-ipv6 2001:db8:aa::/64\n",
+                          lab::addr::kTunnelHost, lab::addr::kTunnelHost6,
+                          lab::addr::kTunnelServer6));
+        const std::string config =
+            write(lab, "server.ovpn", server_config(lab) + identity(lab, "server", "client"));
+        return start(server_, lab.vpn(), {"openvpn", config});
+    }
+
+    Status connect(Lab& lab, const Tunnel& tunnel, const Endpoint& endpoint) override {
+        client_.reset();  // The interface of a client that died must be gone before.
+        const std::string config =
+            write(lab, "client.ovpn",
+                  client_config(tunnel, endpoint, tun_) + identity(lab, "client", "server"));
+        if (auto up = start(client_, lab.host(), client_argv(tunnel.only, config)); !up) {
+            return up;
+        }
+        return lab.return_guest_traffic(lab::GuestReturn::vpn, kServerDevice);
+    }
+
+    Process* client() override { return client_ ? &*client_ : nullptr; }
+
+    Status disconnect(Lab& lab) override {
+        auto ended = client_ ? client_->terminate(kPatience) : Result<int>(0);
+        if (!ended) {
+            return std::move(ended).error();
+        }
+        return lab.return_guest_traffic(lab::GuestReturn::provider);
+    }
+
+  private:
+    static Status start(std::optional<Process>& side, lab::Node& node,
+                        const std::vector<std::string>& argv) {
+        auto process = node.spawn(argv);
+        if (!process) {
+            return std::move(process).error();
+        }
+        side.emplace(*std::move(process));
+        if (!side->wait_output(kConnected, kPatience)) {
+            return Error{
+                fmt::format("OpenVPN does not come up in {}:\n{}", node.name(), side->output())};
+        }
+        return Done{};
+    }
+
+    TunDevice tun_;
+    std::optional<Process> server_;
+    std::optional<Process> client_;
+};
+
+}  // namespace
+
+drills::MakeVpn openvpn(TunDevice tun) {
+    return [tun] { return std::make_unique<OpenVpn>(tun); };
+}
+
+}  // namespace ks::test

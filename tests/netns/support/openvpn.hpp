@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "../../../src/drills/vpn.hpp"
+
+namespace ks::test {
+
+/// Whether the tun device survives a reconnect (`persist-tun`).
+enum class TunDevice : std::uint8_t { reopened, kept };
+
+/// OpenVPN on both sides: certificates known by their fingerprints, redirect-gateway def1 with
+/// IPv6, no DCO. `only.fwmark` becomes its `mark`; `only.user` the user it is started as, with
+/// CAP_NET_ADMIN and CAP_DAC_OVERRIDE. All endpoints must have the same protocol and port.
+[[nodiscard]] drills::MakeVpn openvpn(TunDevice tun);
+
+/// What the client writes each time it is connected.
+inline constexpr const char* kConnected = "Initialization Sequence Completed";
+
+}  // namespace ks::test

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wireguard.hpp"
+
+#include "killswitchd/lab_tunnel.hpp"
+#include "node_run.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <sys/mount.h>
+
+namespace ks::test {
+
+namespace {
+
+using lab::Lab;
+using lab::LinkState;
+using lab::Node;
+using lab::Process;
+
+constexpr const char* kServerDevice = "wg-server";
+
+/// Both sides keep their control sockets in /run, which must not be the machine's own.
+Status cover_run_directory(Node& node) {
+    auto covered =
+        node.run([] { return mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755"); },
+                 kPatience);
+    if (!covered || *covered != 0) {
+        return Error{"cannot cover /run in the lab"};
+    }
+    return Done{};
+}
+
+/// A private key in the lab's scratch directory. \return the public key.
+Result<std::string> make_key(Lab& lab, const std::string& side) {
+    const std::string base = lab.scratch() + "/" + side;
+    const std::string script =
+        fmt::format("umask 077; wg genkey > {0}.key && wg pubkey < {0}.key > {0}.pub", base);
+    if (auto made = run_to_end(lab.host(), {"sh", "-c", script}); !made) {
+        return std::move(made).error();
+    }
+    std::string key;
+    std::ifstream(lab.scratch_from_outside() + "/" + side + ".pub") >> key;
+    return key;
+}
+
+Result<Process> start_device(Node& node, const std::string& interface) {
+    auto process = node.spawn({"env", "LOG_LEVEL=verbose", "wireguard-go", "-f", interface});
+    if (process && !process->wait_output("UAPI listener started", kPatience)) {
+        return Error{"wireguard-go does not start: " + process->output()};
+    }
+    return process;
+}
+
+Status set_up(Node& node, const std::string& interface, const char* inner4, const char* inner6,
+              const std::vector<std::string>& wg_settings) {
+    std::vector<std::string> wg{"wg", "set", interface};
+    wg.insert(wg.end(), wg_settings.begin(), wg_settings.end());
+    if (auto set = run_to_end(node, wg); !set) {
+        return set;
+    }
+    if (auto added = node.net().add_address(interface, lab::ip(inner4), 24); !added) {
+        return added;
+    }
+    if (auto added = node.net().add_address(interface, lab::ip(inner6), 64); !added) {
+        return added;
+    }
+    return node.net().set_link(interface, LinkState::up);
+}
+
+std::string outer_address(const Endpoint& endpoint) {
+    const std::string text = endpoint.str();
+    return text.substr(0, text.rfind('/'));
+}
+
+class WireguardGo final : public drills::Vpn {
+  public:
+    Status start_server(Lab& lab) override {
+        if (auto covered = cover_run_directory(lab.host()); !covered) {
+            return covered;
+        }
+        auto server_key = make_key(lab, "server");
+        auto client_key = make_key(lab, "client");
+        auto server = start_device(lab.vpn(), kServerDevice);
+        if (!server_key || !client_key || !server) {
+            return Error{"cannot prepare wireguard-go: " +
+                         (server ? std::string("no keys") : server.error().message())};
+        }
+        server_key_ = *std::move(server_key);
+        server_.emplace(*std::move(server));
+        const std::uint16_t port = lab.options().endpoints.front().port;
+        return set_up(lab.vpn(), kServerDevice, lab::addr::kTunnelServer, lab::addr::kTunnelServer6,
+                      {"listen-port", std::to_string(port), "private-key",
+                       lab.scratch() + "/server.key", "peer", *client_key, "allowed-ips",
+                       "10.99.0.2/32,fd99::2/128,10.77.0.0/24,2001:db8:aa::/64"});
+    }
+
+    Status connect(Lab& lab, const Tunnel& tunnel, const Endpoint& endpoint) override {
+        client_.reset();  // The interface of a client that died must be gone before.
+        auto client = start_device(lab.host(), tunnel.interface);
+        if (!client) {
+            return std::move(client).error();
+        }
+        client_.emplace(*std::move(client));
+        routed_ = {.interface = tunnel.interface, .endpoint = endpoint};
+        const std::uint32_t mark = tunnel.only.fwmark ? tunnel.only.fwmark->value : 0;
+        auto up =
+            set_up(lab.host(), tunnel.interface, lab::addr::kTunnelHost, lab::addr::kTunnelHost6,
+                   {"private-key", lab.scratch() + "/client.key", "fwmark", std::to_string(mark),
+                    "peer", server_key_, "endpoint", outer_address(endpoint),
+                    "persistent-keepalive", "1", "allowed-ips", "0.0.0.0/0,::/0"});
+        return up ? lab::set_tunnel_routes(lab, routed_, kServerDevice) : up;
+    }
+
+    Process* client() override { return client_ ? &*client_ : nullptr; }
+
+    Status disconnect(Lab& lab) override {
+        Status routes = lab::take_back_tunnel_routes(lab, routed_);
+        auto ended = client_ ? client_->terminate(kPatience) : Result<int>(0);
+        return ended ? routes : Status(std::move(ended).error());
+    }
+
+  private:
+    std::string server_key_;
+    std::optional<Process> server_;
+    std::optional<Process> client_;
+    lab::TunnelOptions routed_;
+};
+
+}  // namespace
+
+std::unique_ptr<drills::Vpn> wireguard_go() {
+    return std::make_unique<WireguardGo>();
+}
+
+}  // namespace ks::test
