@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Talks through every network card from the first moment on, and marks the wire.
 //   chatter            never ends, ignores SIGTERM: the worst program that a machine can have
-//   chatter mark TEXT  sends one raw frame, which no inet table sees, that names a phase of the test
+//   chatter wait N     returns when it has tried everything N times more
+//   chatter mark TEXT  sends one raw frame, which no inet table sees, that names a phase of the
+//   test
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <charconv>
 #include <csignal>
-#include <cstring>
-#include <string>
 #include <string_view>
 
 #include <arpa/inet.h>
@@ -15,6 +17,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +26,35 @@ namespace {
 constexpr std::uint16_t kMarkEthertype = 0x88b5;  // IEEE: local experiments.
 constexpr std::uint16_t kPort = 4000;
 constexpr int kPauseMs = 20;
+
+/// How often everything was tried, shared by all processes of this program.
+std::atomic<unsigned>& rounds() {
+    const int fd = ::open("/run/boot-test-rounds", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || ::ftruncate(fd, sizeof(std::atomic<unsigned>)) != 0) {
+        ::_exit(1);
+    }
+    void* const page =
+        ::mmap(nullptr, sizeof(std::atomic<unsigned>), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED) {
+        ::_exit(1);
+    }
+    return *static_cast<std::atomic<unsigned>*>(page);
+}
+
+int wait_for(std::string_view count) {
+    constexpr int kMostPauses = 3000;
+    unsigned wanted = 0;
+    std::from_chars(count.data(), count.data() + count.size(), wanted);
+    const std::atomic<unsigned>& now = rounds();
+    const unsigned first = now;
+    for (int pauses = 0; pauses < kMostPauses; ++pauses) {
+        if (now - first >= wanted) {
+            return 0;
+        }
+        ::poll(nullptr, 0, kPauseMs);
+    }
+    return 1;
+}
 
 int mark(std::string_view text) {
     const int fd = ::socket(AF_PACKET, SOCK_RAW, 0);
@@ -80,9 +112,12 @@ int main(int argc, char** argv) {
     if (argc == 3 && std::string_view(argv[1]) == "mark") {
         return mark(argv[2]);
     }
+    if (argc == 3 && std::string_view(argv[1]) == "wait") {
+        return wait_for(argv[2]);
+    }
     ::signal(SIGTERM, SIG_IGN);
     ::signal(SIGHUP, SIG_IGN);
-    for (;;) {
+    for (std::atomic<unsigned>& round = rounds();; ++round) {
         send4("198.51.100.9");
         send4("255.255.255.255");
         send4("224.0.0.251");

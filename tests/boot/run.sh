@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boots a minimal Debian with the package in a virtual machine and judges every frame that leaves
 # its network card, from power-on to power-off. Called by `./dev test --boot`.
-#   run.sh PACKAGE.deb [control|armed]...
+#   run.sh PACKAGE.deb [control|armed|early]...
+# early: a network in the initramfs, and killswitchd-initramfs, which lies beside the package.
 # KS_BOOT_KERNEL=backports takes the kernel of the release's backports, KS_BOOT_BASE a ready tarball.
 set -eu
 cd "$(dirname "$0")/../.."
 
 package=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- control armed
+[ $# -gt 0 ] || set -- control armed early
 kernel=${KS_BOOT_KERNEL:-stock}
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/killswitchd-boot
 base=${KS_BOOT_BASE:-$cache/bookworm-$kernel.tar}
@@ -121,12 +122,45 @@ END
     chmod 0600 "$root/etc/killswitchd/conf.d/50-test.yaml"
 }
 
+# The initramfs brings up the card and talks.
+network_in_initramfs() {
+    root=$1
+    cat >"$root/etc/initramfs-tools/hooks/boot-test" <<'END'
+#!/bin/sh
+[ "$1" != prereqs ] || exit 0
+. /usr/share/initramfs-tools/hook-functions
+copy_exec /boot-test/chatter /bin
+copy_exec /sbin/ip /sbin
+manual_add_modules virtio_net
+END
+    cat >"$root/etc/initramfs-tools/scripts/init-premount/boot-test" <<'END'
+#!/bin/sh
+[ "$1" != prereqs ] || exit 0
+modprobe virtio_net
+udevadm settle
+/sbin/ip link set lo up
+/sbin/ip link set eth0 up
+/sbin/ip addr add 192.0.2.2/24 dev eth0
+/sbin/ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0
+/sbin/ip route add default via 192.0.2.1
+/bin/chatter &
+/bin/chatter wait 50
+END
+    chmod +x "$root/etc/initramfs-tools/hooks/boot-test" "$root/etc/initramfs-tools/scripts/init-premount/boot-test"
+    cp "$(dirname "$package")"/killswitchd-initramfs_*.deb "$root/boot-test/initramfs.deb"
+    chroot "$root" dpkg -i /boot-test/initramfs.deb >"$work/dpkg.log" 2>&1 || {
+        cat "$work/dpkg.log" >&2
+        exit 1
+    }
+}
+
 make_image() {
     root=$work/$1
     mkdir "$root"
     tar -C "$root" -xf "$base"
     furnish "$root"
     [ "$1" = control ] || arm "$root"
+    [ "$1" != early ] || network_in_initramfs "$root"
     cp -L "$root"/vmlinuz "$work/$1.vmlinuz"
     cp -L "$root"/initrd.img "$work/$1.initrd"
     truncate -s 2G "$work/$1.img"
@@ -189,6 +223,13 @@ for name in "$@"; do
         say 'booting the same disk again, and ending with a dead service (a minute)'
         boot armed again 'killswitchd.second killswitchd.dead'
         tally judge again "$work/again.pcap" --expect up,shutdown
+        ;;
+    early)
+        say 'booting with a network in the initramfs, without and with the lock (two minutes)'
+        boot early off 'killswitchd=off'
+        tally judge off "$work/off.pcap" --open power-on,up,shutdown --expect up,shutdown
+        boot early early 'killswitchd.second'
+        tally judge early "$work/early.pcap" --expect up,shutdown
         ;;
     esac
     rm -f "$work/$name.img"

@@ -6,7 +6,7 @@ set -u
 exec >/dev/console 2>&1
 
 phase() {
-    sleep "${KS_PHASE_SECONDS:-1}"
+    check /boot-test/chatter wait 25
     /boot-test/chatter mark "$1"
     echo "boot-test: phase $1"
 }
@@ -17,12 +17,24 @@ stands() { nft list table inet killswitchd >/dev/null 2>&1; }
 hold_stands() { nft list table inet killswitchd-hold >/dev/null 2>&1; }
 gone() { ! stands && ! hold_stands; }
 says() { killswitchd status | head -n 1 | grep -q "^$1"; }
-active() { timeout 60 sh -c 'until systemctl is-active -q killswitchd.service && killswitchd status >/dev/null; do sleep 0.2; done'; }
+# within COMMAND...: it succeeds before too long.
+within() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] && /boot-test/chatter wait 5 || return 1
+    done
+}
+serves() { systemctl is-active -q killswitchd.service && killswitchd status >/dev/null; }
+active() { within serves; }
 
 systemctl is-system-running --wait
 phase up
-if ! command -v killswitchd >/dev/null; then
-    sleep 2
+if grep -q killswitchd=off /proc/cmdline; then
+    check gone
+fi
+if grep -q killswitchd=off /proc/cmdline || ! command -v killswitchd >/dev/null; then
+    /boot-test/chatter wait 25
     phase shutdown
     systemctl poweroff
     exit
@@ -81,16 +93,16 @@ wg set wg0 private-key /run/key peer "$(wg genkey | wg pubkey)" endpoint 203.0.1
 ip addr add 10.9.9.2/32 dev wg0
 ip link set wg0 up
 ip route add 10.9.9.0/24 dev wg0
-check timeout 30 sh -c 'until killswitchd status | head -n 1 | grep -q ^PROTECTED; do sleep 0.2; done'
+check within says PROTECTED
 ip link del wg0
-check timeout 30 sh -c 'until killswitchd status | head -n 1 | grep -q ^LOCKED; do sleep 0.2; done'
+check within says LOCKED
 
 phase offline-disarm
 systemctl stop killswitchd.service
 /boot-test/chatter mark opened
 killswitchd disarm
 check gone
-sleep 1
+/boot-test/chatter wait 25
 killswitchd arm
 check says LOCKED
 phase closed
@@ -98,7 +110,7 @@ phase remove
 /boot-test/chatter mark removed
 dpkg -r killswitchd
 check gone
-sleep 1
+/boot-test/chatter wait 25
 check test ! -e /lib/systemd/system/killswitchd.service
 dpkg -i /boot-test/killswitchd.deb
 check gone
