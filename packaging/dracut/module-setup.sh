@@ -8,7 +8,7 @@ check() {
 }
 
 installkernel() {
-    hostonly='' instmods nf_tables nft_reject_inet nft_reject_ipv4 nft_reject_ipv6
+    hostonly='' instmods nf_tables nft_counter nft_objref nft_reject_inet nft_reject_ipv4 nft_reject_ipv6
 }
 
 install() {
