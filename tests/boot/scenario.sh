@@ -44,6 +44,9 @@ check stands
 check says LOCKED
 killswitchd status
 check systemctl is-active killswitchd-boot.service killswitchd.service killswitchd.socket
+confined() { grep -q '^killswitchd' "/proc/$(systemctl show -P MainPID killswitchd.service)/attr/current"; }
+check confined
+undenied() { ! dmesg | grep 'apparmor="DENIED".*"killswitchd"'; }
 if grep -q killswitchd.second /proc/cmdline; then
     grep -q killswitchd.dead /proc/cmdline && systemctl stop killswitchd.service
     phase shutdown
@@ -97,6 +100,7 @@ check within says PROTECTED
 ip link del wg0
 check within says LOCKED
 
+check undenied
 phase offline-disarm
 systemctl stop killswitchd.service
 /boot-test/chatter mark opened
