@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boots a minimal Debian with the package in a virtual machine and judges every frame that leaves
 # its network card, from power-on to power-off. Called by `./dev test --boot`.
-#   run.sh PACKAGE.deb [control|armed|early]...
+#   run.sh PACKAGE.deb [control|armed|early|gate]...
 # early: a network in the initramfs, and killswitchd-initramfs, which lies beside the package.
+# gate: a kernel without nf_tables, where nothing can lock, without and with the gate.
 # KS_BOOT_KERNEL=backports takes the kernel of the release's backports, KS_BOOT_BASE a ready tarball.
 set -eu
 cd "$(dirname "$0")/../.."
 
 package=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- control armed early
+[ $# -gt 0 ] || set -- control armed early gate
 kernel=${KS_BOOT_KERNEL:-stock}
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/killswitchd-boot
 base=${KS_BOOT_BASE:-$cache/bookworm-$kernel.tar}
@@ -154,12 +155,24 @@ END
     }
 }
 
+# The gate is enabled, and a word on the command line makes it pass.
+break_kernel() {
+    root=$1
+    touch "$root/boot-test/no-nf_tables"
+    find "$root/lib/modules" -name 'nf_tables.ko*' -delete
+    mkdir -p "$root/etc/systemd/system/killswitchd-gate.service.d"
+    printf '[Unit]\nConditionKernelCommandLine=!boot-test.nogate\n' \
+        >"$root/etc/systemd/system/killswitchd-gate.service.d/boot-test.conf"
+    chroot "$root" systemctl -q enable killswitchd-gate.service
+}
+
 make_image() {
     root=$work/$1
     mkdir "$root"
     tar -C "$root" -xf "$base"
     furnish "$root"
     [ "$1" = control ] || arm "$root"
+    [ "$1" != gate ] || break_kernel "$root"
     [ "$1" != early ] || network_in_initramfs "$root"
     cp -L "$root"/vmlinuz "$work/$1.vmlinuz"
     cp -L "$root"/initrd.img "$work/$1.initrd"
@@ -223,6 +236,13 @@ for name in "$@"; do
         say 'booting the same disk again, and ending with a dead service (a minute)'
         boot armed again 'killswitchd.second killswitchd.dead'
         tally judge again "$work/again.pcap" --expect up,shutdown
+        ;;
+    gate)
+        say 'booting a kernel that cannot lock, without and with the gate (two minutes)'
+        boot gate nogate 'boot-test.nogate'
+        tally judge nogate "$work/nogate.pcap" --open power-on,up,shutdown --expect up,shutdown
+        boot gate gate ''
+        tally judge gate "$work/gate.pcap"
         ;;
     early)
         say 'booting with a network in the initramfs, without and with the lock (two minutes)'

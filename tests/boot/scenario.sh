@@ -33,6 +33,13 @@ phase up
 if grep -q killswitchd=off /proc/cmdline; then
     check gone
 fi
+network_is_down() { ! systemctl is-active -q systemd-networkd.service; }
+if [ -e /boot-test/no-nf_tables ]; then
+    grep -q boot-test.nogate /proc/cmdline || check network_is_down
+    phase shutdown
+    systemctl poweroff
+    exit
+fi
 if grep -q killswitchd=off /proc/cmdline || ! command -v killswitchd >/dev/null; then
     /boot-test/chatter wait 25
     phase shutdown
