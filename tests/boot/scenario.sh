@@ -5,9 +5,19 @@
 set -u
 exec >/dev/console 2>&1
 
+# within COMMAND...: it succeeds before too long.
+within() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] && /boot-test/chatter wait 5 || return 1
+    done
+}
 phase() {
     check /boot-test/chatter wait 25
-    /boot-test/chatter mark "$1"
+    if [ ! -e /boot-test/no-nf_tables ]; then  # Else there may be no network to mark.
+        within /boot-test/chatter mark "$1"
+    fi
     echo "boot-test: phase $1"
 }
 check() {
@@ -17,14 +27,6 @@ stands() { nft list table inet killswitchd >/dev/null 2>&1; }
 hold_stands() { nft list table inet killswitchd-hold >/dev/null 2>&1; }
 gone() { ! stands && ! hold_stands; }
 says() { killswitchd status | head -n 1 | grep -q "^$1"; }
-# within COMMAND...: it succeeds before too long.
-within() {
-    tries=0
-    until "$@"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 300 ] && /boot-test/chatter wait 5 || return 1
-    done
-}
 serves() { systemctl is-active -q killswitchd.service && killswitchd status >/dev/null; }
 active() { within serves; }
 
