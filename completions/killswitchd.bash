@@ -32,6 +32,7 @@ _killswitchd() {
                 mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
             fi
             ;;
+        boot) options+=' --gate --hold' ;;
         monitor) options+=' --json' ;;
         render) options+=' --state --format' ;;
         status) options+=' --json --watch' ;;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/state.hpp"
@@ -80,13 +81,21 @@ struct LiveTable {
 /// A NETLINK_NETFILTER socket that reads and writes the table `inet killswitchd`.
 ///
 /// With Ownership::automatic, and where the kernel can (OWNER and PERSIST, Linux 6.9), the table
-/// that it creates or finds orphaned belongs to this socket: nobody else can change or flush it,
-/// and it stays when the socket closes. One process must therefore do all its writes through one
-/// object. Not thread-safe; blocks for at most the timeout of two seconds per call.
+/// that it creates or finds without an owner belongs to this socket: nobody else can change or
+/// flush it, and it stays when the socket closes. Older kernels (OWNER alone, Linux 5.12) take such
+/// a table away with its socket, so there only one that outlives this process may own it: `held`.
+/// One process must do all its writes through one object. Not thread-safe; blocks for at most the
+/// timeout of two seconds per call.
+///
+/// A second table without owner, `inet killswitchd-hold`, stands in for the first while that has to
+/// be built anew, and where it would go away with its owner; see leave().
 class Nftables {
   public:
-    /// \return EPERM when the process has no CAP_NET_ADMIN; EPROTONOSUPPORT without nf_tables.
-    [[nodiscard]] static Result<Nftables> open(Ownership ownership);
+    /// \param held  A socket that another process keeps open too, as systemd does for a socket
+    /// unit. \return EPERM when the process has no CAP_NET_ADMIN; EPROTONOSUPPORT without
+    /// nf_tables;
+    ///         EINVAL when `held` is something else.
+    [[nodiscard]] static Result<Nftables> open(Ownership ownership, Fd held = Fd());
     Nftables(Nftables&&) noexcept;
     Nftables& operator=(Nftables&&) noexcept;
     ~Nftables();
@@ -96,11 +105,13 @@ class Nftables {
     [[nodiscard]] Result<std::optional<LiveTable>> read();
 
     /// Makes the tables exactly `ruleset` in one transaction, and proves it by reading back. Where
-    /// the kernel refuses that, `inet` and `arp` go without `netdev`: see raw_problem().
+    /// the kernel refuses that, `inet` and `arp` go without `netdev`: see raw_problem(). Then the
+    /// hold table goes, unless it is needed still.
     ///
     /// Atomic: on an error of the commit the previous rules are in force, untouched. Base chains
     /// are never deleted or created anew while they stand as we make them; only what differs is
-    /// sent. A repeated call with the same ruleset changes nothing.
+    /// sent. Where the table cannot be changed in place, the hold table covers the moment. A
+    /// repeated call with the same ruleset changes nothing.
     ///
     /// \return EPERM without CAP_NET_ADMIN or when another socket owns the table; ETIMEDOUT when
     ///         the outcome is unknown (call again); the errno of the first refused object, which
@@ -114,8 +125,15 @@ class Nftables {
     /// Asks the kernel by a transaction that it is not to carry out.
     [[nodiscard]] RawSupport raw_support();
 
-    /// Removes the table. Done when there is none.
+    /// Removes the table, then the hold table. Done when there is none.
+    /// \return EPERM when another socket owns it; then nothing was removed.
     [[nodiscard]] Status remove();
+
+    /// For a process that ends, or finds its service ended: where the table goes away with the
+    /// socket that owns it, loads the hold table with the rules of `in_force`. Else does nothing.
+    [[nodiscard]] Status leave(const Ruleset& in_force);
+    /// Whether the hold table stands.
+    [[nodiscard]] Result<bool> holds();
 
     /// The ruleset generation of this network namespace: changes with every commit by anybody.
     [[nodiscard]] Result<std::uint32_t> generation();

@@ -153,4 +153,8 @@ class Notifier {
     std::optional<std::chrono::milliseconds> watchdog_;
 };
 
+/// A duplicate of the first socket of that kind that systemd passed to this process; an empty Fd
+/// when there is none. None of the passed descriptors goes on to a child. Source: sd_listen_fds(3).
+[[nodiscard]] Result<Fd> inherited_socket(int domain, int protocol);
+
 }  // namespace ks

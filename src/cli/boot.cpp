@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../daemon/lockdown.hpp"
+#include "../daemon/open_nftables.hpp"
 #include "killswitchd/runtime.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
@@ -10,6 +11,62 @@
 
 namespace ks::cli {
 
+namespace {
+
+/// What systemd runs when the service has ended, however it ended: the rules must outlast systemd.
+int hold(const World& world) {
+    if (!world.state.wanted) {
+        return kDone;
+    }
+    auto nftables = Nftables::open(world.state.policy.ownership);
+    if (!nftables) {
+        return fail(nftables.error());
+    }
+    const auto live = nftables->read();
+    if (live && !*live) {
+        return enforce(world, *std::move(nftables));
+    }
+    const auto left = nftables->leave(*world.state.wanted);
+    return left ? kDone : fail(left.error());
+}
+
+/// Whether network managers may start: nothing was to be locked, or something is.
+int gate(const World& world) {
+    const Intents& intents = world.state.intents;
+    const bool unreadable = !world.config.ok() && (!intents.disarmed || intents.panic);
+    const bool open_by_wish = world.state.policy.boot == BootLock::open && !intents.panic;
+    if (!unreadable && (!world.state.wanted || open_by_wish)) {
+        return kDone;
+    }
+    auto nftables = Nftables::open(world.state.policy.ownership);
+    if (!nftables) {
+        return fail(nftables.error());
+    }
+    const auto live = nftables->read();
+    const auto holds = nftables->holds();
+    if ((live && *live && !(*live)->dormant) || (holds && *holds)) {
+        return kDone;
+    }
+    complain("armed, but the kernel holds no rules: the network stays down",
+             "journalctl -b -u killswitchd-boot; to open: killswitchd disarm");
+    return kRefused;
+}
+
+/// Nothing is to be locked; a lock of the initramfs, which cannot know that, ends here.
+int open_up(const char* why) {
+    auto nftables = open_nftables(Ownership::automatic);
+    if (!nftables) {
+        return fail(nftables.error());
+    }
+    if (const auto removed = nftables->remove(); !removed) {
+        return fail(removed.error());
+    }
+    fmt::print("{}: nothing is blocked\n", why);
+    return kDone;
+}
+
+}  // namespace
+
 int boot(const Options& options) {
     if (ControlClient::connect(options.paths.socket())) {
         complain("the service runs already, and knows more than the boot stage",
@@ -17,22 +74,26 @@ int boot(const Options& options) {
         return kRefused;
     }
     World world = observe(options);
+    if (options.gate) {
+        return gate(world);
+    }
     if (!world.config.ok()) {
         complain(world.config.diagnostics);
         hold_without_config(world.state.intents);
         return kConfigInvalid;
     }
+    if (options.hold) {
+        return hold(world);
+    }
     if (world.state.policy.boot == BootLock::open && !world.state.intents.panic) {
-        fmt::print("boot is open in {}: nothing loaded\n", options.paths.config);
-        return kDone;
+        return open_up("boot is open in the config");
     }
     if (!world.state.wanted) {
-        fmt::print("not armed: nothing loaded\n");
-        return kDone;
+        return open_up("not armed");
     }
     world.state.links
         .reset();  // Before the network there is no tunnel; later the service opens it.
-    auto nftables = Nftables::open(world.state.policy.ownership);
+    auto nftables = open_nftables(world.state.policy.ownership);
     if (!nftables) {
         return fail(nftables.error());
     }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../daemon/intents.hpp"
 #include "client.hpp"
+#include "killswitchd/files.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
 
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -11,6 +14,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <poll.h>
 #include <unistd.h>
 
 namespace ks::cli {
@@ -22,6 +26,70 @@ struct Change {
     const char* method;
     std::function<void(Intents&)> edit;
 };
+
+Status save(const Options& options, const Intents& intents) {
+    return IntentStore(options.paths.state_dir, options.paths.runtime_dir)
+        .save(intents, fmt::format("uid {}", ::getuid()));
+}
+
+int show(const Reply& reply) {
+    if (!reply.error.empty()) {
+        return explain_error(reply);
+    }
+    const auto status = nlohmann::json::parse(reply.json)["status"];
+    fmt::print("{}: {}\n", status.value("summary", ""), status.value("reason", ""));
+    return kDone;
+}
+
+/// Asks until the service answers or the table is gone, as it is after a disarm.
+Result<std::optional<Reply>> await_service(const Options& options, const Change& change,
+                                           Nftables& nftables) {
+    constexpr std::chrono::seconds kPatience{20};
+    constexpr int kPauseMs = 100;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < deadline) {
+        auto reply = ask_service(options, change.method);
+        if (!reply || *reply) {
+            return reply;
+        }
+        const auto live = nftables.read();
+        if (live && !*live) {
+            return std::optional<Reply>();
+        }
+        ::poll(nullptr, 0, kPauseMs);
+    }
+    return Error{"the rules belong to the socket of killswitchd.socket and the service does not "
+                 "start; see: systemctl status killswitchd.service killswitchd.socket",
+                 ETIMEDOUT};
+}
+
+/// Only the service can change a table whose owner is a socket that systemd holds. killswitchd.path
+/// starts it when something changes in the state directory, so the decision is on disk before.
+int change_through_systemd(const Options& options, const Change& change, const Intents& intents,
+                           Nftables nftables) {
+    auto saved = save(options, intents);
+    if (saved) {  // Also where the markers were so already.
+        saved = write_file_atomically(options.paths.state_dir + "/wake", "");
+    }
+    if (!saved) {
+        return fail(std::move(saved).error().within(
+            "the service does not run and cannot be told; run: systemctl start killswitchd"));
+    }
+    const auto reply = await_service(options, change, nftables);
+    if (!reply) {
+        return fail(reply.error());
+    }
+    if (*reply) {
+        return show(**reply);
+    }
+    fmt::print("disarmed: traffic may leave by any way\n");
+    return kDone;
+}
+
+bool belongs_to_another(Nftables& nftables) {
+    const auto live = nftables.read();
+    return live && *live && (*live)->owner == TableOwner::somebody;
+}
 
 /// The markers and the rules are changed by this process when no service is there to do it.
 /// Order: kernel first; a disk that cannot be written must not keep the machine open.
@@ -42,13 +110,14 @@ int change_offline(const Options& options, const Change& change) {
     if (!nftables) {
         return fail(nftables.error());
     }
+    if (belongs_to_another(*nftables)) {
+        return change_through_systemd(options, change, world.state.intents, *std::move(nftables));
+    }
     world.state.links.reset();  // Nobody would follow them: a tunnel opens when the service starts.
     if (const int code = enforce(world, *std::move(nftables)); code != kDone) {
         return code;
     }
-    auto saved = IntentStore(options.paths.state_dir, options.paths.runtime_dir)
-                     .save(world.state.intents, fmt::format("uid {}", ::getuid()));
-    if (!saved) {
+    if (auto saved = save(options, world.state.intents); !saved) {
         return fail(std::move(saved).error().within("done, but it will not be remembered"));
     }
     fmt::print("{}; the service is not running\n",
@@ -66,12 +135,7 @@ int apply(const Options& options, const Change& change) {
     if (!*reply) {
         return change_offline(options, change);
     }
-    if (!(*reply)->error.empty()) {
-        return explain_error(**reply);
-    }
-    const auto status = nlohmann::json::parse((*reply)->json)["status"];
-    fmt::print("{}: {}\n", status.value("summary", ""), status.value("reason", ""));
-    return kDone;
+    return show(**reply);
 }
 
 }  // namespace

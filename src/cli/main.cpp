@@ -107,7 +107,9 @@ class Program {
             ->add_option("--drill", options_.drill, "Only this one")
             ->option_text("NAME");
         add("run", run, "The service, in the foreground");
-        add("boot", boot, "Load the lock before the network comes up");
+        CLI::App* const at_boot = add("boot", boot, "Load the lock before the network comes up");
+        at_boot->add_flag("--hold", options_.hold, "Only make the rules outlast systemd");
+        at_boot->add_flag("--gate", options_.gate, "Only say whether the network may start");
     }
 
     /// Our exit code, and the word that was probably meant.

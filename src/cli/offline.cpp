@@ -44,9 +44,15 @@ int enforce(const World& world, Nftables nftables) {
          },
          [](std::chrono::milliseconds) { /* The caller decides whether to try again. */ }});
     engine.handle(IntentsChanged{world.state.intents});
-    if (!engine.state().in_force) {
+    const State& state = engine.state();
+    if (!state.in_force) {
         complain(failure);
         return kFailed;
+    }
+    if (state.wanted) {  // Else a table that systemd owns would end with it.
+        if (const auto left = engine.nftables().leave(*state.wanted); !left) {
+            return fail(left.error());
+        }
     }
     return kDone;
 }

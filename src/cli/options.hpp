@@ -25,6 +25,8 @@ struct Options {
     Color color = Color::automatic;
     bool json = false;
     bool watch = false;
+    bool hold = false;   ///< `boot --hold`
+    bool gate = false;   ///< `boot --gate`
     std::string file;    ///< `check FILE`
     std::string state;   ///< `render --state`
     std::string format;  ///< `render --format`

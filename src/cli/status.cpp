@@ -101,7 +101,8 @@ json report_offline(const Options& options) {
     auto nftables = Nftables::open(Ownership::off);
     Result<std::optional<LiveTable>> live =
         nftables ? nftables->read() : Result<std::optional<LiveTable>>(nftables.error());
-    json report = status_report({StatusInput::Service::stopped, world.state, info, live});
+    const auto hold = nftables ? hold_of(*nftables) : StatusInput::Hold::absent;
+    json report = status_report({StatusInput::Service::stopped, world.state, info, live, hold});
     if (!world.config.ok() && report["summary"] != "UNKNOWN") {
         complain(world.config.diagnostics);
         if (report["summary"] == "OPEN" && !world.state.intents.disarmed) {

@@ -11,6 +11,7 @@
 #include "killswitchd/runtime.hpp"
 #include "killswitchd/time.hpp"
 #include "lockdown.hpp"
+#include "open_nftables.hpp"
 #include "report.hpp"
 #include "service.hpp"
 
@@ -65,12 +66,22 @@ class Daemon {
             log(Severity::error, "loop-failed", done.error().message());
             exit_code_ = kFailed;
         }
+        leave();
         static_cast<void>(notifier_.send("STOPPING=1"));
         log(Severity::notice, "stopped", "the rules stay in the kernel");
         return exit_code_;
     }
 
   private:
+    /// At shutdown the service manager closes its socket before it ends us.
+    void leave() {
+        if (const auto& wanted = engine_.state().wanted) {
+            if (auto left = engine_.nftables().leave(*wanted); !left) {
+                log(Severity::error, "hold-failed", left.error().message());
+            }
+        }
+    }
+
     /// Only a second service is a reason not to start: without a socket the lock must still hold.
     Status listen() {
         if (auto made = ensure_directory(paths_.runtime_dir); !made) {
@@ -182,8 +193,9 @@ class Daemon {
     }
 
     nlohmann::json status() {
-        return status_report(
-            {StatusInput::Service::running, engine_.state(), info_, engine_.nftables().read()});
+        Nftables& nftables = engine_.nftables();
+        return status_report({StatusInput::Service::running, engine_.state(), info_,
+                              nftables.read(), hold_of(nftables)});
     }
 
     Answer arm(const std::string& who) {
@@ -308,7 +320,7 @@ int run_daemon(const Paths& paths) {
         return kConfigInvalid;
     }
     auto reactor = Reactor::open();
-    auto nftables = Nftables::open(config.policy->ownership);
+    auto nftables = open_nftables(config.policy->ownership);
     auto links = LinkMonitor::open();
     for (const Error* const failure :
          {reactor ? nullptr : &reactor.error(), nftables ? nullptr : &nftables.error(),

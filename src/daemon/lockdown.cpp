@@ -4,6 +4,7 @@
 #include "engine.hpp"
 #include "killswitchd/log.hpp"
 #include "killswitchd/nftables.hpp"
+#include "open_nftables.hpp"
 
 namespace ks {
 
@@ -11,7 +12,7 @@ namespace {
 
 /// Whether rules were loaded; without that, rules stood already.
 Result<bool> ensure_rules() {
-    auto nftables = Nftables::open(Ownership::automatic);
+    auto nftables = open_nftables(Ownership::automatic);
     if (!nftables) {
         return std::move(nftables).error();
     }
@@ -19,20 +20,32 @@ Result<bool> ensure_rules() {
     if (!live) {
         return live.error();
     }
-    if (drops_by_default(*live)) {
-        return false;
+    const bool stands = drops_by_default(*live);
+    if (!stands) {
+        if (auto applied = nftables->apply(builtin_lock()); !applied) {
+            return std::move(applied).error();
+        }
     }
-    if (auto applied = nftables->apply(builtin_lock()); !applied) {
-        return std::move(applied).error();
+    if (auto left = nftables->leave(builtin_lock()); !left) {
+        return std::move(left).error();
     }
-    return true;
+    return !stands;
+}
+
+/// A disarm needs no config. Also for a table that only the service can remove.
+void release() {
+    auto nftables = open_nftables(Ownership::automatic);
+    const auto removed = nftables ? nftables->remove() : Status(nftables.error());
+    log(removed ? Severity::warning : Severity::error, "config-invalid",
+        removed ? "the machine is disarmed and stays open"
+                : "disarmed, but the rules stay: " + removed.error().message());
 }
 
 }  // namespace
 
 void hold_without_config(const Intents& intents) {
     if (intents.disarmed && !intents.panic) {
-        log(Severity::warning, "config-invalid", "the machine is disarmed and stays open");
+        release();
         return;
     }
     const auto loaded = ensure_rules();

@@ -4,6 +4,7 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -73,6 +74,12 @@ Verdictline judge(const StatusInput& input) {
                 false};
     }
     const std::optional<LiveTable>& live = *input.live;
+    if (!drops_by_default(live) && input.hold == StatusInput::Hold::stands) {
+        return {"DEGRADED", std::string(word(StateName::locked)),
+                "only the hold table is in the kernel; `systemctl start killswitchd` completes it, "
+                "`killswitchd disarm` opens",
+                false};
+    }
     if (!drops_by_default(live)) {
         const bool as_wanted = !is_armed && !live;
         return {"OPEN", std::string(word(StateName::disarmed)),
@@ -171,13 +178,25 @@ std::string ownership(const std::optional<LiveTable>& live) {
     return "none";
 }
 
+/// Whether the boot stage will run: systemd's link, or OpenRC's.
+bool boot_stage_enabled() {
+    constexpr std::array kLinks{
+        "/etc/systemd/system/sysinit.target.wants/killswitchd-boot.service",
+        "/etc/runlevels/boot/killswitchd-boot",
+    };
+    return std::ranges::any_of(kLinks, [](const char* link) { return ::access(link, F_OK) == 0; });
+}
+
 bool boot_lock(const State& state) {
-    constexpr const char* kEnabled =
-        "/etc/systemd/system/sysinit.target.wants/killswitchd-boot.service";
-    return armed(state) && state.policy.boot == BootLock::lock && ::access(kEnabled, F_OK) == 0;
+    return armed(state) && state.policy.boot == BootLock::lock && boot_stage_enabled();
 }
 
 }  // namespace
+
+StatusInput::Hold hold_of(Nftables& nftables) {
+    const auto holds = nftables.holds();
+    return holds && *holds ? StatusInput::Hold::stands : StatusInput::Hold::absent;
+}
 
 json status_report(const StatusInput& input) {
     const State& state = input.state;
@@ -199,6 +218,8 @@ json status_report(const StatusInput& input) {
         {"counters", counters(live)},
         {"ownership", ownership(live)},
         {"raw", raw(state, live)},
+        {"persistent", live && live->persist},
+        {"hold", input.hold == StatusInput::Hold::stands},
         {"boot_lock", boot_lock(state)},
         {"config",
          {{"files", input.config.files},

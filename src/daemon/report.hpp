@@ -27,7 +27,11 @@ struct StatusInput {
     const ConfigInfo& config;
     /// The kernel's own answer, asked now. An error means that nobody can tell.
     const Result<std::optional<LiveTable>>& live;
+    enum class Hold : std::uint8_t { absent, stands } hold = Hold::absent;
 };
+
+/// Whether the hold table stands; absent also when the kernel does not say, as `live` tells then.
+[[nodiscard]] StatusInput::Hold hold_of(Nftables& nftables);
 
 /// The object of `status --json`, see killswitchd(8). Pure but for the existence of the boot unit.
 [[nodiscard]] nlohmann::json status_report(const StatusInput& input);

@@ -21,24 +21,24 @@ constexpr std::size_t kScratchBytes = 128 * 1024;
 constexpr std::size_t kElementsPerMessage = 1000;
 constexpr std::uint16_t kBatchGenerationId = 1;  // NFNL_BATCH_GENID.
 
-NftTable table_key() {
+}  // namespace
+
+Batch::Batch(NftSocket& socket, std::uint32_t generation, const char* table)
+    : socket_(socket), table_(table), scratch_(kScratchBytes), begin_seq_(socket.next_seq()) {
+    frame(NFNL_MSG_BATCH_BEGIN, 0, begin_seq_, generation);
+}
+
+NftTable Batch::table_key() const {
     NftTable table{nftnl_table_alloc()};
-    nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, kTable);
+    nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
     return table;
 }
 
-NftSet set_key(const std::string& name) {
+NftSet Batch::set_key(const std::string& name) const {
     NftSet set{nftnl_set_alloc()};
-    nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, kTable);
+    nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, table_);
     nftnl_set_set_str(set.get(), NFTNL_SET_NAME, name.c_str());
     return set;
-}
-
-}  // namespace
-
-Batch::Batch(NftSocket& socket, std::uint32_t generation)
-    : socket_(socket), scratch_(kScratchBytes), begin_seq_(socket.next_seq()) {
-    frame(NFNL_MSG_BATCH_BEGIN, 0, begin_seq_, generation);
 }
 
 void Batch::frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
@@ -72,47 +72,50 @@ void Batch::message(std::uint16_t type, std::uint16_t flags, std::string what,
 void Batch::create_table(std::uint32_t flags) {
     const NftTable table = table_key();
     nftnl_table_set_u32(table.get(), NFTNL_TABLE_FLAGS, flags);
-    message(NFT_MSG_NEWTABLE, NLM_F_CREATE, fmt::format("table {} {}", word(family_), kTable),
+    message(NFT_MSG_NEWTABLE, NLM_F_CREATE, fmt::format("table {} {}", word(family_), table_),
             [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
 }
 
 void Batch::delete_table() {
     const NftTable table = table_key();
-    message(NFT_MSG_DELTABLE, 0, fmt::format("table {} {}", word(family_), kTable),
+    message(NFT_MSG_DELTABLE, 0, fmt::format("table {} {}", word(family_), table_),
             [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
 }
 
-void Batch::create(const nftnl_chain* chain, const std::string& name) {
+void Batch::create(nftnl_chain* chain, const std::string& name) {
+    nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table_);
     message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, fmt::format("chain {}", name),
             [&](nlmsghdr* h) { nftnl_chain_nlmsg_build_payload(h, chain); });
 }
 
 void Batch::remove_chain(const std::string& name) {
     const NftChain chain{nftnl_chain_alloc()};
-    nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, kTable);
+    nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table_);
     nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
     message(NFT_MSG_DELCHAIN, 0, fmt::format("removal of chain {}", name),
             [&](nlmsghdr* h) { nftnl_chain_nlmsg_build_payload(h, chain.get()); });
 }
 
-void Batch::append(const nftnl_rule* rule, const std::string& what) {
+void Batch::append(nftnl_rule* rule, const std::string& what) {
+    nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table_);
     message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, what,
-            [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, const_cast<nftnl_rule*>(rule)); });
+            [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, rule); });
 }
 
 void Batch::flush_chain(const std::string& name) {
     const NftRule all{nftnl_rule_alloc()};
-    nftnl_rule_set_str(all.get(), NFTNL_RULE_TABLE, kTable);
+    nftnl_rule_set_str(all.get(), NFTNL_RULE_TABLE, table_);
     nftnl_rule_set_str(all.get(), NFTNL_RULE_CHAIN, name.c_str());
     message(NFT_MSG_DELRULE, 0, fmt::format("flush of chain {}", name),
             [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, all.get()); });
 }
 
-void Batch::create(const nftnl_set* set, const std::string& name) {
+void Batch::create(nftnl_set* set, const std::string& name) {
+    nftnl_set_set_str(set, NFTNL_SET_TABLE, table_);
     message(NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("set {}", name), [&](nlmsghdr* h) {
         // The kernel wants an id to link a set with elements of the same batch; any number will do.
-        nftnl_set_set_u32(const_cast<nftnl_set*>(set), NFTNL_SET_ID, h->nlmsg_seq);
-        nftnl_set_nlmsg_build_payload(h, const_cast<nftnl_set*>(set));
+        nftnl_set_set_u32(set, NFTNL_SET_ID, h->nlmsg_seq);
+        nftnl_set_nlmsg_build_payload(h, set);
     });
 }
 
@@ -147,64 +150,67 @@ void Batch::remove_elements(const std::string& set, const std::vector<std::strin
     elements(NFT_MSG_DELSETELEM, 0, set, keys);
 }
 
-void Batch::create(const nftnl_obj* counter, const std::string& name) {
-    message(NFT_MSG_NEWOBJ, NLM_F_CREATE, fmt::format("counter {}", name), [&](nlmsghdr* h) {
-        nftnl_obj_nlmsg_build_payload(h, const_cast<nftnl_obj*>(counter));
-    });
+void Batch::create(nftnl_obj* counter, const std::string& name) {
+    nftnl_obj_set_str(counter, NFTNL_OBJ_TABLE, table_);
+    message(NFT_MSG_NEWOBJ, NLM_F_CREATE, fmt::format("counter {}", name),
+            [&](nlmsghdr* h) { nftnl_obj_nlmsg_build_payload(h, counter); });
 }
 
 void Batch::remove_counter(const std::string& name) {
     const NftObject counter = make_counter(name);
+    nftnl_obj_set_str(counter.get(), NFTNL_OBJ_TABLE, table_);
     message(NFT_MSG_DELOBJ, 0, fmt::format("removal of counter {}", name),
             [&](nlmsghdr* h) { nftnl_obj_nlmsg_build_payload(h, counter.get()); });
 }
 
-Status Batch::commit() {
-    const std::uint32_t end_seq = socket_.next_seq();
-    frame(NFNL_MSG_BATCH_END, NLM_F_ACK, end_seq, std::nullopt);
-    return exchange(end_seq);
-}
-
-Status Batch::rehearse(const nftnl_chain* chain) {
-    // Source: Linux net/netfilter/nfnetlink.c, a batch without its end is checked and taken back.
-    const NftTable table{nftnl_table_alloc()};
-    nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME,
-                        nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE));
-    message(NFT_MSG_NEWTABLE, NLM_F_CREATE, "the table",
-            [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
-    message(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK, "the chain",
-            [&](nlmsghdr* h) { nftnl_chain_nlmsg_build_payload(h, chain); });
-    return exchange(what_.rbegin()->first);
-}
-
-Status Batch::exchange(std::uint32_t last) {
+Result<Batch::Answer> Batch::exchange(std::uint32_t seq) {
     if (auto sent = socket_.send(bytes_); !sent) {
         return std::move(sent).error().within("committing the rules");
     }
-    bool acknowledged = false;
-    std::optional<Error> refusal;
+    Answer answer;
     auto read = socket_.drain([&](const nlmsghdr* message) {
         if (message->nlmsg_type != NLMSG_ERROR) {
             return;
         }
         const int code = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
         if (code == 0) {
-            acknowledged = acknowledged || message->nlmsg_seq == last;
-        } else if (!refusal) {
+            answer.acknowledged = answer.acknowledged || message->nlmsg_seq == seq;
+        } else if (!answer.refusal) {
             const auto object = what_.find(message->nlmsg_seq);
-            refusal = Error{object == what_.end() ? std::string("kernel refused the transaction")
-                                                  : "kernel refused " + object->second,
-                            code};
+            answer.refusal =
+                Error{object == what_.end() ? std::string("kernel refused the transaction")
+                                            : "kernel refused " + object->second,
+                      code};
         }
     });
-    if (refusal) {
-        return *std::move(refusal);
+    if (!read && !answer.refusal && !answer.acknowledged) {
+        return std::move(read).error();
     }
-    if (!acknowledged) {  // Only the word about BATCH_END means committed.
-        return read ? Status(Error{"the kernel did not answer the transaction", ETIMEDOUT})
-                    : std::move(read);
+    return answer;
+}
+
+Status Batch::commit() {
+    const std::uint32_t end_seq = socket_.next_seq();
+    frame(NFNL_MSG_BATCH_END, NLM_F_ACK, end_seq, std::nullopt);
+    auto answer = exchange(end_seq);
+    if (!answer) {
+        return std::move(answer).error();
+    }
+    if (answer->refusal) {
+        return *std::move(answer->refusal);
+    }
+    if (!answer->acknowledged) {  // Only the word about BATCH_END means committed.
+        return Error{"the kernel did not answer the transaction", ETIMEDOUT};
     }
     return Done{};
+}
+
+Status Batch::rehearse() {
+    auto answer = exchange(begin_seq_);
+    if (!answer) {
+        return std::move(answer).error();
+    }
+    return answer->refusal ? Status(*std::move(answer->refusal)) : Status(Done{});
 }
 
 }  // namespace ks

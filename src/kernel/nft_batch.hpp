@@ -11,47 +11,59 @@
 
 namespace ks {
 
+/// Only ever asked about: not our own table, which another process may own.
+constexpr const char* kProbeTable = "killswitchd-probe";
+
 /// One nfnetlink transaction. Either all of it happens or nothing.
 class Batch {
   public:
     /// Valid only for the ruleset generation `generation`: the kernel refuses it with ERESTART when
     /// anybody has committed since.
-    Batch(NftSocket& socket, std::uint32_t generation);
+    /// \param table  The table that everything in it belongs to; must outlive the batch.
+    Batch(NftSocket& socket, std::uint32_t generation, const char* table = kTable);
 
     /// The family of the tables that the calls below are about; at first inet.
     void select(TableFamily family) { family_ = family; }
     void create_table(std::uint32_t flags);
     void delete_table();
-    void create(const nftnl_chain* chain, const std::string& name);
+    void create(nftnl_chain* chain, const std::string& name);
     void remove_chain(const std::string& name);
-    void append(const nftnl_rule* rule, const std::string& what);
+    void append(nftnl_rule* rule, const std::string& what);
     void flush_chain(const std::string& name);
-    void create(const nftnl_set* set, const std::string& name);
+    void create(nftnl_set* set, const std::string& name);
     void remove_set(const std::string& name);
     void add_elements(const std::string& set, const std::vector<std::string>& keys);
     void remove_elements(const std::string& set, const std::vector<std::string>& keys);
-    void create(const nftnl_obj* counter, const std::string& name);
+    void create(nftnl_obj* counter, const std::string& name);
     void remove_counter(const std::string& name);
 
     /// Whether nothing was asked for.
     [[nodiscard]] bool empty() const { return what_.empty(); }
     /// Sends it and waits for the kernel's verdict; see Nftables::apply().
     [[nodiscard]] Status commit();
-    /// Lets the kernel check everything, and a table with `chain` in it, without doing it.
-    [[nodiscard]] Status rehearse(const nftnl_chain* chain);
+    /// Asks the kernel whether it would accept the messages, without doing anything.
+    /// Source: Linux net/netfilter/nfnetlink.c aborts a batch that has no end.
+    [[nodiscard]] Status rehearse();
 
   private:
+    /// The kernel's answer to what was sent.
+    struct Answer {
+        bool acknowledged = false;  ///< The message with number `seq` is.
+        std::optional<Error> refusal;
+    };
+    [[nodiscard]] Result<Answer> exchange(std::uint32_t seq);
+    [[nodiscard]] NftTable table_key() const;
+    [[nodiscard]] NftSet set_key(const std::string& name) const;
     /// Appends one message whose payload `fill` writes; `what` names it in an error.
     void message(std::uint16_t type, std::uint16_t flags, std::string what,
                  const std::function<void(nlmsghdr*)>& fill);
     void elements(std::uint16_t type, std::uint16_t flags, const std::string& set,
                   const std::vector<std::string>& keys);
-    /// Sends what there is. \return the first refusal, or whether `last` was acknowledged.
-    [[nodiscard]] Status exchange(std::uint32_t last);
     void frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
                std::optional<std::uint32_t> generation);
 
     NftSocket& socket_;
+    const char* table_;
     TableFamily family_ = TableFamily::inet;
     std::vector<char> bytes_;
     std::vector<char> scratch_;

@@ -24,14 +24,6 @@ std::string without_policy(const std::string& base) {
     return base.substr(0, base.rfind(' '));
 }
 
-/// Whether a chain with a name of ours is of another make, so that it cannot be changed in place.
-bool incompatible(const LiveTable& expected, const LiveTable& live) {
-    return std::ranges::any_of(expected.chains, [&](const LiveChain& wanted) {
-        const LiveChain* const there = find_named(live.chains, wanted.name);
-        return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
-    });
-}
-
 class Planner {
   public:
     Planner(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const LiveTable& live)
@@ -180,19 +172,26 @@ class Planner {
 
 }  // namespace
 
+bool incompatible(const LiveTable& expected, const LiveTable& live) {
+    return std::ranges::any_of(expected.chains, [&](const LiveChain& wanted) {
+        const LiveChain* const there = find_named(live.chains, wanted.name);
+        return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
+    });
+}
+
 Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
-            std::uint32_t table_flags, Claim claim) {
+            std::uint32_t table_flags, TableStep step) {
     if (ruleset.chains.empty()) {
         if (live.table) {
             batch.delete_table();
         }
         return Done{};
     }
-    const bool rebuild = live.table && incompatible(expected, *live.table);
+    const bool rebuild = live.table && step == TableStep::rebuild;
     if (rebuild) {
         batch.delete_table();
     }
-    if (!live.table || rebuild || live.table->dormant || claim == Claim::yes) {
+    if (!live.table || rebuild || live.table->dormant || step == TableStep::claim) {
         batch.create_table(table_flags);
     }
     const LiveTable nothing;

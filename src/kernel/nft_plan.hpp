@@ -8,12 +8,20 @@ namespace ks {
 /// Appends to `batch` what turns `live` into `ruleset`, and nothing where they agree already.
 ///
 /// Base chains that stand as ours are never touched: a new one accepts everything until late in its
-/// commit. Only a table whose base chains somebody replaced is built anew; and base chains of
-/// netdev come and go with their devices, which opens nothing, as inet still holds.
+/// commit. Base chains of netdev come and go with their devices, which opens nothing, as inet still
+/// holds.
 /// \param expected     expected_table(ruleset)
-/// \param table_flags  What to create the table with, or claim it with, where `claim` says so.
-enum class Claim : std::uint8_t { no, yes };
+/// \param table_flags  What to create or claim the table with.
+enum class TableStep : std::uint8_t {
+    keep,     ///< Create it only where there is none.
+    claim,    ///< Become the owner of what stands.
+    rebuild,  ///< Delete and create it: open for a moment, unless another table holds meanwhile.
+};
 [[nodiscard]] Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected,
-                          const Snapshot& live, std::uint32_t table_flags, Claim claim);
+                          const Snapshot& live, std::uint32_t table_flags, TableStep step);
+
+/// Whether something in `live` with a name of ours is of another make, so that it cannot be changed
+/// in place.
+[[nodiscard]] bool incompatible(const LiveTable& expected, const LiveTable& live);
 
 }  // namespace ks

@@ -26,11 +26,11 @@ RawSupport probe_egress(NftSocket& socket) {
     if (!generation || !chain) {
         return RawSupport::kernel_can;
     }
-    // Not our own table, which another process may own.
-    nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, "killswitchd-probe");
-    Batch batch(socket, *generation);
+    Batch batch(socket, *generation, kProbeTable);
     batch.select(TableFamily::netdev);
-    const Status rehearsed = batch.rehearse(chain.get());
+    batch.create_table(0);
+    batch.create(chain.get(), "probe");
+    const Status rehearsed = batch.rehearse();
     return !rehearsed && says_unknown(rehearsed.error()) ? RawSupport::kernel_cannot
                                                          : RawSupport::kernel_can;
 }

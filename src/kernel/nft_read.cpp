@@ -38,10 +38,6 @@ class Request {
     nlmsghdr* header_;
 };
 
-bool ours(const char* table) {
-    return table != nullptr && std::strcmp(table, kTable) == 0;
-}
-
 struct RulePlace {
     std::string table;
     std::string chain;
@@ -62,7 +58,8 @@ RulePlace place_of(const nlmsghdr* message) {
 /// Reads one consistent picture; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
-    Reader(NftSocket& socket, TableFamily family) : socket_(socket), family_(family) {}
+    Reader(NftSocket& socket, TableFamily family, const char* table)
+        : socket_(socket), family_(family), table_(table) {}
 
     Result<Snapshot> run() {
         const auto before = read_generation(socket_);
@@ -96,7 +93,7 @@ class Reader {
     Status read_header() {
         const Request request(socket_, family_, NFT_MSG_GETTABLE, NLM_F_ACK);
         const NftTable key{nftnl_table_alloc()};
-        nftnl_table_set_str(key.get(), NFTNL_TABLE_NAME, kTable);
+        nftnl_table_set_str(key.get(), NFTNL_TABLE_NAME, table_);
         nftnl_table_nlmsg_build_payload(request.get(), key.get());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftTable table{nftnl_table_alloc()};
@@ -117,6 +114,10 @@ class Reader {
             return Done{};
         }
         return asked;
+    }
+
+    [[nodiscard]] bool ours(const char* table) const {
+        return table != nullptr && std::strcmp(table, table_) == 0;
     }
 
     [[nodiscard]] TableOwner owner_from(std::uint32_t flags, std::uint32_t port) const {
@@ -144,13 +145,13 @@ class Reader {
         std::ranges::sort(snapshot_.table->chains, {}, &LiveChain::name);
         const Request request(socket_, family_, NFT_MSG_GETRULE, NLM_F_DUMP);
         const NftRule key{nftnl_rule_alloc()};
-        nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, kTable);
+        nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, table_);
         nftnl_rule_nlmsg_build_payload(request.get(), key.get());
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const RulePlace place = place_of(message);
             const auto chain =
                 std::ranges::find(snapshot_.table->chains, place.chain, &LiveChain::name);
-            if (place.table != kTable || chain == snapshot_.table->chains.end()) {
+            if (place.table != table_ || chain == snapshot_.table->chains.end()) {
                 return;
             }
             // A rule that a library older than the kernel cannot read is a rule all the same.
@@ -165,7 +166,7 @@ class Reader {
     Status read_sets() {
         const Request request(socket_, family_, NFT_MSG_GETSET, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
-        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, kTable);
+        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
         nftnl_set_nlmsg_build_payload(request.get(), key.get());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftSet set{nftnl_set_alloc()};
@@ -191,7 +192,7 @@ class Reader {
     Status read_elements(LiveSet& live) {
         const Request request(socket_, family_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
-        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, kTable);
+        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
         nftnl_set_set_str(key.get(), NFTNL_SET_NAME, live.name.c_str());
         nftnl_set_elems_nlmsg_build_payload(request.get(), key.get());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
@@ -214,7 +215,7 @@ class Reader {
     Status read_counters() {
         const Request request(socket_, family_, NFT_MSG_GETOBJ, NLM_F_DUMP);
         const NftObject key{nftnl_obj_alloc()};
-        nftnl_obj_set_str(key.get(), NFTNL_OBJ_TABLE, kTable);
+        nftnl_obj_set_str(key.get(), NFTNL_OBJ_TABLE, table_);
         nftnl_obj_set_u32(key.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
         nftnl_obj_nlmsg_build_payload(request.get(), key.get());
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
@@ -231,6 +232,7 @@ class Reader {
 
     NftSocket& socket_;
     TableFamily family_;
+    const char* table_;
     Snapshot snapshot_;
 };
 
@@ -252,9 +254,9 @@ Result<std::uint32_t> read_generation(NftSocket& socket) {
     return generation;
 }
 
-Result<Snapshot> read_table(NftSocket& socket, TableFamily family) {
+Result<Snapshot> read_table(NftSocket& socket, TableFamily family, const char* name) {
     for (int attempt = 0;; ++attempt) {
-        auto snapshot = Reader(socket, family).run();
+        auto snapshot = Reader(socket, family, name).run();
         if (snapshot) {
             return snapshot;
         }
@@ -263,7 +265,7 @@ Result<Snapshot> read_table(NftSocket& socket, TableFamily family) {
             failure == EINTR || failure == ENOENT;  // Gone between two questions.
         if (!disturbed || attempt == kAttempts) {
             return std::move(snapshot).error().within(
-                fmt::format("reading the table {} {}", word(family), kTable));
+                fmt::format("reading the table {} {}", word(family), name));
         }
     }
 }

@@ -17,6 +17,7 @@ struct Snapshot {
 
 [[nodiscard]] Result<std::uint32_t> read_generation(NftSocket& socket);
 /// Whole and of one generation, or an error; see Nftables::read().
-[[nodiscard]] Result<Snapshot> read_table(NftSocket& socket, TableFamily family);
+[[nodiscard]] Result<Snapshot> read_table(NftSocket& socket, TableFamily family,
+                                          const char* name = kTable);
 
 }  // namespace ks

@@ -2,6 +2,7 @@
 #include "nft_socket.hpp"
 
 #include <cerrno>
+#include <random>
 
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -30,15 +31,34 @@ Result<NftSocket> NftSocket::open() {
     if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
         return Error{"cannot open a netfilter netlink socket", errno};
     }
-    const int fd = mnl_socket_get_fd(socket.get());
-    enlarge(fd, SO_SNDBUFFORCE, SO_SNDBUF);
-    enlarge(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-    int one = 1;  // Errors must not echo a whole batch. Both are absent on old kernels only.
-    mnl_socket_setsockopt(socket.get(), NETLINK_CAP_ACK, &one, sizeof(one));
-    mnl_socket_setsockopt(socket.get(), NETLINK_EXT_ACK, &one, sizeof(one));
-    NftSocket made{std::move(socket)};
-    made.buffer_.resize(kReceiveBytes);
+    return NftSocket(std::move(socket));
+}
+
+Result<NftSocket> NftSocket::adopt(Fd fd) {
+    int protocol = -1;
+    socklen_t size = sizeof(protocol);
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
+        protocol != NETLINK_NETFILTER) {
+        return Error{"the inherited descriptor is not a netfilter netlink socket", EINVAL};
+    }
+    MnlSocket socket{mnl_socket_fdopen(fd.get())};
+    if (!socket) {
+        return Error{"cannot use the inherited netlink socket", errno};
+    }
+    static_cast<void>(fd.release());
+    NftSocket made(std::move(socket));
+    // Numbers that no answer to a predecessor's question carries.
+    made.seq_ = static_cast<std::uint32_t>(std::random_device{}());
+    static_cast<void>(made.drain([](const nlmsghdr*) {}));
     return made;
+}
+
+NftSocket::NftSocket(MnlSocket socket) : socket_(std::move(socket)), buffer_(kReceiveBytes) {
+    enlarge(fd(), SO_SNDBUFFORCE, SO_SNDBUF);
+    enlarge(fd(), SO_RCVBUFFORCE, SO_RCVBUF);
+    int one = 1;  // Errors must not echo a whole batch. Both are absent on old kernels only.
+    mnl_socket_setsockopt(socket_.get(), NETLINK_CAP_ACK, &one, sizeof(one));
+    mnl_socket_setsockopt(socket_.get(), NETLINK_EXT_ACK, &one, sizeof(one));
 }
 
 Result<std::size_t> NftSocket::receive(int flags) {

@@ -18,6 +18,9 @@ using MnlSocket = CHandle<mnl_socket, mnl_socket_close>;
 class NftSocket {
   public:
     [[nodiscard]] static Result<NftSocket> open();
+    /// Goes on with a socket that another process opened, and perhaps used. What it left unread is
+    /// discarded. \return EINVAL when `fd` is no NETLINK_NETFILTER socket.
+    [[nodiscard]] static Result<NftSocket> adopt(Fd fd);
 
     [[nodiscard]] std::uint32_t port() const { return mnl_socket_get_portid(socket_.get()); }
     [[nodiscard]] int fd() const { return mnl_socket_get_fd(socket_.get()); }
@@ -38,7 +41,7 @@ class NftSocket {
     [[nodiscard]] Status join(int group);
 
   private:
-    explicit NftSocket(MnlSocket socket) : socket_(std::move(socket)) {}
+    explicit NftSocket(MnlSocket socket);
     [[nodiscard]] Result<std::size_t> receive(int flags);
 
     MnlSocket socket_;

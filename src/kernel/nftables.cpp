@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/nftables.hpp"
 
+#include "nft_owner.hpp"
+#include "nft_picture.hpp"
 #include "nft_plan.hpp"
 #include "nft_probe.hpp"
 
@@ -16,50 +18,11 @@ namespace ks {
 
 namespace {
 
-constexpr std::uint32_t kOwnedAndPersistent = 0x6;
+constexpr const char* kHoldTable = "killswitchd-hold";
 constexpr int kAttempts = 100;
 
-/// All our tables, of one generation.
-struct Picture {
-    std::array<Snapshot, kFamilies.size()> parts;
-
-    [[nodiscard]] const Snapshot& of(TableFamily family) const {
-        return parts[static_cast<std::size_t>(family)];
-    }
-    [[nodiscard]] std::uint32_t generation() const { return parts[0].generation; }
-    [[nodiscard]] bool anything() const {
-        return std::ranges::any_of(parts, [](const Snapshot& part) { return !!part.table; });
-    }
-    /// As callers know it: without the table `inet killswitchd` there is nothing.
-    [[nodiscard]] std::optional<LiveTable> whole() && {
-        std::optional<LiveTable> inet = std::move(parts[0].table);
-        for (Snapshot& part : parts) {
-            if (inet && part.table && part.table->family != TableFamily::inet) {
-                inet->beside.push_back(*std::move(part.table));
-            }
-        }
-        return inet;
-    }
-};
-
-Result<Picture> read_all(NftSocket& socket) {
-    for (int attempt = 0;; ++attempt) {
-        Picture picture;
-        for (const TableFamily family : kFamilies) {
-            auto part = read_table(socket, family);
-            if (!part) {
-                return std::move(part).error();
-            }
-            picture.parts[static_cast<std::size_t>(family)] = *std::move(part);
-        }
-        const bool whole = std::ranges::all_of(picture.parts, [&](const Snapshot& part) {
-            return part.generation == picture.generation();
-        });
-        if (whole || attempt == kAttempts) {
-            return picture;
-        }
-    }
-}
+constexpr std::array kFirstLayer{TableFamily::inet, TableFamily::arp};
+constexpr std::array kSecondLayer{TableFamily::netdev};
 
 /// The table of one family, empty where there is none.
 LiveTable live_part(const LiveTable& table, TableFamily family) {
@@ -67,25 +30,20 @@ LiveTable live_part(const LiveTable& table, TableFamily family) {
     return part == nullptr ? LiveTable{family} : *part;
 }
 
-/// Whether the kernel refused because the world had changed, so that asking again makes sense.
-bool overtaken(const Error& error) {
-    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
+bool goes_with_its_owner(const std::optional<LiveTable>& table) {
+    return table && !table->persist &&
+           (table->owner == TableOwner::us || table->owner == TableOwner::somebody);
 }
 
 /// Whether the kernel refused the attachment of `chain` to its device. See Batch::create().
 bool is_about(const Error& error, const Chain& chain) {
-    return error.what == fmt::format("kernel refused chain {}", chain.name);
+    return chain.hook == Hook::egress &&
+           error.what == fmt::format("kernel refused chain {}", chain.name);
 }
 
-/// Whether the kernel refused to make a table as it was wanted. See Batch::create_table().
-bool is_about_table(const Error& error) {
-    return error.what.starts_with("kernel refused table ");
-}
-
-bool names_chain(const Error& error, const Ruleset& ruleset) {
-    return std::ranges::any_of(ruleset.chains, [&](const Chain& chain) {
-        return chain.hook == Hook::egress && is_about(error, chain);
-    });
+bool is_about_device(const Error& error, const Ruleset& ruleset) {
+    return std::ranges::any_of(ruleset.chains,
+                               [&](const Chain& chain) { return is_about(error, chain); });
 }
 
 Error unlike(const std::vector<std::string>& wrong) {
@@ -96,31 +54,52 @@ bool is_second_layer(const LiveTable& table) {
     return table.family == TableFamily::netdev;
 }
 
-constexpr std::array kFirstLayer{TableFamily::inet, TableFamily::arp};
-constexpr std::array kSecondLayer{TableFamily::netdev};
+TableStep step_for(const LiveTable& expected, const std::optional<LiveTable>& live,
+                   std::uint32_t flags) {
+    if (!live) {
+        return TableStep::keep;
+    }
+    // A plain table cannot be given an owner. Source: Linux nf_tables_updtable().
+    if (incompatible(expected, *live) || (live->owner == TableOwner::none && flags != 0)) {
+        return TableStep::rebuild;
+    }
+    return live->owner == TableOwner::orphan && flags != 0 ? TableStep::claim : TableStep::keep;
+}
+
+/// Whether the kernel's rules had to be touched.
+enum class Change : std::uint8_t { none, committed };
 
 }  // namespace
 
 struct Nftables::Impl {
     NftSocket socket;
     Ownership ownership;
-    bool can_own = true;  ///< Until the kernel has said that it cannot.
+    std::uint32_t able;  ///< best_flags() of this socket.
+    std::optional<Error> raw_problem = {};
 
-    [[nodiscard]] bool wants_ownership() const {
-        return ownership == Ownership::automatic && can_own;
+    /// What to do to the tables called `name`, and the flags to do it with.
+    struct Target {
+        const char* name;
+        std::uint32_t flags;
+    };
+    using Families = std::span<const TableFamily>;
+    [[nodiscard]] Target table() const {
+        return {kTable, ownership == Ownership::automatic ? able : 0};
     }
-    Status plan_family(Batch& batch, TableFamily family, const Ruleset& ruleset,
-                       const LiveTable& expected, const Snapshot& live) const;
-    /// Whether the kernel's rules had to be touched.
-    enum class Change : std::uint8_t { none, committed };
-    Result<Change> commit_once(std::span<const TableFamily> families, const Ruleset& ruleset,
+    Result<Change> commit_once(const Target& target, Families families, const Ruleset& ruleset,
                                const LiveTable& expected, const Picture& live);
     /// Makes the tables of `families` those of `ruleset`. \return what the kernel holds afterwards.
-    Result<Picture> try_apply(std::span<const TableFamily> families, const Ruleset& ruleset,
+    Result<Picture> try_apply(const Target& target, Families families, const Ruleset& ruleset,
                               const LiveTable& expected);
-    /// The second layer, which must not keep the first from standing.
-    Status apply_raw(Ruleset ruleset);
-    std::optional<Error> raw_problem;
+    /// The second layer alone, at every device that can have it. \return why not at all of them.
+    std::optional<Error> try_devices(const Target& target, Ruleset ruleset);
+    /// Both layers; where the kernel refuses, the first stands without the second.
+    /// \return what the kernel holds afterwards, and why it is not both.
+    struct Standing {
+        std::optional<LiveTable> table;
+        std::optional<Error> raw_problem;
+    };
+    Result<Standing> stand(const Target& target, const Ruleset& ruleset, const LiveTable& expected);
 };
 
 Nftables::Nftables(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -128,15 +107,17 @@ Nftables::Nftables(Nftables&&) noexcept = default;
 Nftables& Nftables::operator=(Nftables&&) noexcept = default;
 Nftables::~Nftables() = default;
 
-Result<Nftables> Nftables::open(Ownership ownership) {
-    auto socket = NftSocket::open();
+Result<Nftables> Nftables::open(Ownership ownership, Fd held) {
+    const Lifetime lifetime = held ? Lifetime::held : Lifetime::process;
+    auto socket = held ? NftSocket::adopt(std::move(held)) : NftSocket::open();
     if (!socket) {
         return std::move(socket).error();
     }
-    auto impl = std::make_unique<Impl>(Impl{*std::move(socket), ownership});
+    auto impl = std::make_unique<Impl>(Impl{*std::move(socket), ownership, 0});
     if (auto alive = read_generation(impl->socket); !alive) {
         return std::move(alive).error().within("asking the kernel for nftables");
     }
+    impl->able = best_flags(impl->socket, lifetime);
     return Nftables(std::move(impl));
 }
 
@@ -149,34 +130,41 @@ void Nftables::prefer(Ownership ownership) {
 }
 
 Result<std::optional<LiveTable>> Nftables::read() {
-    auto picture = read_all(impl_->socket);
+    auto picture = read_all(impl_->socket, kTable);
     if (!picture) {
         return std::move(picture).error();
     }
     return std::move(*picture).whole();
 }
 
-Status Nftables::Impl::plan_family(Batch& batch, TableFamily family, const Ruleset& ruleset,
-                                   const LiveTable& expected, const Snapshot& live) const {
-    const bool orphaned = live.table && live.table->owner == TableOwner::orphan;
-    const std::uint32_t kept = live.table ? live.flags & kOwnedAndPersistent : 0;
-    const bool claim = orphaned && wants_ownership();
-    const std::uint32_t flags =
-        claim || (!live.table && wants_ownership()) ? kOwnedAndPersistent : kept;
-    batch.select(family);
-    return plan(batch, part_of(ruleset, family), expected, live, flags,
-                claim ? Claim::yes : Claim::no);
-}
-
-Result<Nftables::Impl::Change> Nftables::Impl::commit_once(std::span<const TableFamily> families,
-                                                           const Ruleset& ruleset,
-                                                           const LiveTable& expected,
-                                                           const Picture& live) {
-    Batch batch(socket, live.generation());
+Result<Change> Nftables::Impl::commit_once(const Target& target, Families families,
+                                           const Ruleset& ruleset, const LiveTable& expected,
+                                           const Picture& live) {
+    std::uint32_t generation = live.generation();
+    const bool rebuilds = std::ranges::any_of(families, [&](TableFamily family) {
+        return step_for(live_part(expected, family), live.of(family).table, target.flags) ==
+               TableStep::rebuild;
+    });
+    if (rebuilds && target.name == kTable) {
+        if (auto held = stand({kHoldTable, 0}, ruleset, expected); !held) {
+            return std::move(held).error().within("holding while the table is built anew");
+        }
+        const auto now = read_generation(socket);
+        if (!now) {
+            return now.error();
+        }
+        generation = *now;
+    }
+    Batch batch(socket, generation, target.name);
     for (const TableFamily family : families) {
-        auto planned =
-            plan_family(batch, family, ruleset, live_part(expected, family), live.of(family));
-        if (!planned) {
+        const Snapshot& there = live.of(family);
+        const LiveTable wanted = live_part(expected, family);
+        const TableStep step = step_for(wanted, there.table, target.flags);
+        const bool stays = there.table && step == TableStep::keep;
+        batch.select(family);
+        if (auto planned = plan(batch, part_of(ruleset, family), wanted, there,
+                                stays ? there.flags & kOwnedAndPersistent : target.flags, step);
+            !planned) {
             return std::move(planned).error();
         }
     }
@@ -189,92 +177,96 @@ Result<Nftables::Impl::Change> Nftables::Impl::commit_once(std::span<const Table
     return Change::committed;
 }
 
-Result<Picture> Nftables::Impl::try_apply(std::span<const TableFamily> families,
+Result<Picture> Nftables::Impl::try_apply(const Target& target, Families families,
                                           const Ruleset& ruleset, const LiveTable& expected) {
     for (int attempt = 0;; ++attempt) {
-        auto live = read_all(socket);
+        auto live = read_all(socket, target.name);
         if (!live) {
             return live;
         }
-        auto committed = commit_once(families, ruleset, expected, *live);
+        auto committed = commit_once(target, families, ruleset, expected, *live);
         if (committed) {
-            return *committed == Change::none ? std::move(live) : read_all(socket);
+            return *committed == Change::none ? std::move(live) : read_all(socket, target.name);
         }
         const std::optional<LiveTable>& table = live->of(families.front()).table;
         if (committed.error().sys_errno == EPERM && table && table->owner == TableOwner::somebody) {
             return std::move(committed).error().within(
                 "the table belongs to another process, probably to a killswitchd that runs");
         }
-        const int failure = committed.error().sys_errno;
-        const bool unknown_flags = failure == EOPNOTSUPP || failure == EINVAL;
-        if (unknown_flags && wants_ownership() && is_about_table(committed.error())) {
-            can_own = false;
-            continue;
-        }
-        const bool chain_of_device = names_chain(committed.error(), ruleset);
-        if (chain_of_device || !overtaken(committed.error()) || attempt == kAttempts) {
+        if (is_about_device(committed.error(), ruleset) || !overtaken(committed.error()) ||
+            attempt == kAttempts) {
             return std::move(committed).error();
         }
     }
 }
 
-Status Nftables::Impl::apply_raw(Ruleset ruleset) {
-    std::optional<Error> without;
+std::optional<Error> Nftables::Impl::try_devices(const Target& target, Ruleset ruleset) {
+    std::optional<Error> problem;
     for (;;) {
         const auto expected = expected_table(ruleset);
         if (!expected) {
             return expected.error();
         }
-        auto live = try_apply(kSecondLayer, ruleset, *expected);
+        auto live = try_apply(target, kSecondLayer, ruleset, *expected);
         if (live) {
-            return without ? Status(*std::move(without)) : Status(Done{});
+            return problem;
         }
         // A device that went away, or cannot have the hook, must not keep it from the others.
-        const auto gone = std::erase_if(ruleset.chains, [&](const Chain& chain) {
-            return chain.hook == Hook::egress && is_about(live.error(), chain);
-        });
+        const auto gone = std::erase_if(
+            ruleset.chains, [&](const Chain& chain) { return is_about(live.error(), chain); });
+        problem = std::move(live).error();
         if (gone == 0) {
-            return std::move(live).error();
+            return problem;
         }
-        without = std::move(live).error();
     }
 }
 
+Result<Nftables::Impl::Standing> Nftables::Impl::stand(const Target& target, const Ruleset& ruleset,
+                                                       const LiveTable& expected) {
+    auto live = try_apply(target, kFamilies, ruleset, expected);
+    if (live) {
+        return Standing{std::move(*live).whole(), {}};
+    }
+    live = try_apply(target, kFirstLayer, ruleset, expected);
+    if (!live) {
+        return std::move(live).error();
+    }
+    auto problem = try_devices(target, ruleset);
+    live = read_all(socket, target.name);
+    if (!live) {
+        return std::move(live).error();
+    }
+    return Standing{std::move(*live).whole(), std::move(problem)};
+}
+
 Status Nftables::apply(const Ruleset& ruleset) {
-    const auto expected = expected_table(ruleset);
+    auto expected = expected_table(ruleset);
     if (!expected) {
-        return expected.error();
+        return std::move(expected).error();
     }
     impl_->raw_problem.reset();
-    auto live = impl_->try_apply(kFamilies, ruleset, *expected);
-    if (!live) {  // Whatever it was, the second layer must not keep the first from standing.
-        live = impl_->try_apply(kFirstLayer, ruleset, *expected);
-        if (!live) {
-            return std::move(live).error();
+    auto live = impl_->stand(impl_->table(), ruleset, *expected);
+    if (!live) {
+        return std::move(live).error();
+    }
+    std::optional<LiveTable>& found = live->table;
+    impl_->raw_problem = std::move(live->raw_problem);
+    const bool somebody_may_leave =
+        goes_with_its_owner(found) && found->owner == TableOwner::somebody;
+    if (auto wrong = differences(*expected, found); !wrong.empty()) {
+        if (!impl_->raw_problem) {
+            impl_->raw_problem = unlike(wrong);
         }
-        if (auto raw = impl_->apply_raw(ruleset); !raw) {
-            impl_->raw_problem = std::move(raw).error();
+        std::erase_if(expected->beside, is_second_layer);
+        if (found) {
+            std::erase_if(found->beside, is_second_layer);
         }
-        live = read_all(impl_->socket);
-        if (!live) {
-            return std::move(live).error();
+        wrong = differences(*expected, found);
+        if (!wrong.empty()) {
+            return unlike(wrong);
         }
     }
-    auto found = std::move(*live).whole();
-    auto wrong = differences(*expected, found);
-    if (wrong.empty()) {
-        return Done{};
-    }
-    if (!impl_->raw_problem) {
-        impl_->raw_problem = unlike(wrong);
-    }
-    auto first = *expected;
-    std::erase_if(first.beside, is_second_layer);
-    if (found) {
-        std::erase_if(found->beside, is_second_layer);
-    }
-    wrong = differences(first, found);
-    return wrong.empty() ? Status(Done{}) : Status(unlike(wrong));
+    return somebody_may_leave ? Status(Done{}) : remove_all(impl_->socket, kHoldTable);
 }
 
 const std::optional<Error>& Nftables::raw_problem() const {
@@ -286,29 +278,34 @@ RawSupport Nftables::raw_support() {
 }
 
 Status Nftables::remove() {
-    for (int attempt = 0;; ++attempt) {
-        const auto live = read_all(impl_->socket);
-        if (!live) {
-            return live.error();
-        }
-        if (!live->anything()) {
-            return Done{};
-        }
-        Batch batch(impl_->socket, live->generation());
-        for (const TableFamily family : kFamilies) {
-            if (live->of(family).table) {
-                batch.select(family);
-                batch.delete_table();
-            }
-        }
-        auto removed = batch.commit();
-        if (removed) {
-            continue;  // Proven by the next look.
-        }
-        if (!overtaken(removed.error()) || attempt == kAttempts) {
-            return std::move(removed).error().within("removing the table");
-        }
+    if (auto removed = remove_all(impl_->socket, kTable); !removed) {
+        return removed;
     }
+    return remove_all(impl_->socket, kHoldTable);
+}
+
+Status Nftables::leave(const Ruleset& in_force) {
+    const auto live = read();
+    if (!live) {
+        return live.error();
+    }
+    if (!goes_with_its_owner(*live)) {
+        return Done{};
+    }
+    const auto expected = expected_table(in_force);
+    if (!expected) {
+        return expected.error();
+    }
+    const auto held = impl_->stand({kHoldTable, 0}, in_force, *expected);
+    return held ? Status(Done{}) : held.error();
+}
+
+Result<bool> Nftables::holds() {
+    const auto live = read_table(impl_->socket, TableFamily::inet, kHoldTable);
+    if (!live) {
+        return live.error();
+    }
+    return live->table && !live->table->dormant;
 }
 
 Result<std::uint32_t> Nftables::generation() {

@@ -17,7 +17,7 @@ from cli_support import PROGRAM, Case, run, wait_until  # pylint: disable=wrong-
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Too long for a test of a page, or about the tree as a whole; each has a test of its own.
-BUILDING = ("meson", "ninja")
+BUILDING = ("apt", "meson", "ninja", "systemctl")
 # `test` is played whole by other tests.
 SHORTER = {"test": ["test", "--drill", "disconnect"]}
 # The service is not there yet, or the state is what the block before has left.
@@ -77,7 +77,7 @@ class Readme(Case):
 
     def test_what_is_wrong_is_found(self):
         for line in ("sudo killswitchd harm", "killswitchd status --jsn", "sudo ./dev dmo",
-                     "sudo systemctl start killswitchd", "killswitchd check no-such-file"):
+                     "sudo service killswitchd start", "killswitchd check no-such-file"):
             with self.assertRaises(AssertionError):
                 self.perform(line)
 

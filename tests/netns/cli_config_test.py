@@ -154,7 +154,7 @@ class Boot(Case):
 
     def test_open_loads_nothing(self):
         self.write(GOOD.replace("mode: always", "mode: always\nboot: open"))
-        self.assertIn("nothing loaded", self.ks("boot", expect=0).stdout)
+        self.assertIn("nothing is blocked", self.ks("boot", expect=0).stdout)
         self.assertFalse(table_exists())
 
     def test_disarmed_loads_nothing_even_with_a_broken_config(self):

@@ -262,7 +262,7 @@ TEST_CASE("base chains keep their handles through every change", "[nftables][fai
 TEST_CASE("a table that nft loaded is adopted without a new base chain",
           "[nftables][fail-closed]") {
     enter();
-    Nftables nftables = open_nftables(Ownership::automatic);
+    Nftables nftables = open_nftables(Ownership::off);
     const StateName state = GENERATE(StateName::locked, StateName::panic);
     REQUIRE(run_with_input("nft -f -", render_text(example_rules(state))).status == 0);
     const std::string loaded = base_chain_handles();

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "nft_owner.hpp"
+
+#include "nft_batch.hpp"
+#include "nft_read.hpp"
+
+#include <cerrno>
+
+namespace ks {
+
+namespace {
+
+constexpr int kAttempts = 100;
+
+bool accepts(NftSocket& socket, std::uint32_t flags) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const auto generation = read_generation(socket);
+        if (!generation) {
+            return false;
+        }
+        Batch batch(socket, *generation, kProbeTable);
+        batch.create_table(flags);
+        if (const auto done = batch.rehearse(); done || !overtaken(done.error())) {
+            return static_cast<bool>(done);
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+std::uint32_t best_flags(NftSocket& socket, Lifetime lifetime) {
+    if (accepts(socket, kOwnedAndPersistent)) {
+        return kOwnedAndPersistent;
+    }
+    return lifetime == Lifetime::held && accepts(socket, kOwner) ? kOwner : 0;
+}
+
+bool overtaken(const Error& error) {
+    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
+}
+
+}  // namespace ks

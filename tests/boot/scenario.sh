@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Runs inside the virtual machine, once it is up: does to the lock what happens to locks. Every
+# phase is marked on the wire; what may leave in it is judged outside. Ends by powering off.
+set -u
+exec >/dev/console 2>&1
+
+# within COMMAND...: it succeeds before too long.
+within() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] && /boot-test/chatter wait 5 || return 1
+    done
+}
+phase() {
+    check /boot-test/chatter wait 25
+    if [ ! -e /boot-test/no-nf_tables ]; then  # Else there may be no network to mark.
+        within /boot-test/chatter mark "$1"
+    fi
+    echo "boot-test: phase $1"
+}
+check() {
+    if "$@"; then echo "boot-test: ok $*"; else echo "boot-test: FAILED $*"; fi
+}
+stands() { nft list table inet killswitchd >/dev/null 2>&1; }
+hold_stands() { nft list table inet killswitchd-hold >/dev/null 2>&1; }
+gone() { ! stands && ! hold_stands; }
+says() { killswitchd status | head -n 1 | grep -q "^$1"; }
+serves() { systemctl is-active -q killswitchd.service && killswitchd status >/dev/null; }
+active() { within serves; }
+
+systemctl is-system-running --wait
+phase up
+if grep -q killswitchd=off /proc/cmdline; then
+    check gone
+fi
+network_is_down() { ! systemctl is-active -q systemd-networkd.service; }
+if [ -e /boot-test/no-nf_tables ]; then
+    grep -q boot-test.nogate /proc/cmdline || check network_is_down
+    phase shutdown
+    systemctl poweroff
+    exit
+fi
+if grep -q killswitchd=off /proc/cmdline || ! command -v killswitchd >/dev/null; then
+    /boot-test/chatter wait 25
+    phase shutdown
+    systemctl poweroff
+    exit
+fi
+uname -r
+check stands
+check says LOCKED
+killswitchd status
+check systemctl is-active killswitchd-boot.service killswitchd.service killswitchd.socket
+confined() { grep -q '^killswitchd' "/proc/$(systemctl show -P MainPID killswitchd.service)/attr/current"; }
+check confined
+undenied() { ! dmesg | grep 'apparmor="DENIED".*"killswitchd"'; }
+if grep -q killswitchd.second /proc/cmdline; then
+    grep -q killswitchd.dead /proc/cmdline && systemctl stop killswitchd.service
+    phase shutdown
+    systemctl poweroff
+    exit
+fi
+
+phase restart
+systemctl restart killswitchd.service
+check active
+check stands
+phase flush
+nft flush ruleset
+nft delete table inet killswitchd 2>/dev/null
+check stands
+phase nftables
+systemctl restart nftables.service
+systemctl stop nftables.service
+check stands
+phase killed
+systemctl kill -s KILL killswitchd.service
+nft flush ruleset
+check active
+phase stopped
+systemctl stop killswitchd.service
+check stands
+nft flush ruleset
+check stands
+check says DEGRADED
+phase start
+systemctl start killswitchd.service
+check active
+if hold_stands; then echo "boot-test: FAILED the hold table is still there"; fi
+phase tools
+systemctl daemon-reload
+systemctl daemon-reexec
+check stands
+phase upgrade
+dpkg -i /boot-test/killswitchd.deb >/dev/null
+check active
+check stands
+phase wireguard
+ip link add wg0 type wireguard
+wg genkey >/run/key
+wg set wg0 private-key /run/key peer "$(wg genkey | wg pubkey)" endpoint 203.0.113.7:51820 \
+    allowed-ips 0.0.0.0/0 persistent-keepalive 5
+ip addr add 10.9.9.2/32 dev wg0
+ip link set wg0 up
+ip route add 10.9.9.0/24 dev wg0
+check within says PROTECTED
+ip link del wg0
+check within says LOCKED
+
+check undenied
+phase offline-disarm
+systemctl stop killswitchd.service
+/boot-test/chatter mark opened
+killswitchd disarm
+check gone
+/boot-test/chatter wait 25
+killswitchd arm
+check says LOCKED
+phase closed
+phase remove
+/boot-test/chatter mark removed
+dpkg -r killswitchd
+check gone
+/boot-test/chatter wait 25
+check test ! -e /lib/systemd/system/killswitchd.service
+dpkg -i /boot-test/killswitchd.deb
+check gone
+killswitchd arm
+check says LOCKED
+phase shutdown
+systemctl poweroff
