@@ -32,10 +32,9 @@ struct Contender {
     std::vector<double> microseconds = {};
 };
 
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::ranges::nth_element(values, middle);
-    return *middle;
+/// Of many rounds the quickest one says most: other work on the machine only ever adds.
+double quickest(const Contender& contender) {
+    return *std::ranges::min_element(contender.microseconds);
 }
 
 void measure(std::vector<Contender>& contenders, int rounds) {
@@ -54,13 +53,30 @@ void measure(std::vector<Contender>& contenders, int rounds) {
 /// \param unit    Of one thing, in microseconds times `scale`.
 void print(const std::string& title, const std::vector<Contender>& contenders, double per,
            const char* unit, double scale) {
-    const double first = median(contenders.front().microseconds);
+    const double first = quickest(contenders.front());
     fmt::print("\n{}\n{:<50} {:>14} {:>8}\n", title, "", unit, "ratio");
     for (const Contender& contender : contenders) {
-        const double value = median(contender.microseconds);
+        const double value = quickest(contender);
         fmt::print("{:<50} {:>14.2f} {:>8.2f}\n", contender.name, value / per * scale,
                    value / first);
     }
+}
+
+/// The rules of the first configuration of README.md.
+Ruleset rules(StateName state) {
+    Policy policy;
+    policy.mode = Mode::always;
+    Tunnel tunnel;
+    tunnel.name = tunnel.interface = "wg0";
+    tunnel.endpoints = {{*IpAddress::parse("203.0.113.7"), proto::kUdp, 51820}};
+    tunnel.only.fwmark = MarkMatch{0xca6c};
+    policy.tunnels = {tunnel};
+    Situation situation;
+    situation.state = state;
+    if (state == StateName::protected_) {
+        situation.tunnels_up = {tunnel.interface};
+    }
+    return *compile(policy, situation);
 }
 
 void load(const std::string& text) {
@@ -71,8 +87,8 @@ void load(const std::string& text) {
 
 void compare_changes() {
     Nftables nftables = open_nftables(Ownership::off);
-    const Ruleset locked = example_rules(StateName::locked);
-    const Ruleset open = example_rules(StateName::protected_);
+    const Ruleset locked = rules(StateName::locked);
+    const Ruleset open = rules(StateName::protected_);
     const auto lock = [&] { require(nftables.apply(locked)); };
     std::vector<Contender> contenders{
         {"killswitchd: change, read back, compare", lock, [&] { require(nftables.apply(open)); }},
@@ -85,7 +101,7 @@ void compare_changes() {
     must("nft flush ruleset");
 }
 
-constexpr int kPackets = 20'000;
+constexpr int kPackets = 5'000;
 
 /// Sends `kPackets` datagrams into the tunnel.
 void send_packets(int fd) {
@@ -130,12 +146,12 @@ void compare_packets() {
     const auto send = [&] { send_packets(socket.get()); };
     std::vector<Contender> contenders{
         {"no rules", flush, send},
-        {"killswitchd, protected", with(render_text(example_rules(StateName::protected_))), send},
+        {"killswitchd, protected", with(render_text(rules(StateName::protected_))), send},
         {"established first, then the tunnel (conntrack)",
          with(peer("ct state established,related accept\noifname \"wg0\" accept\n")), send},
         {"a list of 50 servers before the tunnel", with(long_list(50)), send},
     };
-    measure(contenders, 15);
+    measure(contenders, 61);
     print("A packet into the tunnel", contenders, kPackets, "ns", 1000);
     flush();
 }
