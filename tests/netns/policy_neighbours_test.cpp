@@ -175,3 +175,40 @@ TEST_CASE("nobody on an uplink learns that the tunnel's IPv6 address is here",
     CHECK(answered(kHost));
     CHECK_FALSE(answered(lab::addr::kTunnelHost6));
 }
+
+TEST_CASE("an IPv6 exception finds its router by itself", "[policy][neighbours][exceptions]") {
+    const bool excepted = GENERATE(false, true);
+    Policy policy = tun_policy();
+    if (excepted) {
+        Exception exception;
+        exception.far = *Prefix::parse(kFamilies[1].internet_net);
+        policy.outbound = {exception};
+    }
+    Scene scene(policy);
+    scene.locked_and_protected([&] {
+        scene.route_past_tunnel(kFamilies[1].internet_net);
+        must_run(scene.host(), {"ip", "-6", "neighbour", "flush", "nud", "all", "dev", "up0"});
+        CHECK(lab::reach(scene.host(),
+                         {lab::Service::tcp_echo, lab::ip(lab::addr::kInternet6), 443, {}},
+                         lab::Millis{excepted ? 5000 : 300})
+                  .answered == excepted);
+        scene.unroute_past_tunnel(kFamilies[1].internet_net);
+    });
+}
+
+TEST_CASE("the host and a guest find each other by IPv6", "[policy][neighbours][guests]") {
+    Policy policy = tun_policy();
+    policy.ipv6 = GENERATE(Ipv6::block, Ipv6::tunnel);
+    Scene scene(policy);
+    const bool wanted = policy.ipv6 == Ipv6::tunnel;
+    const auto forget_each_other = [&] {
+        must_run(scene.host(), {"ip", "-6", "neighbour", "flush", "nud", "all", "dev", "br0"});
+        must_run(scene.guest(), {"ip", "-6", "neighbour", "flush", "nud", "all", "dev", "eth0"});
+    };
+    scene.locked_and_protected([&] {
+        forget_each_other();
+        CHECK(pings(scene.host(), lab::addr::kGuest6) == wanted);
+        forget_each_other();
+        CHECK(pings(scene.guest(), "2001:db8:aa::1") == wanted);
+    });
+}
