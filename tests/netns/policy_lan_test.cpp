@@ -120,16 +120,23 @@ TEST_CASE("a public prefix on the link is not local (LocalNet)", "[policy][lan][
     // What TunnelCrack's network hands out by DHCP: the target looks like a neighbour.
     const std::array<Claim, 2> claims{{{"198.51.100.77", lab::addr::kInternet, 24},
                                        {"2001:db8:100::77", lab::addr::kInternet6, 48}}};
+    const Claim honest{"172.16.9.2", "172.16.9.1", 24};
     scene.locked_and_protected([&] {
         for (const Claim& claim : claims) {
-            CAPTURE(claim.neighbour);
             join(scene, claim);
+        }
+        join(scene, honest);  // Last: when it is seen, the others were.
+        REQUIRE((open || scene.await_rules_with("172.16.9.0/24")));
+        for (const Claim& claim : claims) {
+            CAPTURE(claim.neighbour);
             CHECK(scene.escapes(scene.host(), Packet::udp, claim.neighbour, 443) == open);
             CHECK(scene.escapes(scene.host(), Packet::tcp, claim.neighbour, 443) == open);
             leave(scene, claim);
         }
         CHECK(pings(scene.host(), kRouter));
         CHECK(pings(scene.host(), kRouter6));
+        leave(scene, honest);
+        REQUIRE((open || scene.await_rules_without("172.16.9.0/24")));
     });
     if (armed == Armed::yes) {
         scene.stage().await("PROTECTED");
