@@ -55,8 +55,8 @@ class Scene {
     [[nodiscard]] lab::Node& provider() { return stage_.lab().provider(); }
     [[nodiscard]] lab::Node& guest() { return stage_.lab().guest(); }
 
-    void lock();     ///< VPN server and service run; no tunnel.
-    void protect();  ///< lock(), then the tunnel comes up and works.
+    void lock();              ///< VPN server and service run; no tunnel.
+    void protect();           ///< lock(), then the tunnel comes up and works.
     void enter(Phase phase);  ///< One of the two.
     /// lock() and `check`; then the tunnel comes up, and `check` once more.
     void locked_and_protected(const std::function<void()>& check);
