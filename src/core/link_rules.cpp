@@ -15,9 +15,19 @@ constexpr std::uint8_t kRouterAdvert = 134;
 constexpr std::uint8_t kNeighbourSolicit = 135;
 constexpr std::uint8_t kNeighbourAdvert = 136;
 
-/// IPv6 leaves an uplink for an IPv6 endpoint or an IPv6 LAN.
+/// Whether any of these lets IPv6 pass an uplink.
+bool any_opens_ipv6(const Draft& draft, const std::vector<Exception>& exceptions) {
+    return std::ranges::any_of(exceptions, [&](const Exception& exception) {
+        return exception.far ? exception.far->address.family == IpFamily::v6
+                             : draft.policy.ipv6 == Ipv6::tunnel;
+    });
+}
+
+/// IPv6 leaves an uplink for an IPv6 endpoint, an IPv6 LAN or an IPv6 exception.
 bool needs_ipv6(const Draft& draft) {
-    return std::ranges::any_of(draft.policy.tunnels,
+    return any_opens_ipv6(draft, draft.policy.outbound) ||
+           any_opens_ipv6(draft, draft.policy.inbound) ||
+           std::ranges::any_of(draft.policy.tunnels,
                                [](const Tunnel& tunnel) {
                                    return std::ranges::any_of(
                                        tunnel.endpoints, [](const Endpoint& endpoint) {

@@ -37,6 +37,17 @@ void add_guest(Draft& draft, const LinkNetwork& guest) {
         {match::InInterface{guest.interface}, family, match::Source{guest.network}}, comment));
 }
 
+/// Questions of neighbour discovery, which are asked of a group; answers are in the guest's
+/// network. Source: RFC 4861, section 11.2.
+void add_neighbour_questions(Draft& draft, const std::string& interface) {
+    constexpr std::uint8_t kNeighbourHopLimit = 255;
+    draft.output.rules.push_back(
+        accept({match::OutInterface{interface}, match::Family{IpFamily::v6},
+                match::Destination{*Prefix::parse("ff02::/16")}, match::Protocol{proto::kIcmpv6},
+                match::HopLimit{kNeighbourHopLimit}},
+               "guest neighbour discovery"));
+}
+
 /// A guest without an address asks this host for one.
 void add_dhcp_for(Draft& draft, const std::string& interface) {
     const match::Family v4{IpFamily::v4};
@@ -76,11 +87,16 @@ void add_guests(Draft& draft) {
         return;
     }
     std::string previous;
+    std::string previous_v6;
     for (const LinkNetwork& guest : draft.situation.around.guests) {
         add_guest(draft, guest);
         if (guest.interface != previous) {
             add_dhcp_for(draft, guest.interface);
             previous = guest.interface;
+        }
+        if (guest.network.address.family == IpFamily::v6 && guest.interface != previous_v6) {
+            add_neighbour_questions(draft, guest.interface);
+            previous_v6 = guest.interface;
         }
         for (const LinkNetwork& other : draft.situation.around.guests) {
             if (guest.network.address.family != other.network.address.family) {

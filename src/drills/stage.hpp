@@ -47,6 +47,8 @@ class Stage {
     void start_service(const std::string& summary = "LOCKED");
     /// SIGKILL.
     void kill_service();
+    /// The service's process; nullptr when it does not run.
+    [[nodiscard]] lab::Process* service() { return service_ ? &*service_ : nullptr; }
     /// Runs one command to its end. \return its exit code, -1 when it could not run.
     int command(const std::string& verb);
     /// Runs one command with its options. \return what it wrote.

@@ -5,6 +5,8 @@
 #include "support/programs.hpp"
 #include "support/scene.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fstream>
 
@@ -19,8 +21,6 @@ using drills::Armed;
 using lab::Packet;
 
 namespace {
-
-constexpr const char* kEndpoint = "203.0.113.7";
 
 /// A cgroup of its own, two levels deep. This process and its sockets can be moved into it.
 class OwnCgroup {
@@ -67,12 +67,13 @@ bool leaves(Scene& scene, const char* to, std::uint16_t port) {
     return scene.escapes(scene.host(), Packet::udp, to, port, lab::Via::uplink);
 }
 
-bool leaks(Scene& scene) {
-    return leaves(scene, lab::addr::kInternet, 443);
-}
-
+/// Waits until every packet at the internet leaves, or none.
 bool becomes(Scene& scene, bool leak) {
-    return lab::eventually(kPatience, [&] { return leaks(scene) == leak; });
+    return lab::eventually(kPatience, [&] {
+        return std::ranges::all_of(kFamilies, [&](const Addresses& at) {
+            return leaves(scene, at.internet, 443) == leak;
+        });
+    });
 }
 
 }  // namespace
@@ -80,46 +81,65 @@ bool becomes(Scene& scene, bool leak) {
 TEST_CASE("a cgroup is confined from when it appears, and again when it is made anew",
           "[policy][apps][cgroup]") {
     const OwnCgroup cgroup;
-    Policy policy = tun_policy();
+    Policy policy = dual_policy();
     policy.scope = Scope::apps;
     policy.apps.cgroups = {cgroup.path()};
     Scene scene(policy);
-    scene.lock();
-    REQUIRE(leaks(scene));
-
-    for (int life = 1; life <= 2; ++life) {
-        CAPTURE(life);
-        cgroup.make();
-        cgroup.enter();
-        CHECK(becomes(scene, /*leak=*/false));
-        CHECK_FALSE(leaves(scene, lab::addr::kRouter[0], 53));
-        CHECK_FALSE(leaves(scene, kEndpoint, 443));
-        cgroup.leave();
-        CHECK(leaks(scene));
-        cgroup.remove();
-    }
+    scene.locked_and_protected([&] {
+        REQUIRE(leaks(scene));
+        for (int life = 1; life <= 2; ++life) {
+            CAPTURE(life);
+            cgroup.make();
+            cgroup.enter();
+            CHECK(becomes(scene, /*leak=*/false));
+            for (const Addresses& at : kFamilies) {
+                CAPTURE(at.router);
+                CHECK_FALSE(leaves(scene, at.router, 53));
+                CHECK_FALSE(leaves(scene, at.endpoint, 443));
+            }
+            cgroup.leave();
+            CHECK(leaks(scene));
+            cgroup.remove();
+        }
+    });
 }
 
 TEST_CASE("the endpoint is reached from the VPN's cgroup alone", "[policy][cgroup]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
     const bool open = armed == Armed::no;
     const OwnCgroup cgroup;
-    Policy policy = tun_policy();
-    policy.tunnels.front().only = {};
-    policy.tunnels.front().only.cgroup = cgroup.path();
+    constexpr std::array kServers{"203.0.113.99", "2001:db8:9::99"};
+    Policy policy = dual_policy();
+    Tunnel office;
+    office.name = "office";
+    office.interface = "tun1";
+    office.only.cgroup = cgroup.path();
+    for (const char* const server : kServers) {
+        office.endpoints.push_back({lab::ip(server), proto::kUdp, 51820});
+    }
+    policy.tunnels.push_back(office);
     Scene scene(policy, armed);
-    scene.lock();
-    CHECK(leaves(scene, kEndpoint, 51820) == open);
+    scene.locked_and_protected([&] {
+        const auto check_closed = [&](std::uint16_t port) {
+            for (const char* const server : kServers) {
+                CAPTURE(server);
+                CHECK(leaves(scene, server, port) == open);
+            }
+        };
+        check_closed(51820);
+        cgroup.make();
+        check_closed(51820);
+        cgroup.enter();
+        for (const char* const server : kServers) {
+            CHECK(lab::eventually(kPatience, [&] { return leaves(scene, server, 51820); }));
+        }
 
-    cgroup.make();
-    CHECK(leaves(scene, kEndpoint, 51820) == open);
-    cgroup.enter();
-    CHECK(lab::eventually(kPatience, [&] { return leaves(scene, kEndpoint, 51820); }));
-
-    CHECK(leaves(scene, kEndpoint, 443) == open);
-    CHECK(leaks(scene) == open);
-    cgroup.leave();
-    CHECK(leaves(scene, kEndpoint, 51820) == open);
+        check_closed(443);
+        CHECK(leaks(scene) == open);
+        cgroup.leave();
+        check_closed(51820);
+        cgroup.remove();
+    });
 }
 
 TEST_CASE("an outbound exception of a cgroup is nobody else's", "[policy][exceptions][cgroup]") {
@@ -127,18 +147,21 @@ TEST_CASE("an outbound exception of a cgroup is nobody else's", "[policy][except
     const bool open = armed == Armed::no;
     const OwnCgroup cgroup;
     cgroup.make();
-    Policy policy = tun_policy();
+    Policy policy = dual_policy();
     Exception exception;
     exception.cgroup = cgroup.path();
     policy.outbound = {exception};
     Scene scene(policy, armed);
-    scene.lock();
-    CHECK(leaks(scene) == open);
+    scene.locked_and_protected([&] {
+        CHECK(leaks(scene) == open);
 
-    cgroup.enter();
+        cgroup.enter();
 
-    CHECK(leaks(scene));
-    CHECK(leaves(scene, lab::addr::kInternet, 53) == open);
-    cgroup.leave();
-    CHECK(leaks(scene) == open);
+        CHECK(leaks(scene));
+        for (const Addresses& at : kFamilies) {
+            CHECK(leaves(scene, at.internet, 53) == open);
+        }
+        cgroup.leave();
+        CHECK(leaks(scene) == open);
+    });
 }

@@ -4,6 +4,10 @@
 #include "support/node_run.hpp"
 #include "support/scene.hpp"
 
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+
 using namespace ks;
 using namespace ks::test;
 using drills::Armed;
@@ -19,22 +23,9 @@ constexpr std::uint16_t kPort = 8080;
 constexpr uid_t kUser = 4711;
 constexpr gid_t kGroup = 4712;
 
-/// The exception's packets would follow the tunnel's routes: another program routes them past it.
-void route_past_tunnel(Scene& scene, const char* network) {
-    must(scene.host().net().add_route({.to = *Prefix::parse(network),
-                                       .device = "up0",
-                                       .gateway = lab::ip(lab::addr::kRouter[0])}));
-}
-
 Policy with_outbound(Exception exception) {
     Policy policy = tun_policy();
     policy.outbound = {std::move(exception)};
-    return policy;
-}
-
-Policy with_inbound(Exception exception) {
-    Policy policy = tun_policy();
-    policy.inbound = {std::move(exception)};
     return policy;
 }
 
@@ -52,8 +43,23 @@ void set_up(Scene& scene, bool with_tunnel) {
         scene.stage().connect();
         scene.check_steps();
     }
-    route_past_tunnel(scene, "198.51.100.0/24");
-    route_past_tunnel(scene, "192.0.2.0/24");
+    // The exception's packets would follow the tunnel's routes.
+    for (const char* const network : {"198.51.100.0/24", "192.0.2.0/24", "2001:db8:100::/48"}) {
+        scene.route_past_tunnel(network);
+    }
+}
+
+/// One exception for each of `networks`, alike otherwise.
+std::vector<Exception> for_each(std::initializer_list<const char*> networks,
+                                const std::vector<PortSpec>& ports) {
+    std::vector<Exception> exceptions;
+    for (const char* const network : networks) {
+        Exception exception;
+        exception.far = *Prefix::parse(network);
+        exception.ports = ports;
+        exceptions.push_back(std::move(exception));
+    }
+    return exceptions;
 }
 
 }  // namespace
@@ -135,81 +141,92 @@ TEST_CASE("an outbound exception of an interface holds there alone", "[policy][e
 
 TEST_CASE("DNS leaves by an exception only where its ports say so", "[policy][exceptions][dns]") {
     const bool named = GENERATE(false, true);
-    Exception exception;
-    exception.far = *Prefix::parse("198.51.100.0/24");
-    if (named) {
-        exception.ports = {{{53, 53}, proto::kUdp}};
+    Policy policy = tun_policy();
+    policy.outbound =
+        for_each({"198.51.100.0/24", "2001:db8:100::/48"},
+                 named ? std::vector<PortSpec>{{{53, 53}, proto::kUdp}} : std::vector<PortSpec>{});
+    Scene scene(policy);
+    set_up(scene, GENERATE(false, true));
+    for (const Addresses& at : kFamilies) {
+        CAPTURE(at.internet);
+        CHECK(leaves(scene, Packet::udp, at.internet, 443) == !named);
+        CHECK(leaves(scene, Packet::dns_udp, at.internet, 53) == named);
+        CHECK_FALSE(leaves(scene, Packet::dns_tcp, at.internet, 53));
+        CHECK_FALSE(leaves(scene, Packet::tcp, at.internet, 853));
     }
-    Scene scene(with_outbound(exception));
-    set_up(scene, true);
-
-    CHECK(leaves(scene, Packet::udp, kInternet, 443) == !named);
-    CHECK(leaves(scene, Packet::dns_udp, kInternet, 53) == named);
-    CHECK_FALSE(leaves(scene, Packet::dns_tcp, kInternet, 53));
-    CHECK_FALSE(leaves(scene, Packet::tcp, kInternet, 853));
 }
 
 TEST_CASE("an outbound exception opens nothing inwards", "[policy][exceptions]") {
-    Exception exception;
-    exception.far = *Prefix::parse("0.0.0.0/0");
-    Scene scene(with_outbound(exception));
-    set_up(scene, true);
+    Policy policy = tun_policy();
+    policy.outbound = for_each({"0.0.0.0/0", "::/0"}, {});
+    Scene scene(policy);
+    set_up(scene, GENERATE(false, true));
     const Listener listener(scene.host(), kPort);
-
-    CHECK(answers(scene.host(), lab::Service::tcp_echo, kInternet, 443));
-    CHECK_FALSE(connects(scene.lab().internet(), kHost, kPort));
-    CHECK_FALSE(listener.hears(scene.lab().internet(), kHost));
-    CHECK_FALSE(pings(scene.lab().internet(), kHost));
+    for (const Addresses& at : kFamilies) {
+        CAPTURE(at.internet);
+        CHECK(answers(scene.host(), lab::Service::tcp_echo, at.internet, 443));
+        CHECK_FALSE(connects(scene.lab().internet(), at.host, kPort));
+        CHECK_FALSE(listener.hears(scene.lab().internet(), at.host));
+        CHECK_FALSE(pings(scene.lab().internet(), at.host));
+    }
 }
 
 TEST_CASE("an inbound exception is answered and opens nothing else", "[policy][exceptions]") {
-    Exception exception;
-    exception.far = *Prefix::parse("172.31.1.0/24");  // The internet's address towards us.
-    exception.ports = {{{kPort, kPort}, proto::kTcp}, {{kPort, kPort}, proto::kUdp}};
-    Scene scene(with_inbound(exception));
+    // The internet's addresses towards us.
+    constexpr std::array kCallers{"172.31.1.2", "fd31:1::2"};
+    Policy policy = tun_policy();
+    policy.inbound = for_each({"172.31.1.0/24", "fd31:1::/64"},
+                              {{{kPort, kPort}, proto::kTcp}, {{kPort, kPort}, proto::kUdp}});
+    Scene scene(policy);
     set_up(scene, GENERATE(false, true));
-    route_past_tunnel(scene, "172.31.1.0/24");
+    scene.route_past_tunnel("172.31.1.0/24");
+    scene.route_past_tunnel("fd31:1::/64");
     const Listener listener(scene.host(), kPort);
     const Listener other(scene.host(), kPort + 1);
     lab::Node& internet = scene.lab().internet();
-
-    CHECK(connects(internet, kHost, kPort));
-    CHECK(listener.hears(internet, kHost));
-    CHECK_FALSE(connects(internet, kHost, kPort + 1));
-    CHECK_FALSE(other.hears(internet, kHost));
-    CHECK_FALSE(pings(internet, kHost));
-    CHECK_FALSE(connects(scene.provider(), kHost, kPort));
-    // The port as a source port is no way out.
-    CHECK_FALSE(leaves(scene, Packet::tcp, "172.31.1.2", 443));
-    CHECK_FALSE(leaves(scene, Packet::udp, "172.31.1.2", kPort));
+    for (std::size_t i = 0; i < kFamilies.size(); ++i) {
+        const char* const host = kFamilies.at(i).host;
+        CAPTURE(host);
+        CHECK(connects(internet, host, kPort));
+        CHECK(listener.hears(internet, host));
+        CHECK_FALSE(connects(internet, host, kPort + 1));
+        CHECK_FALSE(other.hears(internet, host));
+        CHECK_FALSE(pings(internet, host));
+        CHECK_FALSE(connects(scene.provider(), host, kPort));
+        // The port as a source port is no way out.
+        CHECK_FALSE(leaves(scene, Packet::tcp, kCallers.at(i), 443));
+        CHECK_FALSE(leaves(scene, Packet::udp, kCallers.at(i), kPort));
+    }
 }
 
 TEST_CASE("the port of an inbound exception is no way out for its owner", "[policy][exceptions]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
+    Policy policy = dual_policy();
     Exception exception;
     exception.ports = {{{kPort, kPort}, proto::kTcp}, {{kPort, kPort}, proto::kUdp}};
-    Scene scene(with_inbound(exception), armed);
-    set_up(scene, true);
+    policy.inbound = {exception};
+    Scene scene(policy, armed);
     const bool open = armed == Armed::no;
-    const auto sent_from_port = [&](int type) {
-        lab::Node& host = scene.host();
-        const auto fd = host.socket(AF_INET, type | SOCK_NONBLOCK, 0);
-        const lab::SocketAddress own(lab::any_address(IpFamily::v4), kPort);
-        const lab::SocketAddress to(lab::ip(kInternet), 443);
+    const auto sent_from_port = [&](const char* far, int type) {
+        const lab::SocketAddress to(lab::ip(far), 443);
+        const lab::SocketAddress own(lab::any_address(lab::ip(far).family), kPort);
+        const auto fd = scene.host().socket(own.storage.ss_family, type | SOCK_NONBLOCK, 0);
         REQUIRE(fd);
         REQUIRE(bind(fd->get(), own.get(), own.size) == 0);
         const std::size_t before = scene.lab().capture().size();
         static_cast<void>(!connect(fd->get(), to.get(), to.size));
         static_cast<void>(!send(fd->get(), "out", 3, MSG_NOSIGNAL));
         must(scene.lab().capture().settle());
-        for (const lab::FrameInfo& frame : scene.lab().capture().since(before)) {
-            if (frame.source_port == kPort && frame.destination == lab::ip(kInternet)) {
-                return true;
-            }
-        }
-        return false;
+        const auto frames = scene.lab().capture().since(before);
+        return std::ranges::any_of(frames, [&](const lab::FrameInfo& frame) {
+            return frame.source_port == kPort && frame.destination == lab::ip(far);
+        });
     };
 
-    CHECK(sent_from_port(SOCK_STREAM) == open);
-    CHECK(sent_from_port(SOCK_DGRAM) == open);
+    set_up(scene, GENERATE(false, true));
+    for (const Addresses& at : kFamilies) {
+        CAPTURE(at.internet);
+        CHECK(sent_from_port(at.internet, SOCK_STREAM) == open);
+        CHECK(sent_from_port(at.internet, SOCK_DGRAM) == open);
+    }
 }

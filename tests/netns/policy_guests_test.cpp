@@ -55,11 +55,13 @@ void check_neighbours(Scene& scene) {
 }
 
 void forward_port_to_guest(Scene& scene) {
-    for (const std::vector<std::string>& words :
-         {std::vector<std::string>{"nft", "add table ip published"},
-          {"nft", "add chain ip published pre { type nat hook prerouting priority -100; }"},
-          {"nft", "add rule ip published pre tcp dport 8080 dnat to 10.77.0.2:8080"}}) {
-        must_run(scene.host(), words);
+    for (const char* const command :
+         {"add table inet published",
+          "add chain inet published pre { type nat hook prerouting priority -100; }",
+          "add rule inet published pre iifname != br0 tcp dport 8080 dnat ip to 10.77.0.2:8080",
+          "add rule inet published pre iifname != br0 tcp dport 8080 "
+          "dnat ip6 to [2001:db8:aa::2]:8080"}) {
+        must_run(scene.host(), {"nft", command});
     }
 }
 
@@ -110,94 +112,138 @@ TEST_CASE("with IPv6 in the tunnel, a guest has it there and nowhere else", "[po
 
 TEST_CASE("a guest whose route avoids the tunnel stays inside", "[policy][guests]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
-    Scene scene(tun_policy(), armed);
-    scene.protect();
-    const bool leaks = armed == Armed::no;
+    Scene scene(dual_policy(), armed);
+    const bool open = armed == Armed::no;
     // As a routing rule of some other program does it: past the tunnel, for guests alone.
-    for (const char* const family : {"-4", "-6"}) {
-        const bool v4 = std::string(family) == "-4";
+    for (const Addresses& at : kFamilies) {
+        const char* const family = at.router == kFamilies[0].router ? "-4" : "-6";
         must_run(scene.host(),
-                 {"ip", family, "route", "add", "default", "via",
-                  v4 ? lab::addr::kRouter[0] : lab::addr::kRouter6[0], "table", "77"});
+                 {"ip", family, "route", "add", "default", "via", at.router, "table", "77"});
         must_run(scene.host(), {"ip", family, "rule", "add", "iif", "br0", "lookup", "77"});
     }
-
-    for (const Packet packet : {Packet::udp, Packet::tcp, Packet::icmp}) {
-        CHECK(scene.escapes(scene.guest(), packet, kInternet, 443) == leaks);
-        CHECK(scene.escapes(scene.guest(), packet, kInternet6, 443) == leaks);
-    }
-    CHECK(scene.escapes(scene.guest(), Packet::dns_udp, kInternet, 53) == leaks);
-    CHECK(scene.escapes(scene.guest(), Packet::dns_udp, lab::addr::kRouter[0], 53) == leaks);
-    CHECK(scene.escapes(scene.guest(), Packet::tcp, kInternet, 853) == leaks);
-    CHECK(scene.escapes(scene.guest(), Packet::udp, "203.0.113.7", 51820) == leaks);
+    const auto escapes = [&](Packet packet, const char* to, std::uint16_t port) {
+        return scene.escapes(scene.guest(), packet, to, port);
+    };
+    scene.locked_and_protected([&] {
+        for (const Addresses& at : kFamilies) {
+            CAPTURE(at.internet);
+            CHECK(escapes(Packet::udp, at.internet, 443) == open);
+            CHECK(escapes(Packet::tcp, at.internet, 443) == open);
+            CHECK(escapes(Packet::icmp, at.internet, 0) == open);
+            CHECK(escapes(Packet::dns_udp, at.internet, 53) == open);
+            CHECK(escapes(Packet::dns_udp, at.router, 53) == open);
+            CHECK(escapes(Packet::tcp, at.internet, 853) == open);
+            CHECK(escapes(Packet::udp, at.endpoint, 51820) == open);
+        }
+    });
 }
 
 TEST_CASE("the local network is the host's, not the guests'", "[policy][guests][lan]") {
-    Policy policy = tun_policy();
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Policy policy = dual_policy();
     policy.lan.allow = true;
     policy.lan.dns = true;
     policy.lan.inbound = true;
-    Scene scene(policy);
-    scene.protect();
-
-    CHECK(pings(scene.host(), lab::addr::kRouter[0]));
-    CHECK_FALSE(pings(scene.guest(), lab::addr::kRouter[0]));
-    CHECK_FALSE(scene.escapes(scene.guest(), Packet::dns_udp, lab::addr::kRouter[0], 53));
-    CHECK_FALSE(pings(scene.provider(), lab::addr::kGuest));
+    Scene scene(policy, armed);
+    const bool open = armed == Armed::no;
+    scene.locked_and_protected([&] {
+        for (const Addresses& at : kFamilies) {
+            CAPTURE(at.lan_router);
+            CHECK(pings(scene.host(), at.lan_router));
+            CHECK(pings(scene.guest(), at.lan_router) == open);
+            CHECK(scene.escapes(scene.guest(), Packet::dns_udp, at.lan_router, 53) == open);
+            CHECK(pings(scene.provider(), at.guest) == open);
+        }
+    });
 }
 
 TEST_CASE("only answers come out of the tunnel to a guest", "[policy][guests]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
-    Scene scene(tun_policy(), armed);
+    Scene scene(dual_policy(), armed);
     scene.protect();
     const Listener listener(scene.guest(), kPort);
-    REQUIRE(guest_reaches_internet(scene));
-
     const bool open = armed == Armed::no;
-    CHECK(connects(scene.lab().vpn(), lab::addr::kGuest, kPort) == open);
-    CHECK(listener.hears(scene.lab().vpn(), lab::addr::kGuest) == open);
-    CHECK(pings(scene.lab().vpn(), lab::addr::kGuest) == open);
+    for (const Addresses& at : kFamilies) {
+        CAPTURE(at.guest);
+        REQUIRE(guest_reaches_internet(scene, at.internet));
+        CHECK(connects(scene.lab().vpn(), at.guest, kPort) == open);
+        CHECK(listener.hears(scene.lab().vpn(), at.guest) == open);
+        CHECK(pings(scene.lab().vpn(), at.guest) == open);
+    }
 }
 
 TEST_CASE("guests that are to reach nothing reach the host alone", "[policy][guests]") {
-    Policy policy = tun_policy();
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Policy policy = dual_policy();
     policy.guests.reach = Guests::Reach::block;
-    Scene scene(policy);
-    scene.protect();
-
-    CHECK_FALSE(guest_reaches_internet(scene));
-    check_neighbours(scene);
+    Scene scene(policy, armed);
+    const bool open = armed == Armed::no;
+    scene.locked_and_protected([&] {
+        for (const Addresses& at : kFamilies) {
+            CAPTURE(at.internet);
+            CHECK(guest_reaches_internet(scene, at.internet) == open);
+        }
+        CHECK((open || guest_leak(scene).empty()));
+        check_neighbours(scene);
+        CHECK(pings(scene.guest(), kHostOnBridge6));
+    });
 }
 
-TEST_CASE("a guest's names are asked of the listed resolvers alone", "[policy][guests][dns]") {
-    Policy policy = tun_policy();
-    policy.dns_servers = {{lab::ip("198.51.100.53")}};
+TEST_CASE("names are asked of the listed resolvers alone, by the host and by guests",
+          "[policy][guests][dns]") {
+    const bool listed = GENERATE(false, true);
+    constexpr std::array kServers{"198.51.100.53", "2001:db8:100::53"};
+    constexpr std::array kOthers{"198.51.100.54", "2001:db8:100::54"};
+    Policy policy = dual_policy();
+    if (listed) {
+        policy.dns_servers = {{lab::ip(kServers[0]), lab::ip(kServers[1])}};
+    }
     Scene scene(policy);
     scene.protect();
-    const auto asks = [&](const char* server) {
-        return lab::reach(scene.guest(), {lab::Service::udp_echo, lab::ip(server), 53, {}},
-                          lab::Millis{500})
-            .answered;
-    };
-
-    CHECK(asks("198.51.100.53"));
-    CHECK_FALSE(asks("198.51.100.54"));
-    CHECK(guest_reaches_internet(scene));
+    for (const lab::Node* const node : {&scene.host(), &scene.guest()}) {
+        const auto asks = [&](const char* server, std::uint16_t port) {
+            return lab::reach(*node, {lab::Service::udp_echo, lab::ip(server), port, {}},
+                              lab::Millis{500})
+                .answered;
+        };
+        for (std::size_t i = 0; i < kServers.size(); ++i) {
+            CAPTURE(node->name(), kServers.at(i));
+            CHECK(asks(kServers.at(i), 53));
+            CHECK(asks(kOthers.at(i), 53) == !listed);
+            CHECK(asks(kOthers.at(i), 853) == !listed);
+            CHECK(asks(kOthers.at(i), 443));
+        }
+    }
 }
 
 TEST_CASE("a bridge with an uplink as its port is no guest", "[policy][guests]") {
-    Scene scene(tun_policy());
-    scene.protect();
-    REQUIRE(guest_reaches_internet(scene));
-    REQUIRE(scene.await_rules_with(kGuestRule));
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    const bool open = armed == Armed::no;
+    Scene scene(dual_policy(), armed);
+    // Nobody whom the bridge knows: what is for them goes out of every port.
+    constexpr std::array kStrangers{"10.77.0.9", "2001:db8:aa::9"};
+    const auto changed = [&](bool guest) {
+        return open ||
+               (guest ? scene.await_rules_with(kGuestRule) : scene.await_rules_without(kGuestRule));
+    };
+    scene.locked_and_protected([&] {
+        CHECK(changed(/*guest=*/true));
+        CHECK(pings(scene.host(), lab::addr::kGuest));
+        CHECK(pings(scene.host(), lab::addr::kGuest6));
 
-    must(scene.host().net().enslave("up1", "br0"));
+        must(scene.host().net().enslave("up1", "br0"));
 
-    CHECK(scene.await_rules_without(kGuestRule));
-    CHECK_FALSE(guest_reaches_internet(scene));
-    CHECK_FALSE(pings(scene.host(), lab::addr::kGuest));
-    must_run(scene.host(), {"ip", "link", "set", "up1", "nomaster"});
-    CHECK(scene.await_rules_with(kGuestRule));
+        CHECK(changed(/*guest=*/false));
+        for (const char* const stranger : kStrangers) {
+            CAPTURE(stranger);
+            must(scene.host().net().add_neighbour("br0", lab::ip(stranger), {2, 0, 0, 0, 0, 9}));
+            CHECK(scene.escapes(scene.host(), Packet::udp, stranger, 443) == open);
+        }
+        CHECK(pings(scene.host(), lab::addr::kGuest) == open);
+        CHECK(pings(scene.host(), lab::addr::kGuest6) == open);
+        must_run(scene.host(), {"ip", "link", "set", "up1", "nomaster"});
+    });
+    CHECK(changed(/*guest=*/true));
     CHECK(guest_reaches_internet(scene));
 }
 
@@ -229,37 +275,47 @@ TEST_CASE("a second uplink without a default route is no guest, though it is a v
           "[policy][guests]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
     Scene scene(tun_policy(), armed);
-    scene.protect();
     const Listener listener(scene.host(), kPort);
     for (const char* const family : {"-4", "-6"}) {
         must_run(scene.host(), {"ip", family, "route", "del", "default", "dev", "up1"});
     }
-    if (armed == Armed::yes) {  // Any change proves that the service has seen the one before.
-        must(scene.host().net().add_address("br0", lab::ip("10.78.0.1"), 24));
-        REQUIRE(scene.await_rules_with("10.78.0.0/24"));
-    }
-
     const bool open = armed == Armed::no;
-    CHECK(scene.escapes(scene.host(), Packet::udp, lab::addr::kRouter[1], 443) == open);
-    CHECK(scene.escapes(scene.host(), Packet::dns_udp, lab::addr::kRouter[1], 53) == open);
-    CHECK(connects(scene.provider(), lab::addr::kHost[1], kPort) == open);
+    scene.locked_and_protected([&] {
+        if (!open) {  // Any change proves that the service has seen the one before.
+            must(scene.host().net().add_address("br0", lab::ip("10.78.0.1"), 24));
+            REQUIRE(scene.await_rules_with("10.78.0.0/24"));
+        }
+        for (std::size_t i = 0; i < 2; ++i) {
+            const char* const router = i == 0 ? lab::addr::kRouter[1] : lab::addr::kRouter6[1];
+            CAPTURE(router);
+            CHECK(scene.escapes(scene.host(), Packet::udp, router, 443) == open);
+            CHECK(scene.escapes(scene.host(), Packet::dns_udp, router, 53) == open);
+        }
+        CHECK(connects(scene.provider(), lab::addr::kHost[1], kPort) == open);
+        CHECK(connects(scene.provider(), lab::addr::kHost6[1], kPort) == open);
+    });
 }
 
 TEST_CASE("a published port of a guest is not open to the internet or the local network",
           "[policy][guests]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
-    Policy policy = tun_policy();
+    Policy policy = dual_policy();
     policy.lan.allow = true;
     policy.lan.inbound = true;
     Scene scene(policy, armed);
-    scene.protect();
     forward_port_to_guest(scene);
     const Listener listener(scene.guest(), kPort);
     const bool open = armed == Armed::no;
-
-    CHECK(connects(scene.provider(), lab::addr::kHost[0], kPort) == open);
+    scene.locked_and_protected([&] {
+        for (const Addresses& at : kFamilies) {
+            CAPTURE(at.guest);
+            CHECK(connects(scene.provider(), at.lan_host, kPort) == open);
+            CHECK(connects(scene.lab().internet(), at.host, kPort) == open);
+            CHECK(connects(scene.host(), at.guest, kPort));
+        }
+    });
     CHECK(connects(scene.lab().vpn(), lab::addr::kTunnelHost, kPort) == open);
-    CHECK(connects(scene.host(), lab::addr::kGuest, kPort));
+    CHECK(connects(scene.lab().vpn(), lab::addr::kTunnelHost6, kPort) == open);
 }
 
 TEST_CASE("a guest gets its address from the host, locked and protected", "[policy][guests]") {

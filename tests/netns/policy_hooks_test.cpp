@@ -14,7 +14,6 @@
 
 using namespace ks;
 using namespace ks::test;
-using lab::Packet;
 
 namespace {
 
@@ -26,10 +25,6 @@ Policy hooks_policy(const char* interface) {
     policy.boot = BootLock::open;
     policy.tunnels.front().interface = interface;
     return policy;
-}
-
-bool leaks(Scene& scene) {
-    return scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet, 443, lab::Via::uplink);
 }
 
 std::string example(const std::string& name) {

@@ -3,6 +3,8 @@
 #include "support/node_run.hpp"
 #include "support/scene.hpp"
 
+#include <array>
+
 using namespace ks;
 using namespace ks::test;
 using drills::Armed;
@@ -10,17 +12,31 @@ using lab::Packet;
 
 namespace {
 
-bool leaks(Scene& scene) {
-    return scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet, 443, lab::Via::uplink);
+/// The tunnel of dual_policy() and a second one, for a device to take the name of.
+Policy two_tunnels(const char* kind) {
+    Policy policy = dual_policy();
+    Tunnel office;
+    office.name = "office";
+    office.interface = "tun1";
+    office.kind = kind;
+    policy.tunnels.push_back(office);
+    return policy;
 }
 
-/// A veth that takes the tunnel's name and leads to the provider.
-void add_impostor(Scene& scene, const std::string& name) {
+constexpr std::array kNeighbours{"10.66.0.1", "fd66::1"};
+
+/// A veth to the provider.
+void add_veth(Scene& scene, const char* name) {
     must(scene.host().net().add_veth(name, "evil0", scene.provider().netns()));
-    must(scene.host().net().set_link(name, lab::LinkState::up));
     must(scene.provider().net().set_link("evil0", lab::LinkState::up));
+    must(scene.provider().net().add_address("evil0", lab::ip(kNeighbours[0]), 24));
+    must(scene.provider().net().add_address("evil0", lab::ip(kNeighbours[1]), 64));
+}
+
+void configure(Scene& scene, const char* name) {
+    must(scene.host().net().set_link(name, lab::LinkState::up));
     must(scene.host().net().add_address(name, lab::ip("10.66.0.2"), 24));
-    must(scene.provider().net().add_address("evil0", lab::ip("10.66.0.1"), 24));
+    must(scene.host().net().add_address(name, lab::ip("fd66::2"), 64));
 }
 
 bool told(Scene& scene, const char* text) {
@@ -31,63 +47,79 @@ bool told(Scene& scene, const char* text) {
 }  // namespace
 
 TEST_CASE("an interface of another kind is no tunnel, whatever its name", "[policy][interfaces]") {
+    // Without a kind the name is all there is: this shows what `kind` is for.
     const bool with_kind = GENERATE(true, false);
-    Policy policy = tun_policy();
-    policy.tunnels.front().kind = with_kind ? "tun" : "";
-    Scene scene(policy);
-    scene.lock();
-    REQUIRE_FALSE(pings(scene.host(), "10.66.0.1"));
+    const auto phase = GENERATE(Phase::locked, Phase::protected_);
+    Scene scene(two_tunnels(with_kind ? "tun" : ""));
+    scene.enter(phase);
 
-    add_impostor(scene, "tun0");
+    add_veth(scene, "tun1");
+    configure(scene, "tun1");
 
     if (with_kind) {
         CHECK(told(scene, "tunnel-refused"));
-        CHECK_FALSE(pings(scene.host(), "10.66.0.1"));
-        scene.stage().await("LOCKED");
-    } else {  // Without a kind the name is all there is: this shows what `kind` is for.
-        scene.stage().await("PROTECTED");
-        CHECK(pings(scene.host(), "10.66.0.1"));
     }
+    scene.stage().await(with_kind && phase == Phase::locked ? "LOCKED" : "PROTECTED");
+    for (const char* const neighbour : kNeighbours) {
+        CAPTURE(neighbour);
+        const auto reached = [&] { return pings(scene.host(), neighbour); };
+        CHECK((with_kind ? !reached() : lab::eventually(kPatience, reached)));
+    }
+    CHECK_FALSE(leaks(scene));
     scene.check_steps();
 }
 
 TEST_CASE("a device that takes the tunnel's name after it is no tunnel", "[policy][interfaces]") {
-    Policy policy = tun_policy();
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    const bool open = armed == Armed::no;
+    Policy policy = dual_policy();
     policy.tunnels.front().kind = "tun";
-    Scene scene(policy);
+    Scene scene(policy, armed);
     scene.protect();
-    must(scene.host().net().add_veth("innocent", "evil0", scene.provider().netns()));
-    must(scene.provider().net().set_link("evil0", lab::LinkState::up));
-    must(scene.provider().net().add_address("evil0", lab::ip("10.66.0.1"), 24));
+    add_veth(scene, "innocent");
 
     scene.stage().client()->kill();
     scene.stage().await("LOCKED");
     must_run(scene.host(), {"ip", "link", "set", "innocent", "name", "tun0"});
-    must(scene.host().net().set_link("tun0", lab::LinkState::up));
-    must(scene.host().net().add_address("tun0", lab::ip("10.66.0.2"), 24));
+    configure(scene, "tun0");
 
-    CHECK(told(scene, "tunnel-refused"));
-    CHECK_FALSE(pings(scene.host(), "10.66.0.1"));
-    CHECK_FALSE(leaks(scene));
+    CHECK((open || told(scene, "tunnel-refused")));
+    for (const char* const neighbour : kNeighbours) {
+        CAPTURE(neighbour);
+        const auto reached = [&] { return pings(scene.host(), neighbour); };
+        CHECK((open ? lab::eventually(kPatience, reached) : !reached()));
+    }
+    CHECK(leaks(scene) == open);
     scene.check_steps();
 }
 
 TEST_CASE("a tunnel that is renamed takes no trust along", "[policy][interfaces]") {
-    Scene scene(tun_policy());
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    // Without the service, the rules of `protected` stay.
+    const auto phase = GENERATE(Phase::locked, Phase::protected_);
+    const bool open = armed == Armed::no;
+    Scene scene(dual_policy(), armed);
     scene.protect();
+    if (phase == Phase::protected_) {
+        scene.stage().kill_service();
+    }
 
     must(scene.host().net().set_link("tun0", lab::LinkState::down));
     must_run(scene.host(), {"ip", "link", "set", "tun0", "name", "other0"});
     must(scene.host().net().set_link("other0", lab::LinkState::up));
-    scene.stage().await("LOCKED");
-    must(scene.host().net().add_route(
-        {.to = *Prefix::parse("198.51.100.0/24"), .device = "other0"}));
+    if (phase == Phase::locked) {
+        scene.stage().await("LOCKED");
+    }
 
-    CHECK_FALSE(lab::reach(scene.host(),
-                           {lab::Service::udp_echo, lab::ip(lab::addr::kInternet), 7, "other0"},
-                           lab::Millis{400})
-                    .answered);
-    CHECK_FALSE(leaks(scene));
+    for (const Addresses& at : kFamilies) {
+        CAPTURE(at.internet);
+        must(scene.host().net().add_route(
+            {.to = *Prefix::parse(at.internet_net), .device = "other0"}));
+        CHECK(lab::reach(scene.host(), {lab::Service::udp_echo, lab::ip(at.internet), 7, "other0"},
+                         lab::Millis{400})
+                  .answered == open);
+    }
+    CHECK(leaks(scene) == open);
     scene.check_steps();
 }
 

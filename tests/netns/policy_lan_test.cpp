@@ -23,16 +23,33 @@ Policy lan_policy() {
     return policy;
 }
 
-/// Gives the host an address on its first uplink, with the router as its neighbour there.
-void join(Scene& scene, const char* address, const char* neighbour, std::uint8_t length) {
+/// The widest: IPv6 may be local as well.
+Policy dual_lan_policy() {
+    Policy policy = dual_policy();
+    policy.lan.allow = true;
+    return policy;
+}
+
+/// A network that the host is in, as far as its first uplink tells.
+struct Claim {
+    const char* host;
+    const char* neighbour;  ///< The router plays it.
+    std::uint8_t length;
+};
+
+void meet(Scene& scene, const char* neighbour) {
     const auto mac = scene.provider().net().mac("wan0");
     REQUIRE(mac);
-    must(scene.host().net().add_address("up0", lab::ip(address), length));
     must(scene.host().net().add_neighbour("up0", lab::ip(neighbour), *mac));
 }
 
-bool asks_router(Scene& scene, Packet packet, std::uint16_t port) {
-    return scene.escapes(scene.host(), packet, kRouter, port);
+void join(Scene& scene, const Claim& claim) {
+    must(scene.host().net().add_address("up0", lab::ip(claim.host), claim.length));
+    meet(scene, claim.neighbour);
+}
+
+void leave(Scene& scene, const Claim& claim) {
+    must(scene.host().net().delete_address("up0", lab::ip(claim.host), claim.length));
 }
 
 }  // namespace
@@ -40,73 +57,87 @@ bool asks_router(Scene& scene, Packet packet, std::uint16_t port) {
 TEST_CASE("by default nothing reaches the local network", "[policy][lan]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
     Scene scene(tun_policy(), armed);
-    scene.protect();
     const bool open = armed == Armed::no;
-    const Listener listener(scene.provider(), kPort);
-
-    CHECK(pings(scene.host(), kRouter) == open);
-    CHECK(pings(scene.host(), kRouter6) == open);
-    CHECK(connects(scene.host(), kRouter, kPort) == open);
-    CHECK(listener.hears(scene.host(), kRouter) == open);
-    CHECK(pings(scene.provider(), kHost) == open);
-    for (const char* const group : {"224.0.0.251", "239.255.255.250", "255.255.255.255"}) {
-        CAPTURE(group);
-        CHECK(scene.escapes(scene.host(), Packet::udp, group, 5353, lab::Via::uplink) == open);
-    }
+    const Listener theirs(scene.provider(), kPort);
+    const Listener ours(scene.host(), kPort);
+    const auto sent = [&](Packet packet, const char* to, std::uint16_t port) {
+        return scene.escapes(scene.host(), packet, to, port, lab::Via::uplink);
+    };
+    scene.locked_and_protected([&] {
+        for (const Addresses& at : kFamilies) {
+            CAPTURE(at.router);
+            CHECK(sent(Packet::icmp, at.router, 0) == open);
+            CHECK(sent(Packet::tcp, at.router, kPort) == open);
+            CHECK(sent(Packet::udp, at.router, kPort) == open);
+            CHECK(theirs.hears(scene.host(), at.lan_router) == open);
+            CHECK(pings(scene.provider(), at.host) == open);
+            CHECK(connects(scene.provider(), at.host, kPort) == open);
+            CHECK(ours.hears(scene.provider(), at.host) == open);
+        }
+        for (const char* const group :
+             {"224.0.0.251", "239.255.255.250", "255.255.255.255", "ff02::fb"}) {
+            CAPTURE(group);
+            CHECK(sent(Packet::udp, group, 5353) == open);
+        }
+        CHECK(sent(Packet::udp, "ff02::1:2", 547) == open);  // DHCPv6
+    });
 }
 
 TEST_CASE("an allowed local network is reached, locked and protected", "[policy][lan]") {
     Scene scene(lan_policy());
     const Listener listener(scene.provider(), kPort);
-    const auto check = [&] {
+    scene.locked_and_protected([&] {
         CHECK(pings(scene.host(), kRouter));
         CHECK(connects(scene.host(), kRouter, kPort));
         CHECK(listener.hears(scene.host(), kRouter));
         CHECK_FALSE(pings(scene.host(), kRouter6));
-        CHECK_FALSE(
-            scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet, 443, lab::Via::uplink));
-        CHECK_FALSE(
-            scene.escapes(scene.host(), Packet::tcp, lab::addr::kInternet6, 443, lab::Via::uplink));
+        CHECK_FALSE(leaks(scene));
         // A neighbouring uplink's network, by way of this one's router.
         CHECK_FALSE(
             scene.escapes(scene.host(), Packet::udp, lab::addr::kRouter[1], 443, lab::Via::uplink));
-    };
-    scene.lock();
-    check();
-    scene.stage().connect();
-    scene.check_steps();
-    check();
+    });
 }
 
 TEST_CASE("with IPv6 in the tunnel, the local network is reached by IPv6", "[policy][lan]") {
     Policy policy = lan_policy();
     policy.ipv6 = Ipv6::tunnel;
     Scene scene(policy);
-    scene.protect();
-    const auto router_link_local = lab::ip("fe80::1");
-    must(scene.provider().net().add_address("wan0", router_link_local, 64));
-
-    CHECK(pings(scene.host(), kRouter6));
-    CHECK(pings(scene.host(), "fe80::1", "up0"));
-    CHECK(scene.escapes(scene.host(), Packet::udp, "ff02::fb", 5353, lab::Via::uplink));
-    // The provider's public prefix is on the link, and public all the same.
-    CHECK_FALSE(pings(scene.host(), lab::addr::kRouter6[0]));
-    CHECK_FALSE(
-        scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet6, 443, lab::Via::uplink));
+    must(scene.provider().net().add_address("wan0", lab::ip("fe80::1"), 64));
+    scene.locked_and_protected([&] {
+        CHECK(pings(scene.host(), kRouter6));
+        CHECK(pings(scene.host(), "fe80::1", "up0"));
+        CHECK(scene.escapes(scene.host(), Packet::udp, "ff02::fb", 5353, lab::Via::uplink));
+        // The provider's public prefix is on the link, and public all the same.
+        CHECK_FALSE(pings(scene.host(), lab::addr::kRouter6[0]));
+        CHECK_FALSE(leaks(scene));
+    });
 }
 
 TEST_CASE("a public prefix on the link is not local (LocalNet)", "[policy][lan][attack]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);
-    Scene scene(lan_policy(), armed);
-    scene.protect();
-
+    Scene scene(dual_lan_policy(), armed);
+    const bool open = armed == Armed::no;
     // What TunnelCrack's network hands out by DHCP: the target looks like a neighbour.
-    join(scene, "198.51.100.77", lab::addr::kInternet, 24);
-
-    const bool leaks = armed == Armed::no;
-    CHECK(scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet, 443) == leaks);
-    CHECK(scene.escapes(scene.host(), Packet::tcp, lab::addr::kInternet, 443) == leaks);
-    CHECK(pings(scene.host(), kRouter));
+    const std::array<Claim, 2> claims{{{"198.51.100.77", lab::addr::kInternet, 24},
+                                       {"2001:db8:100::77", lab::addr::kInternet6, 48}}};
+    const Claim honest{"172.16.9.2", "172.16.9.1", 24};
+    scene.locked_and_protected([&] {
+        for (const Claim& claim : claims) {
+            join(scene, claim);
+        }
+        join(scene, honest);  // Last: when it is seen, the others were.
+        REQUIRE((open || scene.await_rules_with("172.16.9.0/24")));
+        for (const Claim& claim : claims) {
+            CAPTURE(claim.neighbour);
+            CHECK(scene.escapes(scene.host(), Packet::udp, claim.neighbour, 443) == open);
+            CHECK(scene.escapes(scene.host(), Packet::tcp, claim.neighbour, 443) == open);
+            leave(scene, claim);
+        }
+        CHECK(pings(scene.host(), kRouter));
+        CHECK(pings(scene.host(), kRouter6));
+        leave(scene, honest);
+        REQUIRE((open || scene.await_rules_without("172.16.9.0/24")));
+    });
     if (armed == Armed::yes) {
         scene.stage().await("PROTECTED");
         scene.check_steps();
@@ -114,23 +145,34 @@ TEST_CASE("a public prefix on the link is not local (LocalNet)", "[policy][lan][
 }
 
 TEST_CASE("local networks that come and go are followed", "[policy][lan]") {
-    Scene scene(lan_policy());
-    scene.protect();
-    const auto reached = [&] {
-        return scene.escapes(scene.host(), Packet::udp, "172.16.5.1", 443);
-    };
-    must(scene.host().net().add_route({.to = *Prefix::parse("172.16.5.0/24"), .device = "up0"}));
-    const auto mac = scene.provider().net().mac("wan0");
-    must(scene.host().net().add_neighbour("up0", lab::ip("172.16.5.1"), *mac));
-    CHECK_FALSE(reached());
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(dual_lan_policy(), armed);
+    const bool open = armed == Armed::no;
+    const std::array<std::pair<const char*, Claim>, 2> networks{
+        {{"172.16.5.0/24", {"172.16.5.2", "172.16.5.1", 24}},
+         {"fd05::/64", {"fd05::2", "fd05::1", 64}}}};
+    scene.locked_and_protected([&] {
+        for (const auto& [network, claim] : networks) {
+            CAPTURE(network);
+            const auto reached = [&, neighbour = claim.neighbour] {
+                return scene.escapes(scene.host(), Packet::udp, neighbour, 443);
+            };
+            const auto becomes = [&](bool wanted) {
+                return lab::eventually(kPatience, [&] { return reached() == wanted; });
+            };
+            must(scene.host().net().add_route({.to = *Prefix::parse(network), .device = "up0"}));
+            meet(scene, claim.neighbour);
+            CHECK(reached() == open);
 
-    join(scene, "172.16.5.2", "172.16.5.1", 24);
-    CHECK(lab::eventually(kPatience, reached));
+            join(scene, claim);
+            CHECK(becomes(true));
 
-    must(scene.host().net().delete_address("up0", lab::ip("172.16.5.2"), 24));
-    must(scene.host().net().add_route({.to = *Prefix::parse("172.16.5.0/24"), .device = "up0"}));
-    must(scene.host().net().add_neighbour("up0", lab::ip("172.16.5.1"), *mac));
-    CHECK(lab::eventually(kPatience, [&] { return !reached(); }));
+            leave(scene, claim);
+            must(scene.host().net().add_route({.to = *Prefix::parse(network), .device = "up0"}));
+            meet(scene, claim.neighbour);
+            CHECK(becomes(open));
+        }
+    });
 }
 
 TEST_CASE("the local network can be all private space, or a list", "[policy][lan]") {
@@ -165,50 +207,58 @@ TEST_CASE("the local network can be that of one interface", "[policy][lan]") {
 
 TEST_CASE("resolvers of the local network are asked only where the config says so",
           "[policy][lan][dns]") {
-    Policy policy = lan_policy();
+    Policy policy = dual_lan_policy();
     policy.lan.dns = GENERATE(false, true);
     Scene scene(policy);
-    const auto check = [&] {
-        CHECK(pings(scene.host(), kRouter));
-        CHECK(asks_router(scene, Packet::dns_udp, 53) == policy.lan.dns);
-        CHECK(asks_router(scene, Packet::dns_tcp, 53) == policy.lan.dns);
-        CHECK(asks_router(scene, Packet::tcp, 853) == policy.lan.dns);
-        CHECK(asks_router(scene, Packet::udp, 853) == policy.lan.dns);
-        CHECK_FALSE(scene.escapes(scene.host(), Packet::dns_udp, lab::addr::kInternet, 53,
-                                  lab::Via::uplink));
-    };
-    scene.lock();
-    check();
-    scene.stage().connect();
-    scene.check_steps();
-    check();
+    scene.locked_and_protected([&] {
+        for (const Addresses& at : kFamilies) {
+            CAPTURE(at.lan_router);
+            const auto asks = [&](Packet packet, std::uint16_t port) {
+                return scene.escapes(scene.host(), packet, at.lan_router, port);
+            };
+            CHECK(pings(scene.host(), at.lan_router));
+            CHECK(asks(Packet::dns_udp, 53) == policy.lan.dns);
+            CHECK(asks(Packet::dns_tcp, 53) == policy.lan.dns);
+            CHECK(asks(Packet::tcp, 853) == policy.lan.dns);
+            CHECK(asks(Packet::udp, 853) == policy.lan.dns);
+            CHECK_FALSE(
+                scene.escapes(scene.host(), Packet::dns_udp, at.internet, 53, lab::Via::uplink));
+        }
+    });
 }
 
 TEST_CASE("local hosts open connections only where the config says so", "[policy][lan]") {
-    Policy policy = lan_policy();
+    Policy policy = dual_lan_policy();
     policy.lan.inbound = GENERATE(false, true);
     Scene scene(policy);
-    scene.protect();
     const Listener listener(scene.host(), kPort);
-
-    CHECK(pings(scene.host(), kRouter));
-    CHECK(connects(scene.provider(), kHost, kPort) == policy.lan.inbound);
-    CHECK(listener.hears(scene.provider(), kHost) == policy.lan.inbound);
-    CHECK(pings(scene.provider(), kHost) == policy.lan.inbound);
-    // The internet is no local host, whatever the way.
-    CHECK_FALSE(connects(scene.lab().internet(), kHost, kPort));
+    scene.locked_and_protected([&] {
+        for (const Addresses& at : kFamilies) {
+            CAPTURE(at.lan_host);
+            CHECK(pings(scene.host(), at.lan_router));
+            CHECK(connects(scene.provider(), at.lan_host, kPort) == policy.lan.inbound);
+            CHECK(listener.hears(scene.provider(), at.lan_host) == policy.lan.inbound);
+            CHECK(pings(scene.provider(), at.lan_host) == policy.lan.inbound);
+            // The internet is no local host, whatever the way.
+            CHECK_FALSE(connects(scene.lab().internet(), at.host, kPort));
+        }
+    });
 }
 
 TEST_CASE("discovery by multicast and broadcast belongs to the local network", "[policy][lan]") {
     Scene scene(lan_policy());
-    scene.protect();
-    for (const char* const group :
-         {"224.0.0.251", "224.0.0.252", "239.255.255.250", "255.255.255.255"}) {
-        CAPTURE(group);
-        CHECK(scene.escapes(scene.host(), Packet::udp, group, 5353, lab::Via::uplink));
-    }
-    CHECK_FALSE(scene.escapes(scene.host(), Packet::udp, "225.1.2.3", 5353, lab::Via::uplink));
-    CHECK_FALSE(scene.escapes(scene.host(), Packet::udp, "ff02::fb", 5353, lab::Via::uplink));
     const Listener mdns(scene.host(), 5353);
-    CHECK_FALSE(mdns.hears(scene.lab().internet(), kHost));
+    const auto sent_to = [&](const char* group) {
+        return scene.escapes(scene.host(), Packet::udp, group, 5353, lab::Via::uplink);
+    };
+    scene.locked_and_protected([&] {
+        for (const char* const group :
+             {"224.0.0.251", "224.0.0.252", "239.255.255.250", "255.255.255.255"}) {
+            CAPTURE(group);
+            CHECK(sent_to(group));
+        }
+        CHECK_FALSE(sent_to("225.1.2.3"));
+        CHECK_FALSE(sent_to("ff02::fb"));
+        CHECK_FALSE(mdns.hears(scene.lab().internet(), kHost));
+    });
 }

@@ -5,7 +5,6 @@
 
 using namespace ks;
 using namespace ks::test;
-using lab::Packet;
 
 namespace {
 
@@ -14,10 +13,6 @@ Policy on_drop_policy() {
     policy.mode = Mode::on_drop;
     policy.boot = BootLock::open;
     return policy;
-}
-
-bool leaks(Scene& scene) {
-    return scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet, 443, lab::Via::uplink);
 }
 
 void start_open(Scene& scene) {

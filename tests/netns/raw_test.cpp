@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "../../src/lab/address.hpp"
 #include "killswitchd/lab_traffic.hpp"
 #include "lab_support.hpp"
 #include "support/dhcp.hpp"
 #include "support/node_run.hpp"
 #include "support/packet_socket.hpp"
 #include "support/programs.hpp"
+#include "support/scene.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -24,18 +26,28 @@ namespace {
 constexpr std::uint32_t kMark = 0xca6c;
 constexpr int kFrames = 20;
 
+/// Frames by family, in the order of kFamilies.
+using Count = std::array<std::size_t, 2>;
+constexpr Count kAll{kFrames, kFrames};
+constexpr Count kNone{};
+
 /// A lab whose host runs the service with this `raw`.
 class Host {
   public:
-    explicit Host(const std::string& raw) : lab_(lab::build()) {
+    explicit Host(const std::string& raw, Phase phase = Phase::locked) : lab_(lab::build()) {
         std::ofstream(lab_.scratch_from_outside() + "/killswitchd.yaml")
             << "version: 1\nmode: always\ntunnels:\n  - interface: tun0\n"
-            << "    endpoints: [\"203.0.113.7:51820/udp\"]\n    only: { fwmark: 0xca6c }\nraw: "
-            << raw << "\n";
+            << "    endpoints: [\"203.0.113.7:51820/udp\", \"[2001:db8:9::7]:51820/udp\"]\n"
+            << "    only: { fwmark: 0xca6c }\nipv6: tunnel\nraw: " << raw << "\n";
         auto started = lab_.host().spawn(argv("run"));
         REQUIRE(started);
         service_.emplace(*std::move(started));
         REQUIRE(lab::eventually(kPatience, [&] { return status().starts_with("LOCKED"); }));
+        if (phase == Phase::protected_) {
+            ip("tuntap add dev tun0 mode tun");
+            ip("link set tun0 up");
+            REQUIRE(lab::eventually(kPatience, [&] { return status().starts_with("PROTECTED"); }));
+        }
     }
 
     lab::Lab& lab() { return lab_; }
@@ -67,20 +79,23 @@ class Host {
         return *mac;
     }
 
-    /// How many of `kFrames` frames of a packet socket of `node` are seen outside.
-    std::size_t leaks(lab::Node& node, const std::string& device, How how) {
-        const std::uint32_t tag = lab::next_tag();
-        const std::size_t before = lab_.capture().size();
+    /// How many of `kFrames` frames of each family from a packet socket of `node` are seen outside.
+    Count leaks(lab::Node& node, const std::string& device, How how) {
+        Count count{};
         const PacketSocket socket(node, device, how);
-        for (int i = 0; i < kFrames; ++i) {
-            static_cast<void>(socket.send(packet(tag), router()));
+        for (std::size_t family = 0; family < count.size(); ++family) {
+            const std::uint32_t tag = lab::next_tag();
+            const std::size_t before = lab_.capture().size();
+            for (int i = 0; i < kFrames; ++i) {
+                static_cast<void>(socket.send(packet(kFamilies.at(family), tag), router()));
+            }
+            count.at(family) = captured(tag, before);
         }
-        return captured(tag, before);
+        return count;
     }
 
-    static std::string packet(std::uint32_t tag) {
-        return ip_bytes(
-            {lab::ip(lab::addr::kHost[0]), lab::ip(lab::addr::kInternet), 443, lab::tag_text(tag)});
+    static std::string packet(const Addresses& at, std::uint32_t tag) {
+        return ip_bytes({lab::ip(at.host), lab::ip(at.internet), 443, lab::tag_text(tag)});
     }
 
     std::size_t captured(std::uint32_t tag, std::size_t before) {
@@ -110,27 +125,29 @@ class Host {
 };
 
 /// Runs `leaks` without the second layer, where it has to leak, and with it.
-void blocked_only_with_raw_block(const std::function<std::size_t(Host&)>& leaks) {
+void blocked_only_with_raw_block(Phase phase, const std::function<Count(Host&)>& leaks) {
     require_programs({"ip", "nft"});
     {
-        Host control("allow");
-        REQUIRE(leaks(control) == kFrames);
+        Host control("allow", phase);
+        REQUIRE(leaks(control) == kAll);
     }
-    Host host("block");
-    CHECK(leaks(host) == 0);
+    Host host("block", phase);
+    CHECK(leaks(host) == kNone);
 }
 
-/// Frames that a new device lets out before it refuses the first.
+/// Frames of both families that a new device lets out before it refuses the first.
 std::size_t window(const PacketSocket& socket, const Mac& to) {
-    const std::string packet = Host::packet(lab::next_tag());
+    const std::uint32_t tag = lab::next_tag();
+    const std::string four = Host::packet(kFamilies[0], tag);
+    const std::string six = Host::packet(kFamilies[1], tag);
     std::size_t left = 0;
     REQUIRE(lab::eventually(kPatience, [&] {
-        bool taken = true;
-        for (int i = 0; taken && i < 1000; ++i) {
-            taken = socket.send(packet, to);
-            left += taken ? 1 : 0;
+        std::size_t taken = 1;
+        for (int i = 0; taken != 0 && i < 1000; ++i) {
+            taken = (socket.send(four, to) ? 1U : 0U) + (socket.send(six, to) ? 1U : 0U);
+            left += taken;
         }
-        return !taken;
+        return taken == 0;
     }));
     return left;
 }
@@ -140,13 +157,15 @@ std::size_t window(const PacketSocket& socket, const Mac& to) {
 TEST_CASE("packet sockets reach nobody outside", "[raw][fail-closed]") {
     const How how = GENERATE(How::raw, How::dgram, How::bypass);
 
-    blocked_only_with_raw_block(
-        [&](Host& host) { return host.leaks(host.lab().host(), "up0", how); });
+    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [&](Host& host) {
+        return host.leaks(host.lab().host(), "up0", how);
+    });
 }
 
 TEST_CASE("a guest on a bridge with the uplink reaches nobody outside", "[raw][fail-closed]") {
-    blocked_only_with_raw_block([](Host& host) {
-        host.shell("sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null; true");
+    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [](Host& host) {
+        host.shell("sysctl -qw net.bridge.bridge-nf-call-iptables=0 "
+                   "net.bridge.bridge-nf-call-ip6tables=0 2>/dev/null; true");
         host.ip("link set up0 master br0");
         host.ip("route replace default via 192.168.77.1 dev br0 onlink metric 50");
         static_cast<void>(lab::eventually(lab::Millis{500}, [&] { return host.covers("br0"); }));
@@ -155,7 +174,7 @@ TEST_CASE("a guest on a bridge with the uplink reaches nobody outside", "[raw][f
 }
 
 TEST_CASE("a macvlan guest reaches nobody outside", "[raw][fail-closed]") {
-    blocked_only_with_raw_block([](Host& host) {
+    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [](Host& host) {
         auto holder = host.lab().guest().spawn({"sleep", "60"});
         REQUIRE(holder);
         host.lab().host().inside([&] {
@@ -192,40 +211,44 @@ TEST_CASE("what the uplink needs still passes beside raw: block", "[raw]") {
 
 TEST_CASE("a large packet of the tunnel passes in fragments", "[raw]") {
     require_programs({"ip", "nft"});
-    Host host("block");
+    Host host("block", GENERATE(Phase::locked, Phase::protected_));
     REQUIRE(host.covers("up0"));
-    const auto socket = host.lab().host().socket(AF_INET, SOCK_DGRAM, 0);
-    REQUIRE(socket);
-    REQUIRE(setsockopt(socket->get(), SOL_SOCKET, SO_MARK, &kMark, sizeof kMark) == 0);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(51820);
-    to.sin_addr.s_addr = htonl(0xcb007107);
-    const std::string payload(4000, 'x');
-    const std::size_t before = host.lab().capture().size();
+    for (const Addresses& at : kFamilies) {
+        CAPTURE(at.endpoint);
+        const IpAddress server = lab::ip(at.endpoint);
+        const lab::SocketAddress to(server, 51820);
+        const auto socket = host.lab().host().socket(lab::domain_of(server), SOCK_DGRAM, 0);
+        REQUIRE(socket);
+        REQUIRE(setsockopt(socket->get(), SOL_SOCKET, SO_MARK, &kMark, sizeof kMark) == 0);
+        const std::string payload(4000, 'x');
+        const std::size_t headers = server.family == IpFamily::v4 ? 14 + 20 : 14 + 40 + 8;
+        const std::size_t before = host.lab().capture().size();
 
-    REQUIRE(sendto(socket->get(), payload.data(), payload.size(), 0,
-                   reinterpret_cast<const sockaddr*>(&to), sizeof to) == 4000);
+        REQUIRE(sendto(socket->get(), payload.data(), payload.size(), 0, to.get(), to.size) ==
+                4000);
 
-    Host::require(host.lab().capture().settle());
-    std::size_t bytes = 0;
-    for (const lab::FrameInfo& frame : host.lab().capture().since(before)) {
-        bytes += frame.destination == lab::ip("203.0.113.7") ? frame.length - 34 : 0;
+        Host::require(host.lab().capture().settle());
+        std::size_t bytes = 0;
+        for (const lab::FrameInfo& frame : host.lab().capture().since(before)) {
+            bytes += frame.destination == server ? frame.length - headers : 0;
+        }
+        CHECK(bytes == 4008);
     }
-    CHECK(bytes == 4008);
 }
 
 TEST_CASE("a device is covered again when its name has changed", "[raw][fail-closed]") {
     require_programs({"ip", "nft"});
-    Host host("block");
+    Host host("block", GENERATE(Phase::locked, Phase::protected_));
     REQUIRE(host.covers("up0"));
-    REQUIRE(host.leaks(host.lab().host(), "up0", How::raw) == 0);
+    REQUIRE(host.leaks(host.lab().host(), "up0", How::raw) == kNone);
     const PacketSocket socket(host.lab().host(), "up0", How::raw);
     const Mac to = host.router();
     const std::uint32_t tag = lab::next_tag();
     const auto flood = host.lab().host().start([&]() -> int {
-        for (const std::string packet = Host::packet(tag);;) {
-            static_cast<void>(socket.send(packet, to));
+        const std::string four = Host::packet(kFamilies[0], tag);
+        for (const std::string six = Host::packet(kFamilies[1], tag);;) {
+            static_cast<void>(socket.send(four, to));
+            static_cast<void>(socket.send(six, to));
         }
     });
     REQUIRE(flood);
@@ -241,14 +264,14 @@ TEST_CASE("a device is covered again when its name has changed", "[raw][fail-clo
     Host::require(host.lab().capture().settle());
     left += ear.heard(tag);
     fmt::print("renamed: {} frames of a flood left before the rules were back\n", left);
-    CHECK(host.leaks(host.lab().host(), "renamed0", How::raw) == 0);
+    CHECK(host.leaks(host.lab().host(), "renamed0", How::raw) == kNone);
     CHECK(ear.heard(tag) == 0);
 }
 
 TEST_CASE("a new device is covered, and so is its successor of the same name",
           "[raw][fail-closed]") {
     require_programs({"ip", "nft"});
-    Host host("block");
+    Host host("block", GENERATE(Phase::locked, Phase::protected_));
     for (const char* const what : {"hot-plugged", "created again"}) {
         Host::require(
             host.lab().host().net().add_veth("hot0", "far0", host.lab().provider().netns()));
@@ -261,7 +284,9 @@ TEST_CASE("a new device is covered, and so is its successor of the same name",
 
         const std::uint32_t tag = lab::next_tag();
         for (int i = 0; i < kFrames; ++i) {
-            static_cast<void>(socket.send(Host::packet(tag), host.router()));
+            for (const Addresses& at : kFamilies) {
+                static_cast<void>(socket.send(Host::packet(at, tag), host.router()));
+            }
         }
         const std::uint32_t fence = lab::next_tag();
         REQUIRE(socket.send_frame(

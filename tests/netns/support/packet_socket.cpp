@@ -21,7 +21,8 @@ void put16(std::string& out, std::uint32_t value) {
 }
 
 void put(std::string& out, const IpAddress& address) {
-    out.append(address.bytes.begin(), address.bytes.begin() + 4);
+    out.append(address.bytes.begin(),
+               address.bytes.begin() + static_cast<std::ptrdiff_t>(address.size()));
 }
 
 std::uint16_t checksum(const std::string& header) {
@@ -32,6 +33,33 @@ std::uint16_t checksum(const std::string& header) {
     }
     sum = (sum & 0xffffU) + (sum >> 16U);
     return static_cast<std::uint16_t>(~(sum + (sum >> 16U)));
+}
+
+std::string header4(const UdpPacket& packet, std::size_t inside) {
+    std::string ip{'\x45', '\0'};
+    put16(ip, static_cast<std::uint32_t>(20 + inside));
+    ip.append(4, '\0');
+    ip.append({64, 17, 0, 0});
+    put(ip, packet.source);
+    put(ip, packet.destination);
+    const std::uint16_t sum = checksum(ip);
+    ip[10] = static_cast<char>(sum >> 8U);
+    ip[11] = static_cast<char>(sum & 0xffU);
+    return ip;
+}
+
+std::string header6(const UdpPacket& packet, std::size_t inside) {
+    std::string ip{'\x60', '\0', '\0', '\0'};
+    put16(ip, static_cast<std::uint32_t>(inside));
+    ip.append({17, 64});
+    put(ip, packet.source);
+    put(ip, packet.destination);
+    return ip;
+}
+
+/// What the packet is, for the Ethernet header.
+std::uint16_t ethertype(const std::string& packet) {
+    return static_cast<unsigned char>(packet.at(0)) >> 4U == 6 ? ETH_P_IPV6 : ETH_P_IP;
 }
 
 Fd must(Result<Fd> made) {
@@ -53,21 +81,14 @@ sockaddr_ll at(int index, std::uint16_t type) {
 }  // namespace
 
 std::string ip_bytes(const UdpPacket& packet) {
-    constexpr std::size_t kHeaders = 28;
-    std::string ip{'\x45', '\0'};
-    put16(ip, static_cast<std::uint32_t>(kHeaders + packet.payload.size()));
-    ip.append(4, '\0');
-    ip.append({64, 17, 0, 0});
-    put(ip, packet.source);
-    put(ip, packet.destination);
-    const std::uint16_t sum = checksum(ip);
-    ip[10] = static_cast<char>(sum >> 8U);
-    ip[11] = static_cast<char>(sum & 0xffU);
-    put16(ip, 40000);
-    put16(ip, packet.port);
-    put16(ip, static_cast<std::uint32_t>(8 + packet.payload.size()));
-    put16(ip, 0);
-    return ip + packet.payload;
+    std::string udp;
+    put16(udp, 40000);
+    put16(udp, packet.port);
+    put16(udp, static_cast<std::uint32_t>(8 + packet.payload.size()));
+    put16(udp, 0);
+    udp += packet.payload;
+    return packet.destination.family == IpFamily::v4 ? header4(packet, udp.size()) + udp
+                                                     : header6(packet, udp.size()) + udp;
 }
 
 std::string ethernet_frame(const Mac& from, const Mac& to, std::uint16_t type,
@@ -96,9 +117,9 @@ PacketSocket::PacketSocket(lab::Node& node, const std::string& device, How how)
 
 bool PacketSocket::send(const std::string& packet, const Mac& to) const {
     if (how_ != How::dgram) {
-        return send_frame(ethernet_frame(own_, to, ETH_P_IP, packet));
+        return send_frame(ethernet_frame(own_, to, ethertype(packet), packet));
     }
-    sockaddr_ll address = at(index_, ETH_P_IP);
+    sockaddr_ll address = at(index_, ethertype(packet));
     std::ranges::copy(to, address.sll_addr);
     return sendto(fd_.get(), packet.data(), packet.size(), 0,
                   reinterpret_cast<const sockaddr*>(&address), sizeof address) > 0;

@@ -11,7 +11,7 @@ namespace ks::test {
 
 using Mac = std::array<std::uint8_t, 6>;
 
-/// An IPv4 packet with UDP inside, and the same behind an Ethernet header.
+/// An IP packet with UDP inside, and the same behind an Ethernet header.
 struct UdpPacket {
     IpAddress source;
     IpAddress destination;
@@ -32,7 +32,7 @@ enum class How : std::uint8_t {
 class PacketSocket {
   public:
     PacketSocket(lab::Node& node, const std::string& device, How how);
-    /// Sends an IPv4 packet to `to`. \return whether the kernel took it.
+    /// Sends an IP packet to `to`. \return whether the kernel took it.
     [[nodiscard]] bool send(const std::string& packet, const Mac& to) const;
     /// Sends a frame of another type; not with How::dgram.
     [[nodiscard]] bool send_frame(const std::string& frame) const;

@@ -37,6 +37,12 @@ bool readable(int fd, lab::Millis limit, short events = POLLIN) {
     return poll(&waiting, 1, static_cast<int>(limit.count())) == 1;
 }
 
+lab::Route past_tunnel(const char* network) {
+    const Prefix to = *Prefix::parse(network);
+    const bool v4 = to.address.family == IpFamily::v4;
+    return {.to = to, .device = "up0", .gateway = lab::ip(kFamilies.at(v4 ? 0 : 1).router)};
+}
+
 }  // namespace
 
 Policy tun_policy() {
@@ -48,6 +54,13 @@ Policy tun_policy() {
     tunnel.endpoints = {{lab::ip("203.0.113.7"), proto::kUdp, 51820}};
     tunnel.only.fwmark = MarkMatch{0xca6c};
     policy.tunnels = {tunnel};
+    return policy;
+}
+
+Policy dual_policy() {
+    Policy policy = tun_policy();
+    policy.ipv6 = Ipv6::tunnel;
+    policy.tunnels.front().endpoints.push_back({lab::ip("2001:db8:9::7"), proto::kUdp, 51820});
     return policy;
 }
 
@@ -64,6 +77,22 @@ void Scene::protect() {
     lock();
     stage_.connect();
     check_steps();
+}
+
+void Scene::enter(Phase phase) {
+    return phase == Phase::locked ? lock() : protect();
+}
+
+void Scene::locked_and_protected(const std::function<void()>& check) {
+    lock();
+    {
+        INFO("locked");
+        check();
+    }
+    stage_.connect();
+    check_steps();
+    INFO("protected");
+    check();
 }
 
 void Scene::check_steps() {
@@ -111,6 +140,24 @@ bool Scene::escapes(const lab::Node& from, lab::Packet packet, const char* to, s
         FAIL(outcomes.error().message());
     }
     return !outcomes->front().escaped.empty();
+}
+
+void Scene::route_past_tunnel(const char* network) {
+    must(host().net().add_route(past_tunnel(network)));
+}
+
+void Scene::unroute_past_tunnel(const char* network) {
+    must(host().net().delete_route(past_tunnel(network)));
+}
+
+bool leaks(Scene& scene) {
+    const auto leaves = [&](const char* to) {
+        return scene.escapes(scene.host(), lab::Packet::udp, to, 443, lab::Via::uplink);
+    };
+    const bool v4 = leaves(lab::addr::kInternet);
+    const bool v6 = leaves(lab::addr::kInternet6);
+    CHECK(v4 == v6);
+    return v4 || v6;
 }
 
 bool pings(const lab::Node& from, const char* to, const std::string& device) {
