@@ -160,7 +160,7 @@ struct Cgroup {
 struct ToEncrypt {
     friend bool operator==(const ToEncrypt&, const ToEncrypt&) = default;
 };
-/// `meta secpath exists`: the packet came inside another one that IPsec took off.
+/// `meta ipsec exists`: the packet came inside another one that IPsec took off.
 struct Decrypted {
     friend bool operator==(const Decrypted&, const Decrypted&) = default;
 };

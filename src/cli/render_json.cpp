@@ -158,7 +158,7 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
             [&](const match::ToEncrypt&) {
                 return equals(json{{"rt", {{"key", "ipsec"}}}}, true);
             },
-            [&](const match::Decrypted&) { return equals(meta("secpath"), true); },
+            [&](const match::Decrypted&) { return equals(meta("ipsec"), true); },
             [&](const match::InSet& m) { return set_json(m); },
         },
         match);

@@ -191,7 +191,7 @@ class MatchWriter {
                         m.path));
     }
     void write(const match::ToEncrypt&) { add("rt ipsec exists"); }
-    void write(const match::Decrypted&) { add("meta secpath exists"); }
+    void write(const match::Decrypted&) { add("meta ipsec exists"); }
     void write(const match::InSet& m) { add_implying_family(set_text(m)); }
 
     TableFamily table_;

@@ -93,14 +93,18 @@ flood() {
     flooding=$!
 }
 calm() {
-    /boot-test/chatter wait 5
     kill "$flooding"
     wait "$flooding" 2>/dev/null
 }
+# packets NAMESPACE FAMILY TABLE COUNTER
+packets() { in_ns "$1" nft list counter "$2" "$3" "$4" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
 forget() { in_ns router nft reset counters >/dev/null; }
-frames() { in_ns router nft list counter netdev watch "$1" | sed -n 's/.*packets \([0-9]*\).*/\1/p'; }
+frames() { packets router netdev watch "$1"; }
 some() { [ "$(frames "$1")" -gt 0 ]; }
 none() { [ "$(frames "$1")" -eq 0 ]; }
+# What the kill switch of the host has refused; `more` is the sign that a flood runs into it.
+refusals() { packets host "$1" killswitchd "$2"; }
+more() { [ "$(refusals "$1" "$2")" -gt $(($3 + 100)) ]; }
 report() {
     echo "boot-test: ipsec: $1: encrypted $(frames encrypted), astray $(frames astray), clear $(frames clear)"
 }
@@ -108,45 +112,46 @@ report() {
 serve() {
     ip netns exec router perl -MSocket -e 'socket S, PF_INET, SOCK_STREAM, 0;
         bind S, sockaddr_in(80, INADDR_ANY) or die; listen S, 9;
-        while (accept C, S) { syswrite C, "hello"; close C }' &
+        while (accept C, S) { 1 while sysread C, $got, 65536; syswrite C, "hello"; close C }' &
     serving=$!
 }
-# Whether FROM hears the internet's server.
+# hears FROM BYTES: the internet's server answers to so much.
 hears() {
-    in_ns "$1" timeout 5 perl -MSocket -e 'socket S, PF_INET, SOCK_STREAM, 0;
+    in_ns "$1" timeout 20 perl -MSocket -e 'socket S, PF_INET, SOCK_STREAM, 0;
         connect S, sockaddr_in(80, inet_aton($ARGV[0])) or exit 1;
-        sysread S, $got, 9; exit($got eq "hello" ? 0 : 1)' $internet
+        syswrite S, "x" x 1000 for 1 .. $ARGV[1] / 1000; shutdown S, 1;
+        sysread S, $got, 9; exit($got eq "hello" ? 0 : 1)' $internet "$2"
 }
 answers() { ks status | head -n 1 | grep -q "^$1"; }
 
 # What has to happen without the kill switch, else nothing is proven.
 control() {
     up
-    check hears host
-    check hears guest
+    check hears host 1000
+    check hears guest 1000
     check none clear
     forget
     flood host $internet
-    /boot-test/chatter wait 5
-    check some encrypted
+    check within some encrypted
     check none clear
     down
+    check within some clear
     calm
-    check some clear
     report 'open, policy deleted under flow'
     forget
     up_to_stranger
     flood host $beyond
+    check within some astray
     calm
-    check some astray
     check none clear
+    report 'open, keys for a stranger'
     down_to_stranger
     up
     forget
     masquerade
     flood host $internet
+    check within some clear
     calm
-    check some clear
     report 'open, masqueraded'
     in_ns host nft delete table ip nat
     down
@@ -163,21 +168,24 @@ table ip nat {
 END
 }
 
-# Under FLOW from $1 the policy is deleted; $2 says what for.
+# cut FROM REASON WORDS: the policy is deleted under flow.
 cut() {
     forget
     flood "$1" $internet
-    /boot-test/chatter wait 5
-    check some encrypted
+    check within some encrypted
+    before=$(refusals inet "$2")
     down
+    check within more inet "$2" "$before"
     calm
     check none clear
-    report "$2"
+    report "$3"
 }
 
 locked() {
     forget
+    before=$(refusals inet uplink)
     flood host $internet
+    check within more inet uplink "$before"
     calm
     check none clear
     check none encrypted
@@ -187,23 +195,34 @@ locked() {
 protected() {
     up
     check within answers PROTECTED
-    check within hears host
-    check within hears guest
+    check hears host 1000
+    check hears guest 1000
     ks status
-    cut host 'policy deleted under flow'
+    cut host uplink 'policy deleted under flow'
     check within answers LOCKED
     up
     check within answers PROTECTED
-    cut guest 'policy deleted under flow of a guest'
+    cut guest guest 'policy deleted under flow of a guest'
     check within answers LOCKED
+    up
+    check within answers PROTECTED
+}
+
+# Only an ICMP error from the router tells the host that its packets are too large.
+narrow_path() {
+    check hears host 200000
+    ip -n router link set r1 mtu 1200
+    check hears host 200000
+    check hears guest 200000
+    ip -n router link set r1 mtu 1500
 }
 
 astray() {
-    up
-    check within answers PROTECTED
     up_to_stranger
     forget
+    before=$(refusals inet uplink)
     flood host $beyond
+    check within more inet uplink "$before"
     calm
     check none astray
     check none clear
@@ -213,8 +232,10 @@ astray() {
 
 masqueraded() {
     forget
+    before=$(refusals netdev raw)
     masquerade
     flood host $internet
+    check within more netdev raw "$before"
     calm
     check none clear
     report masqueraded
@@ -222,13 +243,13 @@ masqueraded() {
 }
 
 killed() {
-    check within hears host
+    check hears host 1000
     kill -KILL "$service"
     wait "$service" 2>/dev/null
-    cut host 'service killed, policy deleted under flow'
+    cut host uplink 'service killed, policy deleted under flow'
 }
 
-cp /usr/sbin/killswitchd "$program" # Where its AppArmor profile does not hold it to its directories.
+cp "$(command -v killswitchd)" "$program" # Where its AppArmor profile does not hold it to its directories.
 cat >/boot-test/ipsec.yaml <<END
 version: 1
 mode: always
@@ -250,6 +271,7 @@ service=$!
 check within answers LOCKED
 locked
 protected
+narrow_path
 astray
 masqueraded
 killed

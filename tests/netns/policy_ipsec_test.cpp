@@ -40,7 +40,7 @@ void delete_policy(Scene& scene) {
 
 bool leaks(Scene& scene) {
     return scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet, 443) ||
-           scene.escapes(scene.host(), Packet::tcp_syn, lab::addr::kInternet, 443);
+           scene.escapes(scene.host(), Packet::tcp, lab::addr::kInternet, 443);
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ TEST_CASE("the state follows the kernel's IPsec policies", "[policy][ipsec]") {
     scene.stage().await("PROTECTED: traffic leaves only through office");
     scene.check_steps();
     CHECK(scene.await_rules_with("rt ipsec exists meta nfproto ipv4 accept"));
-    CHECK(scene.await_rules_with("meta secpath exists meta nfproto ipv4 accept"));
+    CHECK(scene.await_rules_with("meta ipsec exists meta nfproto ipv4 accept"));
     CHECK(scene.stage().ask({"status"}).find("office: ipsec up") != std::string::npos);
     CHECK(scene.stage().ask({"diff"}).starts_with("no difference"));
 

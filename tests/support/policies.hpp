@@ -36,9 +36,9 @@ inline Policy ipsec_policy() {
     Tunnel office;
     office.name = "office";
     office.ipsec = true;
-    office.endpoints = {udp("198.51.100.9", 500),
-                        udp("198.51.100.9", 4500),
-                        {address("198.51.100.9"), proto::kEsp, 0}};
+    office.endpoints = {udp("203.0.113.9", 500),
+                        udp("203.0.113.9", 4500),
+                        {address("203.0.113.9"), proto::kEsp, 0}};
     policy.tunnels = {office};
     return policy;
 }

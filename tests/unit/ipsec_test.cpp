@@ -86,16 +86,16 @@ TEST_CASE("without a policy of the kernel nothing goes into a tunnel by policy",
 
 TEST_CASE("encrypted packets reach the endpoints and nobody else", "[ipsec][fail-closed]") {
     const Ruleset rules = rules_of(ipsec_policy(), {StateName::locked, {}, {}});
-    REQUIRE(accepted(rules, esp_to("198.51.100.9")));
-    PacketView answer = esp_to("198.51.100.9");
+    REQUIRE(accepted(rules, esp_to("203.0.113.9")));
+    PacketView answer = esp_to("203.0.113.9");
     answer.hook = Hook::input;
     std::swap(answer.source, answer.destination);
     std::swap(answer.in_interface, answer.out_interface);
     REQUIRE(accepted(rules, answer));
 
-    CHECK_FALSE(accepted(rules, esp_to("198.51.100.10")));
-    CHECK_FALSE(accepted(rules_of(ipsec_policy(), up()), esp_to("198.51.100.10")));
-    PacketView authenticated = esp_to("198.51.100.9");  // Protocol AH encrypts nothing.
+    CHECK_FALSE(accepted(rules, esp_to("203.0.113.10")));
+    CHECK_FALSE(accepted(rules_of(ipsec_policy(), up()), esp_to("203.0.113.10")));
+    PacketView authenticated = esp_to("203.0.113.9");  // Protocol AH encrypts nothing.
     authenticated.protocol = 51;
     CHECK(evaluate(rules, authenticated).counter == "endpoint-guard");
     std::swap(answer.source, answer.destination);
@@ -109,10 +109,10 @@ TEST_CASE("an ICMP error about encrypted packets is heard", "[ipsec]") {
     error.protocol = proto::kIcmp;
     error.icmp_type = 3;
     error.icmp_code = 4;
-    error.inner_destination = address("198.51.100.9");
+    error.inner_destination = address("203.0.113.9");
     REQUIRE(accepted(rules, error));
 
-    error.inner_destination = address("198.51.100.10");
+    error.inner_destination = address("203.0.113.10");
     CHECK_FALSE(accepted(rules, error));
 }
 
@@ -120,11 +120,11 @@ TEST_CASE("a mark narrows the encrypted packets", "[ipsec][fail-closed]") {
     Policy policy = ipsec_policy();
     policy.tunnels[0].only.fwmark = MarkMatch{7};
     const Ruleset rules = rules_of(policy, up());
-    PacketView marked = esp_to("198.51.100.9");
+    PacketView marked = esp_to("203.0.113.9");
     marked.mark = 7;
     REQUIRE(accepted(rules, marked));
 
-    CHECK_FALSE(accepted(rules, esp_to("198.51.100.9")));
+    CHECK_FALSE(accepted(rules, esp_to("203.0.113.9")));
 }
 
 TEST_CASE("IPv6 is blocked in a tunnel by policy too, unless it is wanted there",
@@ -204,7 +204,7 @@ TEST_CASE("confined programs use a tunnel by policy, and nothing else", "[ipsec]
     PacketView packet = taken();
     packet.uid = 1000;
     REQUIRE(accepted(rules, packet));
-    PacketView inside_esp = esp_to("198.51.100.9");  // Still the program's own socket.
+    PacketView inside_esp = esp_to("203.0.113.9");  // Still the program's own socket.
     inside_esp.uid = 1000;
     REQUIRE(accepted(rules, inside_esp));
 
@@ -217,7 +217,7 @@ TEST_CASE("a device never sees what is to be encrypted, and lets nothing pass fo
     Situation situation = up();
     situation.around.uplinks = {{"eth0", 2, {}}};
     const Ruleset rules = rules_of(ipsec_policy(), situation);
-    PacketView at_device = esp_to("198.51.100.9");
+    PacketView at_device = esp_to("203.0.113.9");
     at_device.hook = Hook::egress;
     REQUIRE(accepted(rules, at_device));
 
@@ -242,7 +242,7 @@ TEST_CASE("one rule in each direction stands for all tunnels by policy", "[ipsec
     CHECK(count(match::Decrypted{}) == 1);
     CHECK(has_rule(rules, "\t\trt ipsec exists meta nfproto ipv4 accept comment \"tunnel by IPsec "
                           "policy\"\n"));
-    CHECK(has_rule(rules, "\t\tmeta secpath exists meta nfproto ipv4 accept comment \"tunnel by "
+    CHECK(has_rule(rules, "\t\tmeta ipsec exists meta nfproto ipv4 accept comment \"tunnel by "
                           "IPsec policy\"\n"));
 }
 
@@ -255,9 +255,9 @@ TEST_CASE("a tunnel by policy is up when a policy encrypts to one of its endpoin
     };
     const auto row = GENERATE(values<Row>({
         {{}, {}},
-        {{address("198.51.100.9")}, {"office"}},
-        {{address("198.51.100.10")}, {}},
-        {{address("192.0.2.1"), address("198.51.100.9")}, {"office"}},
+        {{address("203.0.113.9")}, {"office"}},
+        {{address("203.0.113.10")}, {}},
+        {{address("192.0.2.1"), address("203.0.113.9")}, {"office"}},
         {{address("2001:db8::9")}, {}},
     }));
 
@@ -271,16 +271,16 @@ TEST_CASE("a tunnel by policy is up when a policy encrypts to one of its endpoin
 TEST_CASE("a policy to the endpoint of an interface's tunnel opens nothing",
           "[ipsec][decide][fail-closed]") {
     Policy policy = ipsec_policy();
-    REQUIRE_FALSE(live_ipsec(policy, {address("198.51.100.9")}).empty());
+    REQUIRE_FALSE(live_ipsec(policy, {address("203.0.113.9")}).empty());
     policy.tunnels[0].ipsec = false;
     policy.tunnels[0].interface = "ipsec0";
 
-    CHECK(live_ipsec(policy, {address("198.51.100.9")}).empty());
+    CHECK(live_ipsec(policy, {address("203.0.113.9")}).empty());
     CHECK_FALSE(uses_ipsec(policy));
 }
 
 TEST_CASE("no tunnel by policy is up while the links are unknown", "[ipsec][decide][fail-closed]") {
-    const IpsecGateways gateways{address("198.51.100.9")};
+    const IpsecGateways gateways{address("203.0.113.9")};
     REQUIRE(decide(ipsec_policy(), LinkTable{}, {}, {}, gateways).state == StateName::protected_);
 
     CHECK(decide(ipsec_policy(), std::nullopt, {}, {}, gateways).state == StateName::locked);
@@ -290,7 +290,7 @@ TEST_CASE("losing sight of the IPsec policies closes the tunnel", "[ipsec][step]
     State state;
     state.policy = ipsec_policy();
     state.links = LinkTable{};
-    const State open = step(state, IpsecChanged{{address("198.51.100.9")}}).next;
+    const State open = step(state, IpsecChanged{{address("203.0.113.9")}}).next;
     REQUIRE(accepted(*open.wanted, taken()));
     REQUIRE(step(open, CommitSucceeded{open.wanted}).next.announced ==
             "protected: traffic leaves only through office");
@@ -312,7 +312,7 @@ TEST_CASE("with on-drop a tunnel by policy that comes up arms", "[ipsec][step]")
     state = step(state, IpsecChanged{}).next;
     REQUIRE(state.situation.state == StateName::disarmed);
 
-    state = step(state, IpsecChanged{{address("198.51.100.9")}}).next;
+    state = step(state, IpsecChanged{{address("203.0.113.9")}}).next;
     CHECK(state.situation.state == StateName::protected_);
     state = step(state, IpsecChanged{}).next;
     CHECK(state.situation.state == StateName::locked);
