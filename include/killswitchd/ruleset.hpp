@@ -160,7 +160,8 @@ struct Cgroup {
 struct ToEncrypt {
     friend bool operator==(const ToEncrypt&, const ToEncrypt&) = default;
 };
-/// `meta ipsec exists`: the packet came inside another one that IPsec took off.
+/// `meta ipsec exists`: the packet came inside another one that IPsec took off. Only in Hook::input
+/// and Hook::forward.
 struct Decrypted {
     friend bool operator==(const Decrypted&, const Decrypted&) = default;
 };

@@ -122,12 +122,13 @@ hears() {
         syswrite S, "x" x 1000 for 1 .. $ARGV[1] / 1000; shutdown S, 1;
         sysread S, $got, 9; exit($got eq "hello" ? 0 : 1)' $internet "$2"
 }
+stalls() { ! hears "$@"; }
 answers() { ks status | head -n 1 | grep -q "^$1"; }
 
 # What has to happen without the kill switch, else nothing is proven.
 control() {
     up
-    check hears host 1000
+    check within hears host 1000
     check hears guest 1000
     check none clear
     forget
@@ -212,6 +213,10 @@ protected() {
 narrow_path() {
     check hears host 200000
     ip -n router link set r1 mtu 1200
+    in_ns host nft 'add table ip deaf; add chain ip deaf in { type filter hook input priority 0; };
+        add rule ip deaf in ip protocol icmp drop'
+    check stalls host 200000
+    in_ns host nft delete table ip deaf
     check hears host 200000
     check hears guest 200000
     ip -n router link set r1 mtu 1500

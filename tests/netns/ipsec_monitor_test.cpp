@@ -91,7 +91,6 @@ TEST_CASE("a policy that does not encrypt what leaves to a gateway is none",
                  "dir out tmpl src 192.0.2.2 dst 198.51.100.9 proto ah mode tunnel",
                  "dir out tmpl src 192.0.2.2 dst 198.51.100.9 proto comp mode tunnel",
                  "dir out tmpl proto esp mode transport",
-                 "dir out tmpl src 192.0.2.2 dst 198.51.100.9 proto esp mode tunnel level use",
                  "dir out if_id 5 tmpl src 192.0.2.2 dst 198.51.100.9 proto esp mode tunnel");
     CAPTURE(other);
 
