@@ -155,6 +155,16 @@ struct Cgroup {
     std::uint64_t id = 0;  ///< Inode number of the cgroup directory.
     friend bool operator==(const Cgroup&, const Cgroup&) = default;
 };
+/// `rt ipsec exists`: an IPsec policy of the kernel takes the packet, which leaves encrypted or not
+/// at all. Only in Hook::output and Hook::forward; what comes of it passes Hook::output once more.
+struct ToEncrypt {
+    friend bool operator==(const ToEncrypt&, const ToEncrypt&) = default;
+};
+/// `meta ipsec exists`: the packet came inside another one that IPsec took off. Only in Hook::input
+/// and Hook::forward.
+struct Decrypted {
+    friend bool operator==(const Decrypted&, const Decrypted&) = default;
+};
 /// The far side is in a named set. It is the destination on output, the source on input.
 struct InSet {
     enum class Far : std::uint8_t { destination, source } far = Far::destination;
@@ -171,7 +181,8 @@ using Match =
                  match::SourcePort, match::DestinationPort, match::IcmpType, match::IcmpCode,
                  match::InnerDestination, match::CtEstablished, match::CtReply, match::ArpTarget,
                  match::EtherType, match::LaterFragment, match::HopLimit, match::TcpNotOpening,
-                 match::Mark, match::User, match::Group, match::Cgroup, match::InSet>;
+                 match::Mark, match::User, match::Group, match::Cgroup, match::ToEncrypt,
+                 match::Decrypted, match::InSet>;
 
 enum class Verdict : std::uint8_t {
     accept,
@@ -258,6 +269,8 @@ struct PacketView {
     std::optional<std::uint32_t> uid;
     std::optional<std::uint32_t> gid;
     std::vector<std::uint64_t> cgroups;  ///< Ids of the sender's cgroup at level 1, 2, ...
+    bool to_encrypt = false;             ///< An IPsec policy takes it.
+    bool decrypted = false;              ///< It came inside an IPsec packet.
 };
 
 struct Evaluation {

@@ -70,21 +70,35 @@ struct Surroundings {
 [[nodiscard]] std::vector<std::string> refused_tunnels(const Policy& policy,
                                                        const LinkTable& links);
 
+/// Where the kernel's IPsec policies send packets to: the far ends of tunnels that encrypt, sorted.
+using IpsecGateways = std::vector<IpAddress>;
+
 /// Everything the rules are made from besides the policy.
 struct Situation {
     StateName state = StateName::locked;
     std::vector<std::string> tunnels_up;  ///< Interface names, sorted; empty unless protected.
     CgroupIds cgroups;
     Surroundings around;
+    std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, like `tunnels_up`.
     friend bool operator==(const Situation&, const Situation&) = default;
 };
 
 /// Interfaces that are a tunnel of `policy`, trusted (see refused_tunnels) and IFF_UP. Sorted.
 [[nodiscard]] std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links);
 
+/// Tunnels by IPsec policy of which the kernel holds one to an address of their endpoints: their
+/// names, sorted.
+[[nodiscard]] std::vector<std::string> live_ipsec(const Policy& policy,
+                                                  const IpsecGateways& gateways);
+/// Whether `policy` has a tunnel by IPsec policy.
+[[nodiscard]] bool uses_ipsec(const Policy& policy) noexcept;
+/// The names of everything that traffic may leave through in `situation`.
+[[nodiscard]] std::vector<std::string> ways_out(const Situation& situation);
+
 /// The state that config, links and intents call for. Without `links` (unknown) nothing is up.
 [[nodiscard]] Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
-                               const Intents& intents, CgroupIds cgroups);
+                               const Intents& intents, CgroupIds cgroups,
+                               const IpsecGateways& ipsec = {});
 
 /// Whether the kernel can look at what a device is about to send (netdev egress, Linux 5.16).
 enum class RawSupport : std::uint8_t { kernel_can, kernel_cannot };
@@ -104,6 +118,12 @@ struct LinksChanged {
     LinkTable links;
 };
 struct LinksUnknown {
+    Error why;
+};
+struct IpsecChanged {
+    IpsecGateways gateways;
+};
+struct IpsecUnknown {
     Error why;
 };
 struct PolicyLoaded {
@@ -128,8 +148,9 @@ struct TableTouched {
     std::string by;
 };
 struct RetryDue {};
-using Event = std::variant<LinksChanged, LinksUnknown, PolicyLoaded, IntentsChanged, CgroupsChanged,
-                           CommitSucceeded, CommitFailed, TableTouched, RetryDue>;
+using Event = std::variant<LinksChanged, LinksUnknown, IpsecChanged, IpsecUnknown, PolicyLoaded,
+                           IntentsChanged, CgroupsChanged, CommitSucceeded, CommitFailed,
+                           TableTouched, RetryDue>;
 
 /// Make the kernel hold exactly this; no ruleset: remove the table.
 struct Commit {
@@ -148,6 +169,7 @@ using Effect = std::variant<Commit, RetryAfter, Announce>;
 struct State {
     Policy policy;
     std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
+    IpsecGateways ipsec;             ///< None also while it is unknown.
     Intents intents;
     CgroupIds cgroups;
     RawSupport raw_support = RawSupport::kernel_can;

@@ -4,6 +4,7 @@
 #include "../daemon/cgroup_watch.hpp"
 #include "../daemon/engine.hpp"
 #include "../daemon/intents.hpp"
+#include "../daemon/ipsec_watch.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "terminal.hpp"
 
@@ -24,6 +25,7 @@ World observe(const Options& options) {
     if (auto links = read_links()) {
         state.links = *std::move(links);
     }
+    state.ipsec = IpsecWatch::open(state.policy).gateways();
     state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
     if (auto nftables = Nftables::open(Ownership::off)) {
         state.raw_support = nftables->raw_support();

@@ -15,7 +15,9 @@ namespace {
 Situation imagine(const Policy& policy, StateName state) {
     Situation situation{state, {}, {}};
     for (const Tunnel& tunnel : policy.tunnels) {
-        if (state == StateName::protected_) {
+        if (state == StateName::protected_ && tunnel.ipsec) {
+            situation.ipsec_up.push_back(tunnel.name);
+        } else if (state == StateName::protected_) {
             situation.tunnels_up.push_back(tunnel.interface);
         }
     }

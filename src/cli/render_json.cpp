@@ -155,6 +155,10 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
                       {{"key", "cgroupv2"}, {"level", std::ranges::count(m.path, '/') + 1}}}},
                     m.path);
             },
+            [&](const match::ToEncrypt&) {
+                return equals(json{{"rt", {{"key", "ipsec"}}}}, true);
+            },
+            [&](const match::Decrypted&) { return equals(meta("ipsec"), true); },
             [&](const match::InSet& m) { return set_json(m); },
         },
         match);

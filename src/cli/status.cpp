@@ -25,11 +25,19 @@ Tone tone_of(const std::string& summary) {
     return summary == "DEGRADED" ? Tone::warning : Tone::good;
 }
 
+/// "wg0 (wireguard)"; what has no interface is named by its kind.
+std::string device_text(const json& tunnel) {
+    const std::string interface = tunnel.value("interface", "");
+    const std::string kind = tunnel.value("kind", "");
+    if (interface.empty() || kind.empty()) {
+        return interface + kind;
+    }
+    return fmt::format("{} ({})", interface, kind);
+}
+
 std::string tunnel_text(const json& tunnel) {
-    std::string text = fmt::format(
-        "  tunnel   {}: {}{} {}\n", tunnel.value("name", ""), tunnel.value("interface", ""),
-        tunnel.value("kind", "").empty() ? "" : fmt::format(" ({})", tunnel.value("kind", "")),
-        tunnel.value("up", false) ? "up" : "down");
+    std::string text = fmt::format("  tunnel   {}: {} {}\n", tunnel.value("name", ""),
+                                   device_text(tunnel), tunnel.value("up", false) ? "up" : "down");
     for (const json& endpoint : tunnel["endpoints"]) {
         text += fmt::format("             to {} ({})\n", endpoint.value("endpoint", ""),
                             endpoint.value("source", ""));

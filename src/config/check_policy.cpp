@@ -57,12 +57,18 @@ void check_raw(Context& context, const Node& root, const Policy& policy) {
     }
 }
 
-/// Where nothing else is wrong, so that mistakes inside can be seen all the same.
+/// A rule that masquerades takes packets out of the IPsec policy after the rules judged them; only
+/// those at the devices see that.
 void check_ipsec(Context& context, const Node& root, const Policy& policy) {
     const Node* const tunnels = root.find("tunnels");
     const bool any = std::ranges::any_of(policy.tunnels, &Tunnel::ipsec);
-    if (any && tunnels != nullptr && context.report.errors() == 0) {
-        refuse_unsupported(context, *tunnels, "ipsec: policy");
+    const bool watched = policy.raw == Raw::block && policy.scope == Scope::all;
+    if (any && !watched && tunnels != nullptr) {
+        context.report.warning(
+            tunnels->at,
+            "ipsec: policy: without 'raw: block' and 'scope: all' nothing stops packets that a "
+            "masquerade rule of this host takes out of the IPsec policy",
+            "let such rules skip what will be encrypted: 'rt ipsec exists accept' before them");
     }
 }
 

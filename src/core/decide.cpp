@@ -28,8 +28,14 @@ std::optional<StateName> state_from(std::string_view word) noexcept {
     return found == kWords.end() ? std::nullopt : std::optional(found->first);
 }
 
+std::vector<std::string> ways_out(const Situation& situation) {
+    std::vector<std::string> names = situation.tunnels_up;
+    names.insert(names.end(), situation.ipsec_up.begin(), situation.ipsec_up.end());
+    return names;
+}
+
 Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
-                 const Intents& intents, CgroupIds cgroups) {
+                 const Intents& intents, CgroupIds cgroups, const IpsecGateways& ipsec) {
     Situation situation;
     situation.cgroups = std::move(cgroups);
     if (intents.panic) {
@@ -46,14 +52,16 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
     }
     if (links) {
         situation.tunnels_up = live_tunnels(policy, *links);
+        situation.ipsec_up = live_ipsec(policy, ipsec);
         situation.around = surroundings(policy, *links);
     }
-    situation.state = situation.tunnels_up.empty() ? StateName::locked : StateName::protected_;
+    situation.state = ways_out(situation).empty() ? StateName::locked : StateName::protected_;
     return situation;
 }
 
 Situation decide(const State& state) {
-    Situation situation = decide(state.policy, state.links, state.intents, state.cgroups);
+    Situation situation =
+        decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec);
     if (state.raw_support == RawSupport::kernel_cannot) {
         situation.around.uplinks.clear();
     }

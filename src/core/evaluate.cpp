@@ -86,6 +86,8 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             [&](const match::User& m) { return packet.uid == m.uid; },
             [&](const match::Group& m) { return packet.gid == m.gid; },
             [&](const match::Cgroup& m) { return in_cgroup(m, packet); },
+            [&](const match::ToEncrypt&) { return packet.to_encrypt; },
+            [&](const match::Decrypted&) { return packet.decrypted; },
             [&](const match::InSet& m) { return in_set(ruleset, m, packet); },
         },
         match);

@@ -33,6 +33,8 @@ Fate fate_of(const Match& match, const Uplink& uplink) {
                           [](const match::InLoopback&) { return Fate::never; },
                           [](const match::OutLoopback&) { return Fate::never; },
                           [](const match::ArpTarget&) { return Fate::never; },
+                          [](const match::ToEncrypt&) { return Fate::never; },
+                          [](const match::Decrypted&) { return Fate::never; },
                           [](const match::User&) { return Fate::forget; },
                           [](const match::Group&) { return Fate::forget; },
                           [](const match::Cgroup&) { return Fate::forget; },

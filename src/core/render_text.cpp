@@ -190,6 +190,8 @@ class MatchWriter {
         add(fmt::format("socket cgroupv2 level {} \"{}\"", std::ranges::count(m.path, '/') + 1,
                         m.path));
     }
+    void write(const match::ToEncrypt&) { add("rt ipsec exists"); }
+    void write(const match::Decrypted&) { add("meta ipsec exists"); }
     void write(const match::InSet& m) { add_implying_family(set_text(m)); }
 
     TableFamily table_;

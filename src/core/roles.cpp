@@ -189,6 +189,24 @@ std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& lin
     return names;
 }
 
+bool uses_ipsec(const Policy& policy) noexcept {
+    return std::ranges::any_of(policy.tunnels, &Tunnel::ipsec);
+}
+
+std::vector<std::string> live_ipsec(const Policy& policy, const IpsecGateways& gateways) {
+    std::vector<std::string> names;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        const bool up = std::ranges::any_of(tunnel.endpoints, [&](const Endpoint& endpoint) {
+            return std::ranges::binary_search(gateways, endpoint.address);
+        });
+        if (tunnel.ipsec && up) {
+            names.push_back(tunnel.name);
+        }
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
 std::vector<std::string> refused_tunnels(const Policy& policy, const LinkTable& links) {
     std::vector<std::string> reasons;
     for (const auto& [index, link] : links) {

@@ -19,7 +19,7 @@ std::string describe(const Situation& situation) {
         return "locked: no tunnel is up, nothing else leaves";
     case StateName::protected_:
         return fmt::format("protected: traffic leaves only through {}",
-                           fmt::join(situation.tunnels_up, ", "));
+                           fmt::join(ways_out(situation), ", "));
     case StateName::panic:
         return "panic: nothing leaves until `killswitchd unlock`";
     }
@@ -40,7 +40,8 @@ std::chrono::milliseconds backoff(unsigned failures) {
 /// `mode: on-drop` arms itself when a tunnel comes up, and stays so.
 void engage(State& state) {
     if (state.policy.mode == Mode::on_drop && state.links && !state.intents.disarmed &&
-        !live_tunnels(state.policy, *state.links).empty()) {
+        (!live_tunnels(state.policy, *state.links).empty() ||
+         !live_ipsec(state.policy, state.ipsec).empty())) {
         state.intents.engaged = true;
     }
 }
@@ -137,6 +138,19 @@ Step step(State state, const Event& event) {
                 next.effects.emplace_back(
                     Announce{"links-unknown",
                              fmt::format("treating every tunnel as down: {}", e.why.message())});
+                return next;
+            },
+            [&](const IpsecChanged& e) {
+                state.ipsec = e.gateways;
+                return settle(std::move(state));
+            },
+            [&](const IpsecUnknown& e) {
+                state.ipsec.clear();
+                Step next = settle(std::move(state));
+                next.effects.emplace_back(
+                    Announce{"ipsec-unknown",
+                             fmt::format("treating every tunnel by IPsec policy as down: {}",
+                                         e.why.message())});
                 return next;
             },
             [&](const PolicyLoaded& e) {

@@ -27,9 +27,28 @@ void add_dns_servers(Draft& draft, const std::vector<IpAddress>& servers) {
     draft.others.push_back(std::move(allowed));
 }
 
+/// What tells the packets of a tunnel from all others.
+struct Way {
+    Match into;
+    Match out_of;
+    std::string comment;
+};
+
+std::vector<Way> ways_of(const Situation& situation) {
+    std::vector<Way> ways;
+    for (const std::string& name : situation.tunnels_up) {
+        ways.push_back(
+            {match::OutInterface{name}, match::InInterface{name}, fmt::format("tunnel {}", name)});
+    }
+    if (!situation.ipsec_up.empty()) {  // The kernel does not say which policy it was.
+        ways.push_back({match::ToEncrypt{}, match::Decrypted{}, "tunnel by IPsec policy"});
+    }
+    return ways;
+}
+
 /// Matches of a packet of the families that may be in a tunnel.
-std::vector<Match> in_tunnel(const Policy& policy, Match interface) {
-    std::vector<Match> matches{std::move(interface)};
+std::vector<Match> in_tunnel(const Policy& policy, Match place) {
+    std::vector<Match> matches{std::move(place)};
     if (policy.ipv6 == Ipv6::block) {
         matches.emplace_back(match::Family{IpFamily::v4});
     }
@@ -37,7 +56,7 @@ std::vector<Match> in_tunnel(const Policy& policy, Match interface) {
 }
 
 /// Packets of guests go into the tunnel; out of it come only answers.
-void add_guests_of(Draft& draft, const std::string& tunnel) {
+void add_guests_of(Draft& draft, const Way& way) {
     std::string previous;
     for (const LinkNetwork& guest : draft.situation.around.guests) {
         if (guest.interface == previous) {
@@ -45,13 +64,13 @@ void add_guests_of(Draft& draft, const std::string& tunnel) {
         }
         previous = guest.interface;
         std::vector<Match> out = in_tunnel(draft.policy, match::InInterface{guest.interface});
-        out.emplace_back(match::OutInterface{tunnel});
+        out.push_back(way.into);
         const std::string comment = fmt::format("guest {}", guest.interface);
         if (draft.policy.dns_servers) {
             draft.forward.rules.push_back({out, {}, Verdict::jump, "tunnel_dns", comment});
         }
         draft.forward.rules.push_back(accept(std::move(out), comment));
-        std::vector<Match> in = in_tunnel(draft.policy, match::InInterface{tunnel});
+        std::vector<Match> in = in_tunnel(draft.policy, way.out_of);
         in.emplace_back(match::OutInterface{guest.interface});
         in.emplace_back(match::CtEstablished{});
         draft.forward.rules.push_back(accept(std::move(in), comment));
@@ -62,19 +81,19 @@ void add_guests_of(Draft& draft, const std::string& tunnel) {
 
 void add_tunnels(Draft& draft) {
     const Policy& policy = draft.policy;
-    for (const std::string& name : draft.situation.tunnels_up) {
-        const std::string comment = fmt::format("tunnel {}", name);
-        std::vector<Match> out = in_tunnel(policy, match::OutInterface{name});
+    const std::vector<Way> ways = ways_of(draft.situation);
+    for (const Way& way : ways) {
+        std::vector<Match> out = in_tunnel(policy, way.into);
         if (policy.dns_servers) {
-            draft.output.rules.push_back({out, {}, Verdict::jump, "tunnel_dns", comment});
+            draft.output.rules.push_back({out, {}, Verdict::jump, "tunnel_dns", way.comment});
         }
-        draft.output.rules.push_back(accept(std::move(out), comment));
-        draft.input.rules.push_back(accept(in_tunnel(policy, match::InInterface{name}), comment));
+        draft.output.rules.push_back(accept(std::move(out), way.comment));
+        draft.input.rules.push_back(accept(in_tunnel(policy, way.out_of), way.comment));
         if (policy.guests.reach == Guests::Reach::tunnel) {
-            add_guests_of(draft, name);
+            add_guests_of(draft, way);
         }
     }
-    if (policy.dns_servers && !draft.situation.tunnels_up.empty()) {
+    if (policy.dns_servers && !ways.empty()) {
         add_dns_servers(draft, *policy.dns_servers);
     }
 }

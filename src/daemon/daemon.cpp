@@ -4,6 +4,7 @@
 #include "cgroup_watch.hpp"
 #include "engine.hpp"
 #include "intents.hpp"
+#include "ipsec_watch.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/files.hpp"
 #include "killswitchd/link_monitor.hpp"
@@ -40,9 +41,10 @@ std::string one_line(const Diagnostic& diagnostic) {
 class Daemon {
   public:
     Daemon(Paths paths, Reactor reactor, Nftables nftables, NftablesWatch watch, LinkMonitor links,
-           State state, LoadedConfig config)
+           IpsecWatch ipsec, State state, LoadedConfig config)
         : paths_(std::move(paths)), store_(paths_.state_dir, paths_.runtime_dir),
           reactor_(std::move(reactor)), watch_(std::move(watch)), links_(std::move(links)),
+          ipsec_(std::move(ipsec)),
           engine_(std::move(nftables), std::move(state),
                   {[this](const Announce& say) { announce(say); },
                    [this](std::chrono::milliseconds delay) { retry_after(delay); }}),
@@ -102,6 +104,10 @@ class Daemon {
         if (!on_links) {
             return on_links;
         }
+        auto on_ipsec = watch_ipsec();
+        if (!on_ipsec) {
+            return on_ipsec;
+        }
         auto on_rules = reactor_.on_readable(watch_.fd(), [this] { rules_changed(); });
         if (!on_rules) {
             return on_rules;
@@ -117,20 +123,46 @@ class Daemon {
 
     void links_changed() {
         const auto changed = links_.drain();
-        if (!changed) {  // Order: lock first, then leave, so that systemd starts a fresh monitor.
-            engine_.handle(LinksUnknown{changed.error()});
-            exit_code_ = kFailed;
-            reactor_.stop();
-            return;
+        if (!changed) {
+            lock_and_leave(LinksUnknown{changed.error()});
+        } else if (*changed) {
+            tunnels_changed(LinksChanged{links_.links()});
         }
-        if (*changed) {
-            const Intents before = engine_.state().intents;
-            engine_.handle(LinksChanged{links_.links()});
-            if (engine_.state().intents != before) {
-                static_cast<void>(remember("a tunnel that came up"));
-            }
-            tell_systemd();
+    }
+
+    Status watch_ipsec() {
+        if (const auto& problem = ipsec_.problem()) {
+            engine_.handle(IpsecUnknown{*problem});
         }
+        if (ipsec_.fd() < 0) {
+            return Done{};
+        }
+        return reactor_.on_readable(ipsec_.fd(), [this] { ipsec_changed(); });
+    }
+
+    void ipsec_changed() {
+        const auto changed = ipsec_.drain();
+        if (!changed) {
+            lock_and_leave(IpsecUnknown{changed.error()});
+        } else if (*changed) {
+            tunnels_changed(IpsecChanged{ipsec_.gateways()});
+        }
+    }
+
+    /// In this order, and so that systemd starts a fresh monitor.
+    void lock_and_leave(Event unknown) {
+        engine_.handle(std::move(unknown));
+        exit_code_ = kFailed;
+        reactor_.stop();
+    }
+
+    void tunnels_changed(Event event) {
+        const Intents before = engine_.state().intents;
+        engine_.handle(std::move(event));
+        if (engine_.state().intents != before) {
+            static_cast<void>(remember("a tunnel that came up"));
+        }
+        tell_systemd();
     }
 
     void rules_changed() {
@@ -260,7 +292,15 @@ class Daemon {
         note_config(config);
         service_.allow(config.policy->control);
         engine_.nftables().prefer(config.policy->ownership);
+        if (ipsec_.fd() >= 0) {
+            reactor_.forget(ipsec_.fd());
+        }
+        ipsec_ = IpsecWatch::open(*config.policy);
+        engine_.handle(IpsecChanged{ipsec_.gateways()});  // Order: a tunnel that is up stays so.
         engine_.handle(PolicyLoaded{*config.policy});
+        if (auto watching = watch_ipsec(); !watching) {
+            lock_and_leave(IpsecUnknown{watching.error()});
+        }
         if (cgroups_ && cgroups_->fd() >= 0) {
             reactor_.forget(cgroups_->fd());
         }
@@ -295,6 +335,7 @@ class Daemon {
     Reactor reactor_;
     NftablesWatch watch_;
     LinkMonitor links_;
+    IpsecWatch ipsec_;
     Engine engine_;
     Service service_;
     Notifier notifier_ = Notifier::from_environment();
@@ -341,9 +382,11 @@ int run_daemon(const Paths& paths) {
     State state;
     state.policy = *config.policy;
     state.links = links->links();
+    IpsecWatch ipsec = IpsecWatch::open(*config.policy);
+    state.ipsec = ipsec.gateways();
     state.intents = loaded.intents;
     Daemon daemon(paths, *std::move(reactor), *std::move(nftables), *std::move(watch),
-                  *std::move(links), std::move(state), config);
+                  *std::move(links), std::move(ipsec), std::move(state), config);
     return daemon.run();
 }
 

@@ -44,7 +44,7 @@ std::string why(const Situation& situation) {
     case StateName::locked:
         return "no tunnel is up, nothing else leaves";
     case StateName::protected_:
-        return fmt::format("traffic leaves only through {}", fmt::join(situation.tunnels_up, ", "));
+        return fmt::format("traffic leaves only through {}", fmt::join(ways_out(situation), ", "));
     case StateName::panic:
         return "nothing leaves until `killswitchd unlock`";
     }
@@ -114,10 +114,15 @@ json tunnels(const State& state) {
     json all = json::array();
     for (const Tunnel& tunnel : state.policy.tunnels) {
         json one{{"name", tunnel.name}, {"interface", tunnel.interface}, {"kind", tunnel.kind}};
-        one["up"] = std::ranges::any_of(state.situation.tunnels_up, [&](const std::string& name) {
-            return interface_matches(tunnel.interface, name);
-        });
-        if (state.links) {
+        if (tunnel.ipsec) {
+            one["kind"] = "ipsec";
+        }
+        one["up"] = std::ranges::any_of(
+            tunnel.ipsec ? state.situation.ipsec_up : state.situation.tunnels_up,
+            [&](const std::string& up) {
+                return tunnel.ipsec ? up == tunnel.name : interface_matches(tunnel.interface, up);
+            });
+        if (state.links && !tunnel.ipsec) {
             for (const auto& [index, link] : *state.links) {
                 if (interface_matches(tunnel.interface, link.name)) {
                     one["kind"] = link.kind;

@@ -8,7 +8,12 @@ namespace ks::drills {
 
 namespace {
 
-void adapt(Tunnel& tunnel, std::vector<std::string>& notes) {
+void adapt(Tunnel& tunnel, std::size_t number, std::vector<std::string>& notes) {
+    if (tunnel.ipsec) {
+        tunnel.ipsec = false;
+        tunnel.interface = fmt::format("ipsec-lab{}", number);
+        notes.push_back(fmt::format("{}: a tun device plays the IPsec policy", tunnel.name));
+    }
     if (!tunnel.kind.empty() && tunnel.kind != "tun") {
         notes.push_back(fmt::format("{}: a tun device plays the {} device {}", tunnel.name,
                                     tunnel.kind, tunnel.interface));
@@ -46,8 +51,8 @@ Adapted adapt(Policy policy) {
         policy.mode = Mode::always;
     }
     policy.boot = BootLock::lock;
-    for (Tunnel& tunnel : policy.tunnels) {
-        adapt(tunnel, adapted.notes);
+    for (std::size_t i = 0; i < policy.tunnels.size(); ++i) {
+        adapt(policy.tunnels[i], i, adapted.notes);
     }
     adapt_places(policy, adapted.notes);
     if (!policy.outbound.empty() || !policy.inbound.empty()) {

@@ -317,6 +317,17 @@ class RuleBuilder {
         });
         equals(m.id);
     }
+    void encode(const match::ToEncrypt&) {
+        expr("rt", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_RT_KEY, NFT_RT_XFRM);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_RT_DREG, kReg);
+        });
+        equals(std::uint8_t{1});
+    }
+    void encode(const match::Decrypted&) {
+        meta(NFT_META_SECPATH);
+        equals(std::uint8_t{1});
+    }
     void encode(const match::InSet& m) {
         const bool destination = m.far == match::InSet::Far::destination;
         const bool v4 = m.key.family == IpFamily::v4;

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boots a minimal Debian with the package in a virtual machine and judges every frame that leaves
 # its network card, from power-on to power-off. Called by `./dev test --boot`.
-#   run.sh PACKAGE.deb [control|armed|early|gate]...
+#   run.sh PACKAGE.deb [control|armed|early|gate|ipsec]...
 # early: a network in the initramfs, and killswitchd-initramfs, which lies beside the package.
 # gate: a kernel without nf_tables, where nothing can lock, without and with the gate.
+# ipsec: real IPsec by policy between namespaces of the machine.
 # KS_BOOT_KERNEL=backports takes the kernel of the release's backports, KS_BOOT_BASE a ready tarball.
 set -eu
 cd "$(dirname "$0")/../.."
 
 package=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- control armed early gate
+[ $# -gt 0 ] || set -- control armed early gate ipsec
 kernel=${KS_BOOT_KERNEL:-stock}
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/killswitchd-boot
 base=${KS_BOOT_BASE:-$cache/bookworm-$kernel.tar}
@@ -64,7 +65,7 @@ fetch_base() {
 furnish() {
     root=$1
     mkdir -p "$root/boot-test" "$root/etc/systemd/network"
-    cp tests/boot/scenario.sh "$work/chatter" "$root/boot-test/"
+    cp tests/boot/scenario.sh tests/boot/ipsec.sh "$work/chatter" "$root/boot-test/"
     cp "$package" "$root/boot-test/killswitchd.deb"
     cat >"$root/etc/systemd/network/10-all.network" <<'END'
 [Match]
@@ -243,6 +244,11 @@ for name in "$@"; do
         tally judge nogate "$work/nogate.pcap" --open power-on,up,shutdown --expect up,shutdown
         boot gate gate ''
         tally judge gate "$work/gate.pcap"
+        ;;
+    ipsec)
+        say 'booting for IPsec by policy (two minutes)'
+        boot ipsec ipsec 'boot-test.ipsec'
+        tally judge ipsec "$work/ipsec.pcap" --expect up,shutdown
         ;;
     early)
         say 'booting with a network in the initramfs, without and with the lock (two minutes)'

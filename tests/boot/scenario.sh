@@ -34,6 +34,13 @@ active() { within serves; }
 
 systemctl is-system-running --wait
 phase up
+if grep -q boot-test.ipsec /proc/cmdline; then
+    # shellcheck source=tests/boot/ipsec.sh
+    . /boot-test/ipsec.sh
+    phase shutdown
+    systemctl poweroff
+    exit
+fi
 if grep -q killswitchd=off /proc/cmdline; then
     check gone
 fi

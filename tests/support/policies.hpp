@@ -29,6 +29,20 @@ inline Policy wireguard_policy() {
     return policy;
 }
 
+/// One tunnel by IPsec policy with the three endpoints of such a gateway.
+inline Policy ipsec_policy() {
+    Policy policy;
+    policy.mode = Mode::always;
+    Tunnel office;
+    office.name = "office";
+    office.ipsec = true;
+    office.endpoints = {udp("203.0.113.9", 500),
+                        udp("203.0.113.9", 4500),
+                        {address("203.0.113.9"), proto::kEsp, 0}};
+    policy.tunnels = {office};
+    return policy;
+}
+
 inline LinkTable links_with(const std::string& name, const std::string& kind, bool up) {
     return {{1, {"lo", "", true, {}}}, {2, {"eth0", "", true, {}}}, {7, {name, kind, up, {}}}};
 }

@@ -171,10 +171,27 @@ TEST_CASE("a sender that the kernel's own packets never have is an error", "[con
                                    "never reach the endpoint"});
 }
 
+TEST_CASE("IPsec without an interface is a tunnel with a name and endpoints", "[config]") {
+    const std::string tunnels =
+        "tunnels: [{ name: a, ipsec: policy, endpoints: [192.0.2.1:500/udp, 192.0.2.1/esp], "
+        "only: { fwmark: 7 } }]\n";
+
+    const Policy policy = check_accepted(kOff + tunnels);
+
+    REQUIRE(policy.tunnels.size() == 1);
+    CHECK(policy.tunnels[0].ipsec);
+    CHECK(policy.tunnels[0].interface.empty());
+    CHECK(policy.tunnels[0].endpoints.size() == 2);
+    const std::string warning =
+        "3:10: warning: ipsec: policy: without 'raw: block' and 'scope: all' nothing stops packets "
+        "that a masquerade rule of this host takes out of the IPsec policy";
+    const auto found = findings_of(kOff + tunnels + "raw: allow\n");
+    CHECK(std::count(found.begin(), found.end(), warning) == 1);
+}
+
 TEST_CASE("IPsec without an interface needs a name and endpoints, and nothing else", "[config]") {
     const std::string rest = "name: a, endpoints: [192.0.2.1/esp], ipsec: policy";
     const auto mistake = GENERATE_COPY(values<Mistake>({
-        {tunnel(rest), "3:10: ipsec: policy is not supported yet"},
         {tunnel("endpoints: [192.0.2.1/esp], ipsec: policy, only: { fwmark: 1 }"),
          "3:11: tunnel with 'ipsec: policy' has no 'name'"},
         {tunnel("name: a, ipsec: policy"), "3:11: tunnel 'a' has no endpoint"},

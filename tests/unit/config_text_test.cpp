@@ -95,3 +95,25 @@ TEST_CASE("the written YAML keeps each kind of local network, reader and mode", 
 TEST_CASE("a policy without a tunnel can be written", "[config]") {
     check_survives(Policy{});
 }
+
+TEST_CASE("tunnels by IPsec policy are written as such, and played by tun devices", "[config]") {
+    Policy policy;
+    policy.mode = Mode::always;
+    for (const char* const name : {"office", "branch"}) {
+        Tunnel tunnel;
+        tunnel.name = name;
+        tunnel.ipsec = true;
+        tunnel.endpoints = {{*IpAddress::parse("203.0.113.7"), proto::kUdp, 4500},
+                            {*IpAddress::parse("203.0.113.7"), proto::kEsp, 0}};
+        policy.tunnels.push_back(tunnel);
+    }
+    check_survives(policy);
+
+    const drills::Adapted played = drills::adapt(policy);
+
+    check_survives(played.policy);
+    CHECK_FALSE(played.policy.tunnels[0].ipsec);
+    CHECK_FALSE(played.policy.tunnels[0].interface.empty());
+    CHECK(played.notes == std::vector<std::string>{"office: a tun device plays the IPsec policy",
+                                                   "branch: a tun device plays the IPsec policy"});
+}

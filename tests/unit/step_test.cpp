@@ -64,8 +64,9 @@ TEST_CASE("only an intent removes the table", "[step][fail-closed]") {
     REQUIRE_FALSE(find_effect<Commit>(disarmed)->ruleset);
 
     const auto event = GENERATE(values<Event>(
-        {LinksChanged{{}}, LinksUnknown{Error{"x"}}, CommitFailed{Error{"x"}}, TableTouched{"nft"},
-         RetryDue{}, CgroupsChanged{}, IntentsChanged{}, PolicyLoaded{wireguard_policy()}}));
+        {LinksChanged{{}}, LinksUnknown{Error{"x"}}, IpsecChanged{}, IpsecUnknown{Error{"x"}},
+         CommitFailed{Error{"x"}}, TableTouched{"nft"}, RetryDue{}, CgroupsChanged{},
+         IntentsChanged{}, PolicyLoaded{wireguard_policy()}}));
     const Step next = step(open, event);
     CHECK(next.next.wanted);
     if (const auto* const commit = find_effect<Commit>(next)) {

@@ -170,6 +170,8 @@ std::vector<Mutation> mutations(CgroupRules cgroup_rules) {
     all.push_back(without_match<User>("any user"));
     all.push_back(without_match<Group>("any group"));
     all.push_back(without_match<HopLimit>("any hop limit"));
+    all.push_back(without_match<ToEncrypt>("whatever leaves counts as encrypted"));
+    all.push_back(without_match<Decrypted>("whatever comes counts as decrypted"));
     if (cgroup_rules == CgroupRules::occur) {
         all.push_back(of_match<Cgroup>("another cgroup", [](Cgroup& m) { ++m.id; }));
         all.push_back(without_match<Cgroup>("any cgroup"));

@@ -144,6 +144,8 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             [&](const match::ArpTarget&) {},
             [&](const match::EtherType&) {},
             [&](const match::LaterFragment&) {},
+            [&](const match::ToEncrypt&) {},  // The kernel has no keys to do it with.
+            [&](const match::Decrypted&) {},
             [&](const match::HopLimit& m) { packet.hop_limit = m.value; },
             [&](const match::TcpNotOpening&) { packet.tcp_opening = false; },
             [&](const match::Mark& m) {

@@ -136,6 +136,10 @@ Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups) 
             situation.state = StateName::protected_;
         }
     }
+    if (dice.chance(20)) {
+        situation.ipsec_up = {"office"};
+        situation.state = StateName::protected_;
+    }
     std::ranges::sort(situation.tunnels_up);
     return situation;
 }

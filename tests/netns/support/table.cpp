@@ -79,6 +79,7 @@ Ruleset example_rules(StateName state) {
     Situation situation{state, {}, {}};
     if (state == StateName::protected_) {
         situation.tunnels_up = {"wg0"};
+        situation.ipsec_up = {"branch"};
     }
     return *compile(example_policy(), situation);
 }
