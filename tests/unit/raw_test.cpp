@@ -156,6 +156,7 @@ TEST_CASE("what may leave by an uplink is never lost at its device", "[raw]") {
 
     for (int world = 0; world < 400; ++world) {
         const Ruleset ruleset = *compile(random_policy(dice), random_situation(dice));
+        INFO(render_text(ruleset));
         for (int i = 0; i < 400; ++i) {
             const PacketView packet = random_packet(dice);
             const bool passes = evaluate(ruleset, packet).verdict == Verdict::accept;
@@ -163,7 +164,6 @@ TEST_CASE("what may leave by an uplink is never lost at its device", "[raw]") {
             const Evaluation first = evaluate(ruleset, there);
             accepted += passes ? 1 : 0;
             refused += first.verdict == Verdict::drop ? 1 : 0;
-            INFO(render_text(ruleset));
             INFO(packet.out_interface << " to " << packet.destination.str() << " protocol "
                                       << int{packet.protocol} << " port " << packet.source_port
                                       << " to " << packet.destination_port);
