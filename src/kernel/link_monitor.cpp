@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kReceiveBufferBytes = 8 * 1024 * 1024;
 /// Larger than any message the kernel builds; one that is cut all the same counts as lost.
-constexpr std::size_t kMessageBytes = 128 * 1024;
+constexpr std::size_t kMessageBytes = 128UL * 1024;
 constexpr int kDumpAttempts = 50;
 constexpr timeval kDumpTimeout{5, 0};
 
