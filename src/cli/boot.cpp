@@ -91,8 +91,11 @@ int boot(const Options& options) {
     if (!world.state.wanted) {
         return open_up("not armed");
     }
-    world.state.links
-        .reset();  // Before the network there is no tunnel; later the service opens it.
+    if (world.state.links) {  // Before the network there is no tunnel; later the service opens it.
+        for (auto& [index, link] : *world.state.links) {
+            link.up = false;
+        }
+    }
     auto nftables = open_nftables(world.state.policy.ownership);
     if (!nftables) {
         return fail(nftables.error());

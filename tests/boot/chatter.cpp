@@ -2,17 +2,19 @@
 // Talks through every network card from the first moment on, and marks the wire.
 //   chatter            never ends, ignores SIGTERM: the worst program that a machine can have
 //   chatter wait N     returns when it has tried everything N times more
-//   chatter mark TEXT  sends one raw frame, which no inet table sees, that names a phase of the
-//   test
+//   chatter mark TEXT  sends one ARP frame, which every lock lets pass, that names a phase of the
+//                      test
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
 #include <csignal>
+#include <string>
 #include <string_view>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -23,7 +25,7 @@
 
 namespace {
 
-constexpr std::uint16_t kMarkEthertype = 0x88b5;  // IEEE: local experiments.
+constexpr std::uint16_t kMarkOperation = 24;  // Source: RFC 5494, for experiments.
 constexpr std::uint16_t kPort = 4000;
 constexpr int kPauseMs = 20;
 
@@ -56,20 +58,33 @@ int wait_for(std::string_view count) {
     return 1;
 }
 
-int mark(std::string_view text) {
-    const int fd = ::socket(AF_PACKET, SOCK_RAW, 0);
+/// One frame to everybody, past everything but the rules at the device.
+int send_frame(std::uint16_t ethertype, std::string_view packet) {
+    const int fd = ::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(ethertype);
     to.sll_ifindex = static_cast<int>(::if_nametoindex("eth0"));
     to.sll_halen = 6;
-    std::array<char, 60> frame{};
-    std::fill_n(frame.begin(), 6, '\xff');
-    frame[6] = 2;
-    frame[12] = static_cast<char>(kMarkEthertype >> 8);
-    frame[13] = static_cast<char>(kMarkEthertype & 0xff);
-    text.copy(frame.data() + 14, frame.size() - 14);
+    std::fill_n(to.sll_addr, 6, 0xff);
     const auto* const address = reinterpret_cast<const sockaddr*>(&to);
-    return ::sendto(fd, frame.data(), frame.size(), 0, address, sizeof(to)) < 0 ? 1 : 0;
+    const auto sent = ::sendto(fd, packet.data(), packet.size(), 0, address, sizeof(to));
+    ::close(fd);
+    return sent < 0 ? 1 : 0;
+}
+
+int mark(std::string_view text) {
+    std::string packet(28, '\0');
+    packet[7] = static_cast<char>(kMarkOperation);
+    return send_frame(ETH_P_ARP, packet.append(text).append(20, '\0'));
+}
+
+/// A whole IPv4 packet from 192.0.2.2 to 198.51.100.10, by a packet socket.
+void send_raw() {
+    constexpr std::array<unsigned char, 28> kPacket{
+        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0x30, 0x91, 192, 0, 2, 2, 198, 51, 100, 10, 0x0f, 0xa0,
+        0x0f, 0xa0, 0,    8, 0, 0};
+    send_frame(ETH_P_IP, {reinterpret_cast<const char*>(kPacket.data()), kPacket.size()});
 }
 
 void send4(const char* address) {
@@ -124,6 +139,7 @@ int main(int argc, char** argv) {
         send6("2001:db8::9");
         send6("ff02::fb");
         connect4("198.51.100.9");
+        send_raw();
         ::poll(nullptr, 0, kPauseMs);
     }
 }

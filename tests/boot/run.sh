@@ -184,7 +184,7 @@ make_image() {
 # The card's other end is a tap device that leads nowhere, in a namespace of its own.
 boot() {
     name=$1
-    timeout 900 unshare -n sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+    timeout 2400 unshare -n sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
         ip tuntap add wire mode tap && ip link set wire up && exec "$@"' sh \
         qemu-system-x86_64 -M q35 -accel tcg,thread=multi -smp 2 -m 768 \
         -nodefaults -no-user-config -display none -no-reboot -serial "file:$work/$2.console" \

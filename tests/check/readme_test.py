@@ -90,7 +90,7 @@ class Readme(Case):
 
     def test_each_path_in_the_tree_exists(self):
         text = (ROOT / "README.md").read_text(encoding="utf-8")
-        for path in re.findall(r"`((?:src|include|tests|rules)/[\w/]*)`", text):
+        for path in re.findall(r"`((?:src|include|tests|rules|examples)/[\w/]*)`", text):
             self.assertTrue(os.path.exists(ROOT / path), path)
 
 

@@ -3,7 +3,7 @@
 import os
 
 import cli_support
-from cli_support import Case, GOOD, NOBODY, needs_real_root, nft, ruleset, table_exists
+from cli_support import Case, GOOD, NOBODY, needs_real_root, nft, ruleset, run, table_exists
 
 # What is wrong -> the file's content. These have a position.
 POSITIONED = {
@@ -151,6 +151,14 @@ class Boot(Case):
         self.tunnel()
         self.ks("boot", expect=0)
         self.assertNotIn('oifname "wg0"', nft("list", "chain", "inet", "killswitchd", "output"))
+
+    def test_what_leads_outside_is_covered_at_once(self):
+        for words in ("link add up0 type veth peer name far0", "addr add 192.0.2.2/24 dev up0",
+                      "link set far0 up", "link set up0 up", "route add default via 192.0.2.1"):
+            self.assertEqual(run("ip", *words.split()).returncode, 0, words)
+        self.addCleanup(run, "ip", "link", "del", "up0")
+        self.ks("boot", expect=0)
+        self.assertIn('device "up0"', nft("list", "table", "netdev", "killswitchd"))
 
     def test_open_loads_nothing(self):
         self.write(GOOD.replace("mode: always", "mode: always\nboot: open"))

@@ -2,7 +2,14 @@
 #include "catch.hpp"
 #include "killswitchd/lab_tunnel.hpp"
 #include "support/node_run.hpp"
+#include "support/packet_socket.hpp"
 #include "support/scene.hpp"
+
+#include <fmt/format.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 using namespace ks;
 using namespace ks::test;
@@ -14,7 +21,51 @@ namespace {
 constexpr const char* kEndpoint = "203.0.113.7";
 constexpr std::uint16_t kEndpointPort = 51820;
 
+/// Whether one IPv4 packet with this flags-and-offset field, sent as it is, is seen outside.
+bool fragment_escapes(Scene& scene, const char* to, std::uint16_t port, std::uint16_t fragment) {
+    std::string packet =
+        ip_bytes({lab::ip(lab::addr::kHost[0]), lab::ip(to), port, std::string(64, 'x')});
+    const std::uint16_t field = htons(fragment);
+    packet.replace(6, sizeof field, reinterpret_cast<const char*>(&field), sizeof field);
+    const auto socket = scene.host().socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+    REQUIRE(socket);
+    const std::string device = "up0";
+    REQUIRE(setsockopt(socket->get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                       static_cast<socklen_t>(device.size())) == 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    REQUIRE(inet_pton(AF_INET, to, &address.sin_addr) == 1);
+    const std::size_t before = scene.lab().capture().size();
+    static_cast<void>(sendto(socket->get(), packet.data(), packet.size(), 0,
+                             reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    must(scene.lab().capture().settle());
+    for (const lab::FrameInfo& frame : scene.lab().capture().since(before)) {
+        if (frame.destination == lab::ip(to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
+
+TEST_CASE("fragments that somebody makes do not leave", "[policy][attack]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(tun_policy(), armed);
+    scene.lock();
+    const bool leaks = armed == Armed::no;
+    constexpr std::uint16_t kFirst = 0x2000;
+    constexpr std::uint16_t kMiddle = 0x2008;
+    constexpr std::uint16_t kLast = 0x0008;
+
+    for (const std::uint16_t fragment : {kFirst, kMiddle, kLast}) {
+        CAPTURE(fragment);
+        CHECK(fragment_escapes(scene, lab::addr::kInternet, 443, fragment) == leaks);
+        CHECK(fragment_escapes(scene, kEndpoint, 443, fragment) == leaks);
+        // With the right port, but without the mark of the VPN.
+        CHECK(fragment_escapes(scene, kEndpoint, kEndpointPort, fragment) == leaks);
+    }
+}
 
 TEST_CASE("what is not the tunnel's does not reach its server (ServerIP)", "[policy][attack]") {
     const auto armed = GENERATE(Armed::no, Armed::yes);

@@ -27,12 +27,12 @@ bool in_path(const std::string& program) {
     return false;
 }
 
-[[noreturn]] void skip(const std::string& why) {
+}  // namespace
+
+void skip(const std::string& why) {
     fmt::print("SKIPPED: {}\n", why);
     std::exit(kSkipped);
 }
-
-}  // namespace
 
 void require_programs(const std::vector<std::string>& programs) {
     if (geteuid() != 0) {

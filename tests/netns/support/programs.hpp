@@ -6,6 +6,9 @@
 
 namespace ks::test {
 
+/// Ends the process with the status of a skipped test.
+[[noreturn]] void skip(const std::string& why);
+
 /// Ends the test program with 77 ("skipped") and a message when one of `programs` is not in PATH,
 /// or when the calling user may not make network namespaces.
 void require_programs(const std::vector<std::string>& programs);

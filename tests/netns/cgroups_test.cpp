@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catch.hpp"
+#include "killswitchd/files.hpp"
+#include "support/node_run.hpp"
+#include "support/programs.hpp"
+#include "support/scene.hpp"
+
+#include <cerrno>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace ks;
+using namespace ks::test;
+using drills::Armed;
+using lab::Packet;
+
+namespace {
+
+constexpr const char* kEndpoint = "203.0.113.7";
+
+/// A cgroup of its own, two levels deep. This process and its sockets can be moved into it.
+class OwnCgroup {
+  public:
+    OwnCgroup() : outer_(fmt::format("killswitchd-test-{}", ::getpid())), home_(present()) {
+        if (cgroup_root().empty() || ::mkdir(directory(outer_).c_str(), 0755) != 0) {
+            skip("cannot make a cgroup of version 2 here");
+        }
+    }
+    OwnCgroup(const OwnCgroup&) = delete;
+    OwnCgroup& operator=(const OwnCgroup&) = delete;
+    ~OwnCgroup() {
+        leave();
+        ::rmdir(directory(path()).c_str());
+        ::rmdir(directory(outer_).c_str());
+    }
+
+    [[nodiscard]] std::string path() const { return outer_ + "/vpn"; }
+    void make() const { REQUIRE(::mkdir(directory(path()).c_str(), 0755) == 0); }
+    void remove() const { REQUIRE(::rmdir(directory(path()).c_str()) == 0); }
+    void enter() const { move(path()); }
+    void leave() const { move(home_); }
+
+  private:
+    static std::string directory(const std::string& path) {
+        return fmt::format("{}/{}", cgroup_root(), path);
+    }
+    static std::string present() {
+        std::ifstream lines("/proc/self/cgroup");
+        std::string line;
+        while (std::getline(lines, line) && !line.starts_with("0::/")) {
+        }
+        return line.size() > 4 ? line.substr(4) : std::string();
+    }
+    static void move(const std::string& path) {
+        std::ofstream(directory(path) + "/cgroup.procs") << ::getpid();
+    }
+
+    std::string outer_;
+    std::string home_;
+};
+
+bool leaves(Scene& scene, const char* to, std::uint16_t port) {
+    return scene.escapes(scene.host(), Packet::udp, to, port, lab::Via::uplink);
+}
+
+bool leaks(Scene& scene) {
+    return leaves(scene, lab::addr::kInternet, 443);
+}
+
+bool becomes(Scene& scene, bool leak) {
+    return lab::eventually(kPatience, [&] { return leaks(scene) == leak; });
+}
+
+}  // namespace
+
+TEST_CASE("a cgroup is confined from when it appears, and again when it is made anew",
+          "[policy][apps][cgroup]") {
+    const OwnCgroup cgroup;
+    Policy policy = tun_policy();
+    policy.scope = Scope::apps;
+    policy.apps.cgroups = {cgroup.path()};
+    Scene scene(policy);
+    scene.lock();
+    REQUIRE(leaks(scene));
+
+    for (int life = 1; life <= 2; ++life) {
+        CAPTURE(life);
+        cgroup.make();
+        cgroup.enter();
+        CHECK(becomes(scene, /*leak=*/false));
+        CHECK_FALSE(leaves(scene, lab::addr::kRouter[0], 53));
+        CHECK_FALSE(leaves(scene, kEndpoint, 443));
+        cgroup.leave();
+        CHECK(leaks(scene));
+        cgroup.remove();
+    }
+}
+
+TEST_CASE("the endpoint is reached from the VPN's cgroup alone", "[policy][cgroup]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    const bool open = armed == Armed::no;
+    const OwnCgroup cgroup;
+    Policy policy = tun_policy();
+    policy.tunnels.front().only = {};
+    policy.tunnels.front().only.cgroup = cgroup.path();
+    Scene scene(policy, armed);
+    scene.lock();
+    CHECK(leaves(scene, kEndpoint, 51820) == open);
+
+    cgroup.make();
+    CHECK(leaves(scene, kEndpoint, 51820) == open);
+    cgroup.enter();
+    CHECK(lab::eventually(kPatience, [&] { return leaves(scene, kEndpoint, 51820); }));
+
+    CHECK(leaves(scene, kEndpoint, 443) == open);
+    CHECK(leaks(scene) == open);
+    cgroup.leave();
+    CHECK(leaves(scene, kEndpoint, 51820) == open);
+}
+
+TEST_CASE("an outbound exception of a cgroup is nobody else's", "[policy][exceptions][cgroup]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    const bool open = armed == Armed::no;
+    const OwnCgroup cgroup;
+    cgroup.make();
+    Policy policy = tun_policy();
+    Exception exception;
+    exception.cgroup = cgroup.path();
+    policy.outbound = {exception};
+    Scene scene(policy, armed);
+    scene.lock();
+    CHECK(leaks(scene) == open);
+
+    cgroup.enter();
+
+    CHECK(leaks(scene));
+    CHECK(leaves(scene, lab::addr::kInternet, 53) == open);
+    cgroup.leave();
+    CHECK(leaks(scene) == open);
+}
