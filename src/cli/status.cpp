@@ -136,7 +136,7 @@ int show(const Options& options, const json& report) {
     } else {
         fmt::print("{}", text_of(options, report));
     }
-    static_cast<void>(std::fflush(stdout));
+    std::fflush(stdout);
     return status_exit_code(report);
 }
 

@@ -46,7 +46,7 @@ std::string count(const Tally& tally) {
 bool tell(const Options& options, std::size_t number, const Drill& drill,
           const drills::Adapted& config) {
     fmt::print("{}. {}\n   {}\n", number, drill.title, drill.story);
-    static_cast<void>(std::fflush(stdout));
+    std::fflush(stdout);
     const auto start = std::chrono::steady_clock::now();
     const auto verdict = drills::play(drill, config.policy, kThisProgram);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

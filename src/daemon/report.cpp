@@ -229,10 +229,7 @@ json status_report(const StatusInput& input) {
 }
 
 int status_exit_code(const json& report) {
-    constexpr int kVerified = 0;
-    constexpr int kDegraded = 1;
-    constexpr int kOpen = 3;
-    constexpr int kCannotTell = 4;
+    constexpr int kVerified = 0, kDegraded = 1, kOpen = 3, kCannotTell = 4;
     const std::string summary = report.value("summary", "UNKNOWN");
     if (summary == "DEGRADED") {
         return kDegraded;
