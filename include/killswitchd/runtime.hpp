@@ -112,9 +112,9 @@ class ControlServer {
     ~ControlServer();
 
     /// Appends the NUL. An unknown id is ignored.
-    void send(ClientId client, std::string_view message);
+    void send(ClientId id, std::string_view message);
     /// The request is answered. An unknown id is ignored.
-    void finish(ClientId client);
+    void finish(ClientId id);
 
   private:
     struct Impl;
