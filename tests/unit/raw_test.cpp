@@ -231,6 +231,22 @@ TEST_CASE("every way out is an uplink, and what leads inside is none", "[raw][ro
     CHECK(around.uplinks[2].above == std::vector<std::string>{"br0"});
 }
 
+TEST_CASE("a virtual port that holds the default route leads outside, beside it is the guest",
+          "[raw][roles][regression]") {
+    LinkTable links{
+        {2, {"up0", "veth", true, {}, 4}},
+        {3, {"vnet1", "veth", true, {}, 4}},
+        {4, {"br0", "bridge", true, {}}},
+    };
+    REQUIRE(names(surroundings(wireguard_policy(), links).uplinks) ==
+            std::vector<std::string>{"br0"});
+
+    links.at(2).default_route = true;
+
+    CHECK(names(surroundings(wireguard_policy(), links).uplinks) ==
+          std::vector<std::string>{"br0", "up0"});
+}
+
 TEST_CASE("a bridge of virtual ports alone that holds the default route leads outside",
           "[raw][roles]") {
     LinkTable links{
