@@ -15,6 +15,7 @@ ARP, IPV4, IPV6 = 0x0806, 0x0800, 0x86DD
 UDP = 17
 MARK = struct.pack("!HHHBBH", ARP, 0, 0, 0, 0, 24)  # ARP with an operation of its own; then the phase.
 TEXT = 14 + 28
+RAW = "ipv4 protocol 17 to 198.51.100.10:4000"  # What the chatterer's packet socket sends.
 
 
 def frames(data):
@@ -92,12 +93,15 @@ def main():
     options.add_argument("--port", type=int, default=51820)
     options.add_argument("--expect", default="", help="phases that must be there, by comma")
     options.add_argument("--open", default="", help="phases that are open, and must have leaked")
+    options.add_argument("--raw", default="", help="phases in which packet sockets get through")
     arguments = options.parse_args()
     self_test()
     with open(arguments.capture, "rb") as file:
         phases = judge(file.read(), arguments.endpoint, arguments.port)
     wanted_open = set(filter(None, arguments.open.split(",")))
     wrong = 0
+    for phase in filter(None, arguments.raw.split(",")):
+        phases[phase][0][RAW] = phases[phase][1].pop(RAW, 0)
     for phase, (allowed, leaked) in phases.items():
         count = sum(leaked.values())
         as_wanted = (count > 0) == (phase in wanted_open or arguments.open == "all" and count > 0)
