@@ -56,7 +56,7 @@ struct LoadedConfig {
 [[nodiscard]] LoadedConfig parse_config(const std::vector<ConfigText>& texts,
                                         const NameLookup& names);
 
-inline constexpr std::size_t kMaxConfigBytes = 256 * 1024;
+inline constexpr std::size_t kMaxConfigBytes = 256UL * 1024;
 
 /// Reads `main_file` and, when it is called killswitchd.yaml, conf.d/*.yaml beside it in name
 /// order.

@@ -68,6 +68,8 @@ class Lab {
   public:
     /// Takes about 100 ms. \return EPERM without the right to make namespaces.
     [[nodiscard]] static Result<Lab> build(LabOptions options);
+    Lab(const Lab&) = delete;
+    Lab& operator=(const Lab&) = delete;
     Lab(Lab&&) noexcept;
     Lab& operator=(Lab&&) noexcept;
     ~Lab();

@@ -69,6 +69,8 @@ class Capture {
     };
     /// Adds the link "sync0"-"sync1" to `provider`, over which settle() sends its marks.
     [[nodiscard]] static Result<Capture> start(Node& provider, const Options& options);
+    Capture(const Capture&) = delete;
+    Capture& operator=(const Capture&) = delete;
     Capture(Capture&&) noexcept;
     Capture& operator=(Capture&&) noexcept;
     ~Capture();

@@ -32,6 +32,8 @@ struct Route {
 class NetConfig {
   public:
     [[nodiscard]] static Result<NetConfig> open();
+    NetConfig(const NetConfig&) = delete;
+    NetConfig& operator=(const NetConfig&) = delete;
     NetConfig(NetConfig&&) noexcept;
     NetConfig& operator=(NetConfig&&) noexcept;
     ~NetConfig();

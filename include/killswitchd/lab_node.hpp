@@ -39,6 +39,8 @@ class NetnsGuard {
 class Process {
   public:
     Process(pid_t pid, Fd pidfd, Fd output) noexcept;
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
     Process(Process&& other) noexcept;
     Process& operator=(Process&& other) noexcept;
     ~Process();

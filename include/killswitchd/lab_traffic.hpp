@@ -133,6 +133,8 @@ class Flood {
     [[nodiscard]] static Result<Flood> start(const Node& from, const IpAddress& to,
                                              std::uint16_t port, std::uint64_t limit = 0,
                                              const std::string& device = {});
+    Flood(const Flood&) = delete;
+    Flood& operator=(const Flood&) = delete;
     Flood(Flood&&) noexcept;
     Flood& operator=(Flood&&) noexcept;
     ~Flood();

@@ -51,7 +51,10 @@ class TunnelClient {
     /// Opens the interface, sets it up and starts the process. It connects, and reconnects after
     /// a loss, by itself; use reach() to learn that it works.
     [[nodiscard]] static Result<TunnelClient> start(Lab& lab, const TunnelOptions& options);
+    TunnelClient(const TunnelClient&) = delete;
+    TunnelClient& operator=(const TunnelClient&) = delete;
     TunnelClient(TunnelClient&&) noexcept = default;
+    TunnelClient& operator=(TunnelClient&&) = delete;
     /// Hard: as if it crashed. The interface is gone, the endpoint's host route stays.
     ~TunnelClient() = default;
 

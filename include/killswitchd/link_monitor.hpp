@@ -16,6 +16,8 @@ class LinkMonitor {
   public:
     /// Subscribes, then dumps, so that nothing between the two is missed.
     [[nodiscard]] static Result<LinkMonitor> open();
+    LinkMonitor(const LinkMonitor&) = delete;
+    LinkMonitor& operator=(const LinkMonitor&) = delete;
     LinkMonitor(LinkMonitor&&) noexcept;
     LinkMonitor& operator=(LinkMonitor&&) noexcept;
     ~LinkMonitor();

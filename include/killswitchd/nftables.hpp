@@ -96,6 +96,8 @@ class Nftables {
     /// nf_tables;
     ///         EINVAL when `held` is something else.
     [[nodiscard]] static Result<Nftables> open(Ownership ownership, Fd held = Fd());
+    Nftables(const Nftables&) = delete;
+    Nftables& operator=(const Nftables&) = delete;
     Nftables(Nftables&&) noexcept;
     Nftables& operator=(Nftables&&) noexcept;
     ~Nftables();
@@ -153,6 +155,8 @@ class Nftables {
 class NftablesWatch {
   public:
     [[nodiscard]] static Result<NftablesWatch> open(std::uint32_t own_port);
+    NftablesWatch(const NftablesWatch&) = delete;
+    NftablesWatch& operator=(const NftablesWatch&) = delete;
     NftablesWatch(NftablesWatch&&) noexcept;
     NftablesWatch& operator=(NftablesWatch&&) noexcept;
     ~NftablesWatch();

@@ -23,6 +23,8 @@ class Reactor {
     using TimerId = std::uint64_t;
 
     [[nodiscard]] static Result<Reactor> open();
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
     Reactor(Reactor&&) noexcept;
     Reactor& operator=(Reactor&&) noexcept;
     ~Reactor();
@@ -79,8 +81,8 @@ class ControlServer {
   public:
     static constexpr std::size_t kMaxClients = 64;
     static constexpr std::size_t kReservedForRoot = 8;
-    static constexpr std::size_t kMaxRequestBytes = 64 * 1024;
-    static constexpr std::size_t kMaxQueuedBytes = 1024 * 1024;
+    static constexpr std::size_t kMaxRequestBytes = 64UL * 1024;
+    static constexpr std::size_t kMaxQueuedBytes = 1024UL * 1024;
     static constexpr std::chrono::milliseconds kIdle{10'000};
 
     using ClientId = std::uint64_t;
@@ -102,15 +104,17 @@ class ControlServer {
     ///         ENAMETOOLONG when the path does not fit a socket address.
     [[nodiscard]] static Result<ControlServer> listen(Reactor& reactor, const std::string& path,
                                                       Handlers handlers);
+    ControlServer(const ControlServer&) = delete;
+    ControlServer& operator=(const ControlServer&) = delete;
     ControlServer(ControlServer&&) noexcept;
     ControlServer& operator=(ControlServer&&) noexcept;
     /// Closes every client without calling back and removes its socket file. Not from a handler.
     ~ControlServer();
 
     /// Appends the NUL. An unknown id is ignored.
-    void send(ClientId client, std::string_view message);
+    void send(ClientId id, std::string_view message);
     /// The request is answered. An unknown id is ignored.
-    void finish(ClientId client);
+    void finish(ClientId id);
 
   private:
     struct Impl;
@@ -122,7 +126,7 @@ class ControlServer {
 class ControlClient {
   public:
     static constexpr std::chrono::seconds kServiceTimeout{5};
-    static constexpr std::size_t kMaxReplyBytes = 4 * 1024 * 1024;
+    static constexpr std::size_t kMaxReplyBytes = 4UL * 1024 * 1024;
 
     /// \return ENOENT or ECONNREFUSED when no service listens at `path`; ETIMEDOUT when it does not
     ///         accept (also of send(), when it does not read) for kServiceTimeout.

@@ -135,7 +135,7 @@ class Program {
         return kUsage;
     }
 
-    std::optional<std::string> suggestion(const std::string& word) const {
+    [[nodiscard]] std::optional<std::string> suggestion(const std::string& word) const {
         std::vector<std::string> known;
         const auto collect = [&](const CLI::App* app) {
             for (const CLI::Option* const option : app->get_options()) {

@@ -9,8 +9,9 @@ namespace {
 
 constexpr int kLoopback = 1;
 
+/// Inside a container the uplink is a veth as well, but the default route gives it away.
 bool is_virtual_end(const Link& link) {
-    return link.kind == "veth" || link.kind == "tun";
+    return (link.kind == "veth" || link.kind == "tun") && !link.default_route;
 }
 
 /// A port that a machine inside this one is plugged into: its frames reach nobody else. Where no

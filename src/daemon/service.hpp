@@ -33,11 +33,11 @@ struct ServiceActions {
 class Service {
   public:
     Service(ServiceActions actions, Control control)
-        : actions_(std::move(actions)), control_(std::move(control)) {}
+        : actions_(std::move(actions)), control_(control) {}
 
     /// \return EADDRINUSE when another service answers at `path`.
     [[nodiscard]] Status listen(Reactor& reactor, const std::string& path);
-    void allow(Control control) { control_ = std::move(control); }
+    void allow(Control control) { control_ = control; }
     /// To every client that monitors: an event with key and text.
     void publish(const std::string& key, const std::string& text);
 

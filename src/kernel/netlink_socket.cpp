@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kReceiveBufferBytes = 8 * 1024 * 1024;
 /// Larger than any message the kernel builds; one that is cut all the same counts as lost.
-constexpr std::size_t kMessageBytes = 128 * 1024;
+constexpr std::size_t kMessageBytes = 128UL * 1024;
 constexpr timeval kDumpTimeout{5, 0};
 
 /// A smaller buffer only means more dumps, so failure is no error. Forcing needs CAP_NET_ADMIN.

@@ -16,7 +16,7 @@ namespace ks {
 
 namespace {
 
-constexpr std::size_t kScratchBytes = 128 * 1024;
+constexpr std::size_t kScratchBytes = 128UL * 1024;
 /// Elements in one message: their nest must stay below 64 KiB, and no element needs 64 bytes.
 constexpr std::size_t kElementsPerMessage = 1000;
 constexpr std::uint16_t kBatchGenerationId = 1;  // NFNL_BATCH_GENID.

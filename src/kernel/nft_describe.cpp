@@ -16,7 +16,7 @@ std::string describe_expressions(const nftnl_rule* rule) {
     constexpr std::size_t kUsualBytes = 512;
     std::string text;
     text.reserve(kUsualBytes);
-    std::array<char, 1024> one;
+    std::array<char, 1024> one{};
     auto* const iter = nftnl_expr_iter_create(rule);
     while (nftnl_expr* const expr = nftnl_expr_iter_next(iter)) {
         one[0] = '\0';  // Some expressions have nothing to say.

@@ -14,7 +14,7 @@ namespace ks {
 namespace {
 
 constexpr int kBufferBytes = 16 * 1024 * 1024;
-constexpr std::size_t kReceiveBytes = 256 * 1024;
+constexpr std::size_t kReceiveBytes = 256UL * 1024;
 constexpr int kTimeoutMs = 2000;
 
 /// Forced where we may, else as large as the system allows.

@@ -28,7 +28,7 @@ constexpr std::uint16_t kMarkEthertype = 0x88b5;  // IEEE 802 local experimental
 constexpr int kSettleRounds = 3;  // One per receive queue on the way guest, bridge, provider.
 
 /// Raw bytes for the frames: FrameInfo's initialisers would touch every page.
-struct RawLog {
+struct RawLog {  // NOLINT(cppcoreguidelines-pro-type-member-init)
     std::atomic<std::uint64_t> count;
     std::atomic<std::uint64_t> lost;
     std::atomic<std::uint64_t> marks;

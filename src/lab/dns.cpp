@@ -33,7 +33,7 @@ std::optional<std::string> answer_dns(std::span<const std::uint8_t> query) {
     if (end == 0) {
         return std::nullopt;
     }
-    const unsigned type = static_cast<unsigned>(query[end - 4] << 8 | query[end - 3]);
+    const auto type = static_cast<unsigned>(query[end - 4] << 8 | query[end - 3]);
     const bool known = type == kTypeA || type == kTypeAaaa;
     const std::string question(query.begin() + kHeaderBytes,
                                query.begin() + static_cast<std::ptrdiff_t>(end));

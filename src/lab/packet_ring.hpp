@@ -24,6 +24,8 @@ class PacketRing {
     };
     /// Opens in the calling thread's namespace; frames that leave an interface are not seen.
     [[nodiscard]] static Result<PacketRing> open(const std::vector<std::uint32_t>& interfaces);
+    PacketRing(const PacketRing&) = delete;
+    PacketRing& operator=(const PacketRing&) = delete;
     PacketRing(PacketRing&& other) noexcept;
     PacketRing& operator=(PacketRing&&) = delete;
     ~PacketRing();

@@ -16,6 +16,8 @@ namespace ks::lab {
 class Sandbox {
   public:
     [[nodiscard]] static Result<Sandbox> create();
+    Sandbox(const Sandbox&) = delete;
+    Sandbox& operator=(const Sandbox&) = delete;
     Sandbox(Sandbox&&) noexcept;
     Sandbox& operator=(Sandbox&&) = delete;
     ~Sandbox();  ///< Kills and reaps everything inside.

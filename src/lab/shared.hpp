@@ -28,6 +28,8 @@ class Shared {
         // Default-initialised on purpose: the pages are zero, and large arrays stay untouched.
         return Shared(::new (memory) T);
     }
+    Shared(const Shared&) = delete;
+    Shared& operator=(const Shared&) = delete;
     Shared(Shared&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
     Shared& operator=(Shared&& other) noexcept {
         std::swap(object_, other.object_);

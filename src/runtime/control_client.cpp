@@ -86,7 +86,7 @@ Status ControlClient::send(std::string_view message) {
 
 Result<std::string> ControlClient::receive(std::optional<std::chrono::milliseconds> timeout) {
     const auto deadline = timeout ? std::optional(Clock::now() + *timeout) : std::nullopt;
-    std::array<char, 16 * 1024> chunk{};
+    std::array<char, 16UL * 1024> chunk{};
     std::size_t searched = 0;
     for (;;) {
         const auto end = buffer_.find('\0', searched);

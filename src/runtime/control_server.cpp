@@ -209,7 +209,7 @@ void ControlServer::Impl::settle(ClientId id) {
 
 void ControlServer::Impl::read_some(ClientId id) {
     Client& client = *find(id);
-    std::array<char, 16 * 1024> chunk{};
+    std::array<char, 16UL * 1024> chunk{};
     const ssize_t got = recv(client.fd.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;

@@ -81,9 +81,9 @@ int mark(std::string_view text) {
 
 /// A whole IPv4 packet from 192.0.2.2 to 198.51.100.10, by a packet socket.
 void send_raw() {
-    constexpr std::array<unsigned char, 28> kPacket{
-        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0x30, 0x91, 192, 0, 2, 2, 198, 51, 100, 10, 0x0f, 0xa0,
-        0x0f, 0xa0, 0,    8, 0, 0};
+    constexpr std::array<unsigned char, 28> kPacket{0x45, 0,    0,    28,   0, 0, 0,   0,  64,  17,
+                                                    0x30, 0x91, 192,  0,    2, 2, 198, 51, 100, 10,
+                                                    0x0f, 0xa0, 0x0f, 0xa0, 0, 8, 0,   0};
     send_frame(ETH_P_IP, {reinterpret_cast<const char*>(kPacket.data()), kPacket.size()});
 }
 

@@ -156,6 +156,7 @@ TEST_CASE("what may leave by an uplink is never lost at its device", "[raw]") {
 
     for (int world = 0; world < 400; ++world) {
         const Ruleset ruleset = *compile(random_policy(dice), random_situation(dice));
+        INFO(render_text(ruleset));
         for (int i = 0; i < 400; ++i) {
             const PacketView packet = random_packet(dice);
             const bool passes = evaluate(ruleset, packet).verdict == Verdict::accept;
@@ -163,7 +164,6 @@ TEST_CASE("what may leave by an uplink is never lost at its device", "[raw]") {
             const Evaluation first = evaluate(ruleset, there);
             accepted += passes ? 1 : 0;
             refused += first.verdict == Verdict::drop ? 1 : 0;
-            INFO(render_text(ruleset));
             INFO(packet.out_interface << " to " << packet.destination.str() << " protocol "
                                       << int{packet.protocol} << " port " << packet.source_port
                                       << " to " << packet.destination_port);
@@ -229,6 +229,22 @@ TEST_CASE("every way out is an uplink, and what leads inside is none", "[raw][ro
     CHECK(names(around.uplinks) == std::vector<std::string>{"br0", "eth0", "eth1", "mv0", "ppp0"});
     CHECK(around.uplinks[1].above == std::vector<std::string>{"mv0"});
     CHECK(around.uplinks[2].above == std::vector<std::string>{"br0"});
+}
+
+TEST_CASE("a virtual port that holds the default route leads outside, beside it is the guest",
+          "[raw][roles][regression]") {
+    LinkTable links{
+        {2, {"up0", "veth", true, {}, 4}},
+        {3, {"vnet1", "veth", true, {}, 4}},
+        {4, {"br0", "bridge", true, {}}},
+    };
+    REQUIRE(names(surroundings(wireguard_policy(), links).uplinks) ==
+            std::vector<std::string>{"br0"});
+
+    links.at(2).default_route = true;
+
+    CHECK(names(surroundings(wireguard_policy(), links).uplinks) ==
+          std::vector<std::string>{"br0", "up0"});
 }
 
 TEST_CASE("a bridge of virtual ports alone that holds the default route leads outside",

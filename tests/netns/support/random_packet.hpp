@@ -33,7 +33,7 @@ class PacketMaker {
     void fit(PacketView& packet, const Chain& chain);
     void fit(PacketView& packet, const Match& match);
     void bend(PacketView& packet);
-    void bend(IpAddress& address);
+    void bend(IpAddress& where);
     /// Gives the packet what the kernel needs to carry it as far as the rules.
     void make_routable(PacketView& packet);
     void make_routable_output(PacketView& packet);
