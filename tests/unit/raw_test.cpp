@@ -130,7 +130,7 @@ Situation random_situation(Dice& dice) {
 
 PacketView random_packet(Dice& dice) {
     PacketView packet;
-    const IpFamily family = dice.pick<IpFamily>({IpFamily::v4, IpFamily::v6});
+    const auto family = dice.pick<IpFamily>({IpFamily::v4, IpFamily::v6});
     packet.out_interface = dice.pick<std::string>({"eth0", "br0"});
     packet.source = random_address(dice, family);
     packet.destination = random_address(dice, family);
