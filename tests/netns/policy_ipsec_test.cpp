@@ -38,7 +38,7 @@ void delete_policy(Scene& scene) {
                             lab::addr::kInternet, "dir", "out"});
 }
 
-bool leaks(Scene& scene) {
+bool leaks4(Scene& scene) {
     return scene.escapes(scene.host(), Packet::udp, lab::addr::kInternet, 443) ||
            scene.escapes(scene.host(), Packet::tcp, lab::addr::kInternet, 443);
 }
@@ -89,11 +89,11 @@ TEST_CASE("a service that starts anew finds the tunnel by policy up", "[policy][
 
     scene.stage().kill_service();
     delete_policy(scene);
-    CHECK_FALSE(leaks(scene));
+    CHECK_FALSE(leaks4(scene));
     scene.stage().start_service("LOCKED");
 
     scene.check_steps();
-    CHECK_FALSE(leaks(scene));
+    CHECK_FALSE(leaks4(scene));
 }
 
 TEST_CASE("a tunnel by policy that a reload brings is up at once", "[policy][ipsec]") {
@@ -119,14 +119,14 @@ TEST_CASE("nothing leaves in clear when the IPsec policy vanishes",
     Scene scene(ipsec_policy(), armed);
     scene.stage().start_service();
     const bool open = armed == Armed::no;
-    CHECK(leaks(scene) == open);
+    CHECK(leaks4(scene) == open);
 
     add_policy(scene, kGateway);
     scene.stage().await("PROTECTED");
-    CHECK_FALSE(leaks(scene));  // The kernel waits for keys.
+    CHECK_FALSE(leaks4(scene));  // The kernel waits for keys.
     delete_policy(scene);
 
-    CHECK(leaks(scene) == open);
+    CHECK(leaks4(scene) == open);
     scene.check_steps();
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("the rule is false before the service knows that the IPsec policy is g
 
     delete_policy(scene);
 
-    CHECK(leaks(scene) == (armed == Armed::no));
+    CHECK(leaks4(scene) == (armed == Armed::no));
     if (armed == Armed::yes) {
         CHECK(scene.await_rules_with("rt ipsec"));
     }
