@@ -77,6 +77,7 @@ class Pump {
             return;
         }
         reader_ = {};
+        writer_ = {};
         if (transport_ == Transport::stream &&
             connect(fd.get(), server_.get(), server_.size) != 0 && errno != EINPROGRESS) {
             return;
@@ -88,12 +89,11 @@ class Pump {
         if (!outer_) {
             return;
         }
-        // Not connected for datagrams: the source address follows a change of uplink.
-        const auto sent = transport_ == Transport::stream
-                              ? send(outer_.get(), message.data(), message.size(), MSG_NOSIGNAL)
-                              : sendto(outer_.get(), message.data(), message.size(), MSG_NOSIGNAL,
-                                       server_.get(), server_.size);
-        if (sent < 0 && transport_ == Transport::stream && errno != EAGAIN) {
+        if (transport_ == Transport::datagram) {
+            // Not connected: the source address follows a change of uplink.
+            sendto(outer_.get(), message.data(), message.size(), MSG_NOSIGNAL, server_.get(),
+                   server_.size);
+        } else if (!writer_.send(outer_.get(), message)) {
             outer_.reset();
         }
     }
@@ -137,6 +137,7 @@ class Pump {
     SocketAddress server_;
     Fd outer_;
     StreamReader reader_;
+    StreamWriter writer_;
 };
 
 Route endpoint_route(const Lab& lab, const TunnelOptions& options) {

@@ -58,7 +58,9 @@ class Server {
         const std::span<const std::uint8_t> bytes(packet.data(), static_cast<std::size_t>(got));
         if (stream_) {
             const ByteVector message = seal(MessageKind::data, bytes, Transport::stream);
-            static_cast<void>(send(stream_.get(), message.data(), message.size(), MSG_NOSIGNAL));
+            if (!writer_.send(stream_.get(), message)) {
+                stream_.reset();
+            }
         } else if (datagram_ != nullptr) {
             const ByteVector message = seal(MessageKind::data, bytes, Transport::datagram);
             sendto(datagram_->fd.get(), message.data(), message.size(), MSG_NOSIGNAL, client_.get(),
@@ -87,6 +89,7 @@ class Server {
         if (listener.transport == Transport::stream) {
             stream_.reset(accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
             reader_ = {};
+            writer_ = {};
             return;
         }
         std::array<std::uint8_t, kMaxMessage> message{};
@@ -108,6 +111,7 @@ class Server {
     SocketAddress client_;
     Fd stream_;
     StreamReader reader_;
+    StreamWriter writer_;
 };
 
 Result<Listener> listen_at(const Endpoint& endpoint) {

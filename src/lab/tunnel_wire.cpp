@@ -11,6 +11,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 namespace ks::lab {
 namespace {
@@ -59,6 +60,32 @@ void StreamReader::feed(std::span<const std::uint8_t> bytes,
         at += 2 + length;
     }
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+bool StreamWriter::flush(int stream) {
+    if (rest_.empty()) {
+        return true;
+    }
+    const auto sent = ::send(stream, rest_.data(), rest_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+        rest_.erase(rest_.begin(), rest_.begin() + sent);
+    }
+    return sent >= 0 || errno == EAGAIN;
+}
+
+bool StreamWriter::send(int stream, const ByteVector& message) {
+    if (!flush(stream)) {
+        return false;
+    }
+    if (!rest_.empty()) {
+        return true;
+    }
+    rest_ = message;
+    const bool intact = flush(stream);
+    if (rest_.size() == message.size()) {
+        rest_.clear();
+    }
+    return intact;
 }
 
 Result<Fd> open_tun(const std::string& name) {

@@ -34,6 +34,19 @@ class StreamReader {
     ByteVector pending_;
 };
 
+/// Writes messages to a stream and never waits, so that two ends with full buffers cannot wait for
+/// each other: what has no room is dropped, as by a full queue, but never in the middle.
+class StreamWriter {
+  public:
+    /// \return false when the stream is broken.
+    [[nodiscard]] bool send(int stream, const ByteVector& message);
+
+  private:
+    [[nodiscard]] bool flush(int stream);
+
+    ByteVector rest_;  ///< Of a message that had room for its beginning only.
+};
+
 inline constexpr std::uint32_t kTunnelMtu = 1400;
 inline constexpr std::size_t kMaxMessage = 2048;
 
