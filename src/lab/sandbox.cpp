@@ -42,12 +42,13 @@ std::string pick_scratch() {
     return "/tmp";
 }
 
+bool make_mounts_private() {
+    return mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
 const char* prepare_mounts(const std::string& scratch) {
-    if (unshare(CLONE_NEWNS) != 0) {
-        return "cannot make a mount namespace";
-    }
-    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
-        return "cannot make the mounts private";
+    if (const char* const failed = enter_mounts()) {
+        return failed;
     }
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
         return "cannot mount /proc";
@@ -83,6 +84,32 @@ const char* prepare_mounts(const std::string& scratch) {
 }
 
 }  // namespace
+
+const char* enter_mounts() {
+    if (unshare(CLONE_NEWNS) != 0) {
+        return "cannot make a mount namespace";
+    }
+    const Fd own(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+    const Fd root(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    struct stat before {};
+    struct stat after {};
+    if (!own || !root || stat("/", &before) != 0 || setns(own.get(), CLONE_NEWNS) != 0 ||
+        stat("/", &after) != 0) {
+        return "cannot enter a mount namespace";
+    }
+    if (!make_mounts_private()) {
+        return "cannot make the mounts private";
+    }
+    if (before.st_dev == after.st_dev && before.st_ino == after.st_ino) {
+        return nullptr;
+    }
+    const Fd tree(open_tree(root.get(), "", AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE));
+    if (!tree || move_mount(tree.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0 ||
+        fchdir(tree.get()) != 0 || chroot(".") != 0 || !make_mounts_private()) {
+        return "cannot take the chroot along";
+    }
+    return nullptr;
+}
 
 void become_detached() {
     for (int number = 1; number < NSIG; ++number) {

@@ -44,4 +44,10 @@ class Sandbox {
 /// reaches the caller, which then cleans up in order.
 void become_detached();
 
+/// Moves the calling process into a mount namespace of its own, from which nothing gets out, with
+/// the same files. Whoever enters a mount namespace finds himself at its root, not in the chroot of
+/// the one who made it: so a chroot is laid over that root.
+/// \return what failed, with errno; nullptr when nothing did.
+[[nodiscard]] const char* enter_mounts();
+
 }  // namespace ks::lab

@@ -5,8 +5,13 @@
 set -eu
 program=$1
 if [ "${2:-}" != inside ]; then
-    unshare -mn true 2>/dev/null && command -v nft >/dev/null || exit 77
-    exec unshare -mn sh "$0" "$program" inside
+    command -v nft >/dev/null || exit 77
+    for propagation in private unchanged; do  # The second in a chroot.
+        if unshare -mn --propagation "$propagation" true 2>/dev/null; then
+            exec unshare -mn --propagation "$propagation" sh "$0" "$program" inside
+        fi
+    done
+    exit 77
 fi
 work=$(mktemp -d)
 trap 'umount "$work/state" 2>/dev/null || true; rm -rf "$work"' EXIT

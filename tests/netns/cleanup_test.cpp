@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "../../src/lab/sandbox.hpp"
 #include "catch.hpp"
 #include "killswitchd/handle.hpp"
 #include "killswitchd/lab_node.hpp"
@@ -34,10 +35,8 @@ namespace fs = std::filesystem;
 bool forbid_writing() {
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_RDONLY;
-    if (unshare(CLONE_NEWNS) != 0 ||
-        mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes) !=
-            0) {
+    if (lab::enter_mounts() != nullptr || syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE,
+                                                  &attributes, sizeof attributes) != 0) {
         return false;
     }
     for (const char* const place : {"/tmp/ks-cleanup-probe", "/run/ks-cleanup-probe"}) {
