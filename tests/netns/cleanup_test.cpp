@@ -48,11 +48,27 @@ bool forbid_writing() {
     return true;
 }
 
+/// A copy of the demo's config that is trusted: the tree's own may belong to whoever cloned it.
+class TrustedDemo {
+  public:
+    TrustedDemo() {
+        const char* const config = std::getenv("KS_DEMO");
+        fs::copy_file(config == nullptr ? "examples/demo.yaml" : config, path_);
+        fs::permissions(path_, fs::perms::owner_read);
+    }
+    TrustedDemo(const TrustedDemo&) = delete;
+    TrustedDemo& operator=(const TrustedDemo&) = delete;
+    ~TrustedDemo() { fs::remove(path_); }
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+  private:
+    std::string path_ = fmt::format("/tmp/ks-cleanup-{}.yaml", getpid());
+};
+
 /// `killswitchd test` in a session of its own, where nothing can be written.
 pid_t start_test(const std::vector<std::string>& arguments) {
-    const char* const config = std::getenv("KS_DEMO");
-    std::vector<std::string> words{test::killswitchd(), "test", "--config",
-                                   config == nullptr ? "examples/demo.yaml" : config};
+    static const TrustedDemo demo;
+    std::vector<std::string> words{test::killswitchd(), "test", "--config", demo.path()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     std::ranges::transform(words, std::back_inserter(argv),
