@@ -70,7 +70,9 @@ void Stage::use_variant(bool one_more) {
         spare.name = "spare";
         spare.interface = "ks-spare0";
         variant.tunnels.push_back(spare);
-        variant.ipv6 = policy_.ipv6 == Ipv6::block ? Ipv6::tunnel : Ipv6::block;
+        if (!policy_.lan.allow) {  // Else it would let IPv6 out to the local network.
+            variant.ipv6 = policy_.ipv6 == Ipv6::block ? Ipv6::tunnel : Ipv6::block;
+        }
     }
     write_config(variant);
 }
