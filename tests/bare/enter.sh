@@ -18,6 +18,9 @@ mount -t tmpfs tmpfs "$ROOT/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666 devpts "$ROOT/dev/pts"
 ln -s pts/ptmx "$ROOT/dev/ptmx"
 ln -s /proc/self/fd "$ROOT/dev/fd"
+for number in 0:stdin 1:stdout 2:stderr; do
+    ln -s "/proc/self/fd/${number%:*}" "$ROOT/dev/${number#*:}"
+done
 mount -t tmpfs tmpfs "$ROOT/run"
 mount -t tmpfs tmpfs "$ROOT/tmp"
 
