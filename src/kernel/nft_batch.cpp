@@ -213,4 +213,8 @@ Status Batch::rehearse() {
     return answer->refusal ? Status(*std::move(answer->refusal)) : Status(Done{});
 }
 
+bool overtaken(const Error& error) {
+    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
+}
+
 }  // namespace ks

@@ -71,4 +71,7 @@ class Batch {
     std::map<std::uint32_t, std::string> what_;  ///< Sequence number -> object.
 };
 
+/// Whether the kernel refused because the world had changed, so that asking again makes sense.
+[[nodiscard]] bool overtaken(const Error& error);
+
 }  // namespace ks

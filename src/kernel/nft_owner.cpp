@@ -4,13 +4,9 @@
 #include "nft_batch.hpp"
 #include "nft_read.hpp"
 
-#include <cerrno>
-
 namespace ks {
 
 namespace {
-
-constexpr int kAttempts = 100;
 
 bool accepts(NftSocket& socket, std::uint32_t flags) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -34,10 +30,6 @@ std::uint32_t best_flags(NftSocket& socket, Lifetime lifetime) {
         return kOwnedAndPersistent;
     }
     return lifetime == Lifetime::held && accepts(socket, kOwner) ? kOwner : 0;
-}
-
-bool overtaken(const Error& error) {
-    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
 }
 
 }  // namespace ks

@@ -18,7 +18,4 @@ enum class Lifetime : std::uint8_t {
 /// away with this process; 0 when there is none. Asks the kernel, changes nothing.
 [[nodiscard]] std::uint32_t best_flags(NftSocket& socket, Lifetime lifetime);
 
-/// Whether the kernel refused because the world had changed, so that asking again makes sense.
-[[nodiscard]] bool overtaken(const Error& error);
-
 }  // namespace ks

@@ -2,17 +2,10 @@
 #include "nft_picture.hpp"
 
 #include "nft_batch.hpp"
-#include "nft_owner.hpp"
 
 #include <algorithm>
 
 namespace ks {
-
-namespace {
-
-constexpr int kAttempts = 100;
-
-}  // namespace
 
 bool Picture::anything() const {
     return std::ranges::any_of(parts, [](const Snapshot& part) { return !!part.table; });

@@ -23,7 +23,6 @@ namespace {
 constexpr std::uint32_t kDormant = NFT_TABLE_F_DORMANT;
 constexpr std::uint32_t kOwner = 0x2;    // NFT_TABLE_F_OWNER and _PERSIST are younger than the
 constexpr std::uint32_t kPersist = 0x4;  // oldest headers that we build with.
-constexpr int kAttempts = 100;
 
 /// A request of our table, in a buffer of its own.
 class Request {

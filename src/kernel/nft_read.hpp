@@ -8,6 +8,9 @@
 
 namespace ks {
 
+/// How often a question or a commit that others disturbed is repeated.
+constexpr int kAttempts = 100;
+
 /// The table and the generation that it was read in.
 struct Snapshot {
     std::uint32_t generation = 0;

@@ -19,7 +19,6 @@ namespace ks {
 namespace {
 
 constexpr const char* kHoldTable = "killswitchd-hold";
-constexpr int kAttempts = 100;
 
 constexpr std::array kFirstLayer{TableFamily::inet, TableFamily::arp};
 constexpr std::array kSecondLayer{TableFamily::netdev};

@@ -61,4 +61,15 @@ inline PacketView web_by(const std::string& out_interface) {
     return packet;
 }
 
+/// The same packet between IPv6 addresses.
+inline PacketView v6(PacketView packet) {
+    packet.source = address("2001:db8::2");
+    packet.destination = address("2001:db8:1::9");
+    return packet;
+}
+
+inline bool accepted(const Ruleset& ruleset, const PacketView& packet) {
+    return evaluate(ruleset, packet).verdict == Verdict::accept;
+}
+
 }  // namespace ks::test

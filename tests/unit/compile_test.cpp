@@ -24,16 +24,6 @@ PacketView to_endpoint(std::uint32_t mark) {
     return packet;
 }
 
-PacketView v6(PacketView packet) {
-    packet.source = address("2001:db8::2");
-    packet.destination = address("2001:db8:1::9");
-    return packet;
-}
-
-bool accepted(const Ruleset& ruleset, const PacketView& packet) {
-    return evaluate(ruleset, packet).verdict == Verdict::accept;
-}
-
 }  // namespace
 
 TEST_CASE("disarmed means no table", "[compile]") {

@@ -45,16 +45,6 @@ PacketView esp_to(const char* gateway) {
     return packet;
 }
 
-PacketView v6(PacketView packet) {
-    packet.source = address("2001:db8::2");
-    packet.destination = address("2001:db8:1::9");
-    return packet;
-}
-
-bool accepted(const Ruleset& ruleset, const PacketView& packet) {
-    return evaluate(ruleset, packet).verdict == Verdict::accept;
-}
-
 bool has_rule(const Ruleset& ruleset, const std::string& text) {
     return render_text(ruleset).find(text) != std::string::npos;
 }
