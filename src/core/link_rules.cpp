@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint16_t kDhcpServerPort = 67;
 constexpr std::uint16_t kDhcpClientPort = 68;
+constexpr std::uint16_t kDhcp6ServerPort = 547;
+constexpr std::uint16_t kDhcp6ClientPort = 546;
 constexpr std::uint8_t kNeighbourHopLimit = 255;
 constexpr std::uint8_t kRouterSolicit = 133;
 constexpr std::uint8_t kRouterAdvert = 134;
@@ -37,6 +39,23 @@ bool needs_ipv6(const Draft& draft) {
            std::ranges::any_of(draft.situation.around.lan, [](const LinkNetwork& lan) {
                return lan.network.address.family == IpFamily::v6;
            });
+}
+
+/// Questions go to a group that routers do not pass on, answers come from the link.
+/// Source: RFC 8415, sections 7.1 and 7.2.
+void add_dhcp6(Draft& draft) {
+    const match::Family v6{IpFamily::v6};
+    const match::Source link_local{*Prefix::parse("fe80::/10")};
+    const match::Protocol udp{proto::kUdp};
+    const PortRange client{kDhcp6ClientPort, kDhcp6ClientPort};
+    const PortRange server{kDhcp6ServerPort, kDhcp6ServerPort};
+    draft.output.rules.push_back(
+        accept({v6, link_local, match::Destination{*Prefix::parse("ff02::1:2")}, udp,
+                match::SourcePort{client}, match::DestinationPort{server}},
+               "DHCPv6 request"));
+    draft.input.rules.push_back(
+        accept({v6, link_local, udp, match::SourcePort{server}, match::DestinationPort{client}},
+               "DHCPv6 answer"));
 }
 
 /// One type of neighbour discovery, anywhere but in a tunnel.
@@ -73,6 +92,9 @@ void add_dhcp(Draft& draft) {
         {v4, udp, match::SourcePort{client}, match::DestinationPort{server}}, "DHCP request"));
     draft.input.rules.push_back(accept(
         {v4, udp, match::SourcePort{server}, match::DestinationPort{client}}, "DHCP answer"));
+    if (needs_ipv6(draft)) {
+        add_dhcp6(draft);
+    }
 }
 
 /// Hop limit 255 proves that the packet comes from this link. Source: RFC 4861, section 11.2.
