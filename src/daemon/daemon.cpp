@@ -363,21 +363,23 @@ int run_daemon(const Paths& paths) {
     auto reactor = Reactor::open();
     auto nftables = open_nftables(config.policy->ownership);
     auto links = LinkMonitor::open();
+    const auto cannot_start = [&](const Error& why) {
+        log(Severity::error, "start-failed", why.message());
+        if (config.policy->mode != Mode::off) {
+            hold_without_config(loaded.intents);
+        }
+        return kFailed;
+    };
     for (const Error* const failure :
          {reactor ? nullptr : &reactor.error(), nftables ? nullptr : &nftables.error(),
           links ? nullptr : &links.error()}) {
         if (failure != nullptr) {
-            log(Severity::error, "start-failed", failure->message());
-            if (config.policy->mode != Mode::off) {
-                hold_without_config(loaded.intents);
-            }
-            return kFailed;
+            return cannot_start(*failure);
         }
     }
     auto watch = NftablesWatch::open(nftables->port());
     if (!watch) {
-        log(Severity::error, "start-failed", watch.error().message());
-        return kFailed;
+        return cannot_start(watch.error());
     }
     State state;
     state.policy = *config.policy;
