@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
 namespace ks::cli {
 
 namespace {
@@ -87,6 +89,11 @@ Result<std::optional<Done>> watch_service(const Options& options,
             return std::optional(Done{});
         }
     }
+}
+
+std::string start_command() {
+    return ::access("/run/systemd/system", F_OK) == 0 ? "sudo systemctl start killswitchd"
+                                                      : "sudo killswitchd run";
 }
 
 int explain_error(const Reply& reply) {

@@ -28,6 +28,9 @@ struct Reply {
 [[nodiscard]] Result<std::optional<Done>>
 watch_service(const Options& options, const std::function<bool(const nlohmann::json&)>& each);
 
+/// What starts the service on this machine. Source: sd_booted(3).
+[[nodiscard]] std::string start_command();
+
 /// Prints what an error reply means. \return the exit code for it.
 [[nodiscard]] int explain_error(const Reply& reply);
 

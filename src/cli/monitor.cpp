@@ -24,7 +24,7 @@ int monitor(const Options& options) {
     }
     if (!*watched) {
         complain("the service is not running, so there are no events",
-                 "start it: sudo killswitchd run");
+                 "start it: " + start_command());
         return kFailed;
     }
     return kDone;

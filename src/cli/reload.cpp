@@ -16,7 +16,7 @@ int reload(const Options& options) {
     }
     if (!*reply) {
         complain("the service is not running, so there is nothing to reload",
-                 "start it: sudo killswitchd run");
+                 "start it: " + start_command());
         return kFailed;
     }
     if (!(*reply)->error.empty()) {

@@ -80,6 +80,18 @@ std::string rules_text(const json& report) {
                        report.value("ipv6", "") == "block" ? "blocked" : "in the tunnel only");
 }
 
+/// For who is cut off and does not know why.
+std::string way_on(const json& report) {
+    if (report.value("armed", false) && report.value("service", "") == "stopped") {
+        return fmt::format("hint: start the service: {}; or open: sudo killswitchd disarm\n",
+                           start_command());
+    }
+    if (report.value("summary", "") == "LOCKED") {
+        return "hint: start the VPN; or open: sudo killswitchd disarm\n";
+    }
+    return {};
+}
+
 std::string text_of(const Options& options, const json& report) {
     const std::string summary = report.value("summary", "UNKNOWN");
     std::string text = fmt::format("{}: {}\n", paint(options, tone_of(summary), summary),
@@ -99,7 +111,7 @@ std::string text_of(const Options& options, const json& report) {
     for (const json& file : config["files"]) {
         text += fmt::format("  config   {}\n", file.get<std::string>());
     }
-    return text;
+    return text + way_on(report);
 }
 
 /// The same report without the service, straight from the kernel.

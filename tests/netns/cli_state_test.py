@@ -11,7 +11,9 @@ from cli_support import Case, GOOD, NOBODY, meaning, needs_real_root, nft, table
 class Status(Case):
     def test_locked_is_0(self):
         self.start_and_wait()
-        self.assertTrue(self.first_line(0).startswith("LOCKED: no tunnel is up"))
+        text = self.ks("status", expect=0).stdout
+        self.assertTrue(text.startswith("LOCKED: no tunnel is up"))
+        self.assertTrue(text.endswith("hint: start the VPN; or open: sudo killswitchd disarm\n"))
 
     def test_protected_is_0_and_ends_with_the_tunnel(self):
         self.start_and_wait()
