@@ -78,23 +78,20 @@ std::string element_key(const Endpoint& element, const SetKey& key) {
 }
 
 NftSet make_set(const Set& set) {
-    // nft's own numbers for its types, so that `nft list` shows addresses and ports.
+    // nft's own numbers for its types, so that `nft list` shows addresses and ports; and no more
+    // than nft says, so that it finds the set of its text to be this one.
     constexpr std::uint32_t kV4 = 7, kV6 = 8, kProtocol = 12, kService = 13, kBits = 6;
     NftSet made{nftnl_set_alloc()};
     if (!made) {
         return nullptr;
     }
     const bool v4 = set.key.family == IpFamily::v4;
-    const auto address_bytes = static_cast<std::uint8_t>(v4 ? 4 : 16);
     std::uint32_t type = v4 ? kV4 : kV6;
     nftnl_set_set_u32(made.get(), NFTNL_SET_FAMILY, NFPROTO_INET);
     nftnl_set_set_str(made.get(), NFTNL_SET_TABLE, kTable);
     nftnl_set_set_str(made.get(), NFTNL_SET_NAME, set.name.c_str());
     if (set.key.of == SetKey::Of::endpoint) {
-        const std::array<std::uint8_t, 3> fields{address_bytes, 1, 2};
         type = ((type << kBits | kProtocol) << kBits) | kService;
-        nftnl_set_set_data(made.get(), NFTNL_SET_DESC_CONCAT, fields.data(), fields.size());
-        nftnl_set_set_u32(made.get(), NFTNL_SET_FLAGS, NFT_SET_CONCAT);
     }
     nftnl_set_set_u32(made.get(), NFTNL_SET_KEY_TYPE, type);
     nftnl_set_set_u32(

@@ -66,6 +66,10 @@ TEST_CASE("what is committed lists as what nft makes of the rendered text", "[nf
         INFO(other.text);
         REQUIRE(other.status == 0);
         REQUIRE(listed() == normalised(other.text));
+        const Output over = run_with_input("nft -f -", text);
+        INFO(over.text);
+        REQUIRE(over.status == 0);  // Over what we made, too.
+        REQUIRE(wrong(nftables, ruleset).empty());
     }
 }
 
