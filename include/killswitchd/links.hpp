@@ -23,6 +23,7 @@ struct Link {
     bool default_route = false;
     /// ifindex of the device here by which a VLAN, macvlan or ipvlan device sends; 0: none.
     int lower = 0;
+    std::vector<IpAddress> routers6;  ///< Next hops of the IPv6 default routes, sorted.
     friend bool operator==(const Link&, const Link&) = default;
 };
 

@@ -175,11 +175,13 @@ void LinkPicture::apply_route(const nlmsghdr& message) {
         const nlattr* const value = (*found)[static_cast<std::size_t>(attribute)];
         return value == nullptr ? otherwise : nla_get_u32(value);
     };
-    const Route route{header.rtm_family, number(RTA_TABLE, header.rtm_table),
-                      number(RTA_PRIORITY, 0)};
-    const bool added = message.nlmsg_type == RTM_NEWROUTE;
+    const auto by = [&](const nlattr* router) {
+        return Route{header.rtm_family, number(RTA_TABLE, header.rtm_table),
+                     number(RTA_PRIORITY, 0),
+                     header.rtm_family == AF_INET6 ? address_in(router, AF_INET6) : std::nullopt};
+    };
     if (const auto link = number(RTA_OIF, 0); link != 0) {
-        note_route(static_cast<int>(link), route, added);
+        note_route(static_cast<int>(link), by((*found)[RTA_GATEWAY]), message);
     }
     const nlattr* const paths = (*found)[RTA_MULTIPATH];
     int left = paths == nullptr ? 0 : nla_len(paths);
@@ -190,25 +192,43 @@ void LinkPicture::apply_route(const nlmsghdr& message) {
         if (hop.rtnh_len < sizeof hop || hop.rtnh_len > left) {
             return;
         }
-        note_route(hop.rtnh_ifindex, route, added);
+        Attributes<RTA_MAX> of_hop{};
+        // libnl takes non-const attributes but only reads.
+        auto* const attributes = reinterpret_cast<nlattr*>(const_cast<char*>(next + sizeof hop));
+        static_cast<void>(nla_parse(of_hop.data(), RTA_MAX, attributes,
+                                    hop.rtnh_len - static_cast<int>(sizeof hop), nullptr));
+        note_route(hop.rtnh_ifindex, by(of_hop[RTA_GATEWAY]), message);
         const int step = NLA_ALIGN(hop.rtnh_len);
         next += step;
         left -= step;
     }
 }
 
-void LinkPicture::note_route(int link, const Route& route, bool added) {
+void LinkPicture::note_route(int link, const Route& route, const nlmsghdr& message) {
     const auto known = links_.find(link);
     if (known == links_.end()) {
         return;
     }
     auto& routes = default_routes_[link];
-    if (added) {
+    if ((message.nlmsg_flags & NLM_F_REPLACE) != 0) {  // Nothing tells of the end of the old one.
+        std::erase_if(routes, [&](const Route& old) {
+            return old.family == route.family && old.table == route.table &&
+                   old.metric == route.metric;
+        });
+    }
+    if (message.nlmsg_type == RTM_NEWROUTE) {
         routes.insert(route);
     } else {
         routes.erase(route);
     }
     known->second.default_route = !routes.empty();
+    std::set<IpAddress> routers;
+    for (const Route& each : routes) {
+        if (each.router) {
+            routers.insert(*each.router);
+        }
+    }
+    known->second.routers6.assign(routers.begin(), routers.end());
 }
 
 }  // namespace ks

@@ -4,8 +4,8 @@
 #include "killswitchd/links.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include <linux/netlink.h>
@@ -25,13 +25,20 @@ class LinkPicture {
   private:
     /// Own address and the peer's prefix; both identify an address to the kernel.
     using Address = std::pair<Prefix, Prefix>;
-    /// What tells one default route of a link from another: family, table, metric.
-    using Route = std::tuple<std::uint8_t, std::uint32_t, std::uint32_t>;
+    /// What tells one default route of a link from another. A router is told of IPv6 alone, where
+    /// several routes may have the same metric.
+    struct Route {
+        std::uint8_t family = 0;
+        std::uint32_t table = 0;
+        std::uint32_t metric = 0;
+        std::optional<IpAddress> router{};
+        friend auto operator<=>(const Route&, const Route&) = default;
+    };
 
     void apply_link(const nlmsghdr& message);
     void apply_address(const nlmsghdr& message);
     void apply_route(const nlmsghdr& message);
-    void note_route(int link, const Route& route, bool added);
+    void note_route(int link, const Route& route, const nlmsghdr& message);
 
     LinkTable links_;
     std::map<int, std::set<Address>> addresses_;

@@ -228,6 +228,41 @@ TEST_CASE("the length of a point-to-point address belongs to the peer", "[links]
     CHECK(world.agrees_with_dump());
 }
 
+TEST_CASE("default routes and their routers come and go", "[links]") {
+    World world;
+    const Fd tun = open_tun("tun0");
+    REQUIRE(world.net.set_link("tun0", LinkState::up));
+    REQUIRE(world.net.add_address("tun0", ip("10.8.0.2"), 24));
+    REQUIRE(world.net.add_address("tun0", ip("2001:db8::2"), 64));
+    const auto run = [](const std::string& arguments) {
+        INFO(arguments);
+        REQUIRE(std::system(("ip " + arguments).c_str()) == 0);
+    };
+    const auto comes_to = [&](bool default_route, const std::vector<IpAddress>& routers) {
+        return world.until([&] {
+            const Link* const link = world.find("tun0");
+            return link != nullptr && link->default_route == default_route &&
+                   link->routers6 == routers;
+        }) && world.agrees_with_dump();
+    };
+    REQUIRE(comes_to(false, {}));
+
+    run("route add default via 10.8.0.1");
+    CHECK(comes_to(true, {}));
+    run("route replace default via 10.8.0.9");
+    run("route del default");
+    CHECK(comes_to(false, {}));
+    run("-6 route add default via 2001:db8::1 dev tun0");
+    run("-6 route append default via fe80::9 dev tun0");
+    CHECK(comes_to(true, {ip("2001:db8::1"), ip("fe80::9")}));
+    run("-6 route del default via 2001:db8::1 dev tun0");
+    CHECK(comes_to(true, {ip("fe80::9")}));
+    run("-6 route replace default via 2001:db8::3 dev tun0");
+    CHECK(comes_to(true, {ip("2001:db8::3")}));
+    run("-6 route del default dev tun0");
+    CHECK(comes_to(false, {}));
+}
+
 TEST_CASE("a name that is used again belongs to another index", "[links]") {
     World world;
     Fd tun = open_tun("tun0");
