@@ -41,6 +41,9 @@ struct Prefix {
     friend auto operator<=>(const Prefix&, const Prefix&) = default;
 };
 
+/// fe80::/10, which the kernel itself takes only on its own link.
+[[nodiscard]] const Prefix& link_local6();
+
 /// IANA protocol numbers that rules name; any other number is printed as a number.
 namespace proto {
 inline constexpr std::uint8_t kIcmp = 1;

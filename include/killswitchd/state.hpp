@@ -54,6 +54,8 @@ struct Surroundings {
     std::vector<LinkNetwork> lan;             ///< Local networks that the policy allows.
     /// Every device that may lead outside; without those that carry a tunnel's or a guest's frames.
     std::vector<Uplink> uplinks;
+    /// IPv6 networks and routers on the links that are neither tunnel nor guest.
+    std::vector<LinkNetwork> neighbours;
     friend bool operator==(const Surroundings&, const Surroundings&) = default;
 };
 

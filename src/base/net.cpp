@@ -78,6 +78,11 @@ std::string Prefix::str() const {
     return length == address.bits() ? address.str() : fmt::format("{}/{}", address.str(), length);
 }
 
+const Prefix& link_local6() {
+    static const Prefix all = *Prefix::parse("fe80::/10");
+    return all;
+}
+
 std::string proto::name(std::uint8_t number) {
     switch (number) {
     case kIcmp:

@@ -45,7 +45,7 @@ bool needs_ipv6(const Draft& draft) {
 /// Source: RFC 8415, sections 7.1 and 7.2.
 void add_dhcp6(Draft& draft) {
     const match::Family v6{IpFamily::v6};
-    const match::Source link_local{*Prefix::parse("fe80::/10")};
+    const match::Source link_local{link_local6()};
     const match::Protocol udp{proto::kUdp};
     const PortRange client{kDhcp6ClientPort, kDhcp6ClientPort};
     const PortRange server{kDhcp6ServerPort, kDhcp6ServerPort};
@@ -58,20 +58,46 @@ void add_dhcp6(Draft& draft) {
                "DHCPv6 answer"));
 }
 
-/// One type of neighbour discovery, anywhere but in a tunnel.
+/// One type of neighbour discovery. Hop limit 255 proves that the packet comes from this link.
+/// Source: RFC 4861, section 11.2.
+Rule neighbour_rule(std::vector<Match> matches, std::uint8_t type,
+                    const std::optional<Prefix>& to = {}) {
+    matches.emplace_back(match::Family{IpFamily::v6});
+    if (to) {
+        matches.emplace_back(match::Destination{*to});
+    }
+    matches.emplace_back(match::Protocol{proto::kIcmpv6});
+    matches.emplace_back(match::IcmpType{type});
+    matches.emplace_back(match::HopLimit{kNeighbourHopLimit});
+    return accept(std::move(matches), "neighbour discovery");
+}
+
+/// Anywhere but in a tunnel.
 template <class Interface>
-Rule neighbour_rule(const Policy& policy, std::uint8_t type) {
+std::vector<Match> outside(const Policy& policy) {
     std::vector<Match> matches;
     for (const Tunnel& tunnel : policy.tunnels) {
         if (!tunnel.ipsec) {
             matches.emplace_back(Interface{tunnel.interface, /*negated=*/true});
         }
     }
-    matches.emplace_back(match::Family{IpFamily::v6});
-    matches.emplace_back(match::Protocol{proto::kIcmpv6});
-    matches.emplace_back(match::IcmpType{type});
-    matches.emplace_back(match::HopLimit{kNeighbourHopLimit});
-    return accept(std::move(matches), "neighbour discovery");
+    return matches;
+}
+
+/// To neighbours alone: a packet with hop limit 255 may well travel, if a program makes it.
+void add_neighbours_outward(Draft& draft) {
+    const std::vector<Match> anywhere = outside<match::OutInterface>(draft.policy);
+    const Prefix groups = *Prefix::parse("ff02::/16");
+    std::vector<Rule>& rules = draft.output.rules;
+    rules.push_back(neighbour_rule(anywhere, kRouterSolicit, groups));
+    for (const std::uint8_t type : {kNeighbourSolicit, kNeighbourAdvert}) {
+        rules.push_back(neighbour_rule(anywhere, type, groups));
+        rules.push_back(neighbour_rule(anywhere, type, link_local6()));
+        for (const LinkNetwork& near : draft.situation.around.neighbours) {
+            rules.push_back(
+                neighbour_rule({match::OutInterface{near.interface}}, type, near.network));
+        }
+    }
 }
 
 }  // namespace
@@ -97,16 +123,14 @@ void add_dhcp(Draft& draft) {
     }
 }
 
-/// Hop limit 255 proves that the packet comes from this link. Source: RFC 4861, section 11.2.
 void add_neighbour_discovery(Draft& draft) {
     if (!needs_ipv6(draft)) {
         return;
     }
-    for (const std::uint8_t type : {kRouterSolicit, kNeighbourSolicit, kNeighbourAdvert}) {
-        draft.output.rules.push_back(neighbour_rule<match::OutInterface>(draft.policy, type));
-    }
+    add_neighbours_outward(draft);
+    const std::vector<Match> anywhere = outside<match::InInterface>(draft.policy);
     for (const std::uint8_t type : {kRouterAdvert, kNeighbourSolicit, kNeighbourAdvert}) {
-        draft.input.rules.push_back(neighbour_rule<match::InInterface>(draft.policy, type));
+        draft.input.rules.push_back(neighbour_rule(anywhere, type));
     }
 }
 

@@ -123,8 +123,7 @@ bool is_guest(const Policy& policy, const LinkTable& links, int index, const Lin
 
 /// A device gives itself a link-local address: it may be an uplink that still waits for its own.
 bool is_surely_guest(const Policy& policy, const Link& link) {
-    static const std::vector<Prefix> given{*Prefix::parse("169.254.0.0/16"),
-                                           *Prefix::parse("fe80::/10")};
+    static const std::vector<Prefix> given{*Prefix::parse("169.254.0.0/16"), link_local6()};
     return !policy.guests.automatic || std::ranges::any_of(link.addresses, [](const Prefix& own) {
         return std::ranges::none_of(
             given, [&](const Prefix& local) { return local.contains(own.address); });
@@ -167,6 +166,25 @@ std::vector<Prefix> lan_of(const Lan& lan, const Link& link) {
         }
     }
     return networks;
+}
+
+/// The IPv6 networks of one link, and its routers outside of them.
+void add_neighbours(const Link& link, std::vector<LinkNetwork>& neighbours) {
+    constexpr std::uint8_t kOwnAddressOnly = 128;
+    for (const Prefix& own : link.addresses) {
+        if (own.address.family == IpFamily::v6 && own.length != 0 &&
+            own.length != kOwnAddressOnly && !link_local6().contains(own.address)) {
+            neighbours.push_back({link.name, Prefix::of(own.address, own.length)});
+        }
+    }
+    for (const IpAddress& router : link.routers6) {
+        const bool known = std::ranges::any_of(neighbours, [&](const LinkNetwork& network) {
+            return network.interface == link.name && network.network.contains(router);
+        });
+        if (!known && !link_local6().contains(router)) {
+            neighbours.push_back({link.name, Prefix::of(router, router.bits())});
+        }
+    }
 }
 
 template <class T>
@@ -218,8 +236,6 @@ std::vector<std::string> refused_tunnels(const Policy& policy, const LinkTable& 
 }
 
 Surroundings surroundings(const Policy& policy, const LinkTable& links) {
-    // The kernel itself takes these only on their own link.
-    static const Prefix kLinkLocal6 = *Prefix::parse("fe80::/10");
     Surroundings around;
     Roles roles;
     const Ipv6 ipv6 = policy.ipv6;
@@ -235,7 +251,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
                 roles.tunnels.insert(index);
             }
             for (const Prefix& own : link.addresses) {
-                if (!kLinkLocal6.contains(own.address)) {
+                if (!link_local6().contains(own.address)) {
                     around.tunnel_addresses.push_back(own.address);
                 }
             }
@@ -252,6 +268,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             }
             continue;
         }
+        if (!wraps_packets(link)) {
+            add_neighbours(link, around.neighbours);
+        }
         const bool chosen =
             policy.lan.interfaces.empty() || named_in(policy.lan.interfaces, link.name);
         if (policy.lan.allow && chosen && link.master == 0 && !wraps_packets(link)) {
@@ -265,6 +284,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
     sort_unique(around.tunnel_addresses);
     sort_unique(around.guests);
     sort_unique(around.lan);
+    sort_unique(around.neighbours);
     around.uplinks = find_uplinks(links, roles);
     return around;
 }

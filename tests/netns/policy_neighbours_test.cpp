@@ -108,6 +108,39 @@ TEST_CASE("neighbour discovery leaves with the hop limit of neighbours alone",
     });
 }
 
+TEST_CASE("neighbour discovery reaches neighbours alone", "[policy][neighbours]") {
+    constexpr const char* kRouterElsewhere = "2001:db8:99::1";
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(dual_policy(), armed);
+    const bool open = armed == Armed::no;
+    const auto mac = scene.provider().net().mac("wan0");
+    REQUIRE(mac);
+    must(scene.host().net().add_neighbour("up0", lab::ip(kRouterElsewhere), *mac));
+    scene.locked_and_protected([&] {
+        for (const std::uint8_t type : {kRouterSolicit, kNeighbourSolicit, kNeighbourAdvert}) {
+            CAPTURE(int{type});
+            const auto to = [&](const char* address) {
+                return leaves(scene, {type, address, about_neighbour(kHost)}, 255);
+            };
+            CHECK(to(lab::addr::kInternet6) == open);
+            CHECK(to(kFamilies[1].endpoint) == open);
+            CHECK(to(kRouterElsewhere) == open);
+        }
+        // A router may be outside of every network that is here.
+        const std::vector<std::string> route{"default", "via",    kRouterElsewhere, "dev",
+                                             "up0",     "onlink", "metric",         "9"};
+        std::vector<std::string> command{"ip", "-6", "route", "add"};
+        command.insert(command.end(), route.begin(), route.end());
+        must_run(scene.host(), command);
+        CHECK(lab::eventually(kPatience, [&] {
+            return leaves(scene, {kNeighbourSolicit, kRouterElsewhere, about_neighbour(kHost)},
+                          255);
+        }));
+        command[3] = "del";
+        must_run(scene.host(), command);
+    });
+}
+
 TEST_CASE("neighbour discovery from elsewhere is not heard, nor are redirects",
           "[policy][neighbours]") {
     Scene scene(dual_policy());

@@ -156,6 +156,7 @@ TEST_CASE("neighbour discovery is open only for an IPv6 endpoint", "[compile]") 
     solicit.protocol = proto::kIcmpv6;
     solicit.icmp_type = 135;
     solicit.hop_limit = 255;
+    solicit.destination = address("ff02::1:ff00:1");
     CHECK_FALSE(accepted(rules_of(policy, StateName::locked), solicit));
     policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
     const Ruleset rules = rules_of(policy, StateName::locked);
@@ -170,7 +171,39 @@ TEST_CASE("neighbour discovery is open only for an IPv6 endpoint", "[compile]") 
     SECTION("not through the tunnel") {
         solicit.out_interface = "wg0";
     }
+    SECTION("not to somebody far away") {
+        solicit.destination = address("2001:db8:1::1");
+    }
     CHECK_FALSE(accepted(rules, solicit));
+}
+
+TEST_CASE("neighbour discovery reaches neighbours, each by its own link", "[compile]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
+    Situation situation{StateName::locked, {}, {}};
+    situation.around.neighbours = {{"eth0", *Prefix::parse("2001:db8:1::/64")},
+                                   {"eth1", *Prefix::parse("2001:db8:2::/64")}};
+    const Ruleset rules = *compile(policy, situation);
+    PacketView message = v6(web_by("eth0"));
+    message.protocol = proto::kIcmpv6;
+    message.hop_limit = 255;
+    const auto reaches = [&](std::uint8_t type, const char* to) {
+        message.icmp_type = type;
+        message.destination = address(to);
+        return accepted(rules, message);
+    };
+
+    for (const std::uint8_t type : {std::uint8_t{135}, std::uint8_t{136}}) {
+        CAPTURE(int{type});
+        CHECK(reaches(type, "2001:db8:1::1"));
+        CHECK(reaches(type, "fe80::1"));
+        CHECK(reaches(type, "ff02::1"));
+        CHECK_FALSE(reaches(type, "2001:db8:2::1"));
+        CHECK_FALSE(reaches(type, "2001:db8:3::1"));
+        CHECK_FALSE(reaches(type, "ff05::1"));
+    }
+    CHECK(reaches(133, "ff02::2"));
+    CHECK_FALSE(reaches(133, "2001:db8:1::1"));
 }
 
 TEST_CASE("a TCP endpoint may answer but not call", "[compile]") {

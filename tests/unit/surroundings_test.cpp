@@ -126,6 +126,24 @@ TEST_CASE("what is public on the link is not local", "[surroundings]") {
     CHECK(lan(policy, links) == kNone);
 }
 
+TEST_CASE("neighbours are the IPv6 networks of uplinks, and routers elsewhere", "[surroundings]") {
+    LinkTable links = host_with_bridge();
+    links[kUplink].addresses = {{address("192.168.1.2"), 24},
+                                {address("2001:db8::7"), 64},
+                                {address("2001:db8::8"), 64},
+                                {address("2001:db8:9::7"), 128},
+                                {address("fe80::7"), 64}};
+    links[kUplink].routers6 = {address("2001:db8::1"), address("2001:db8:f::1"),
+                               address("fe80::1")};
+    links[kGuest].addresses.push_back({address("2001:db8:aa::1"), 64});
+    links[9] = link("wg0", "wireguard", "2001:db8:bb::1", 64);
+    links[10] = link("tun7", "tun", "2001:db8:cc::1", 64);
+
+    CHECK(surroundings(wireguard_policy(), links).neighbours ==
+          std::vector<LinkNetwork>{{"eth0", *Prefix::parse("2001:db8::/64")},
+                                   {"eth0", *Prefix::parse("2001:db8:f::1")}});
+}
+
 TEST_CASE("the tunnel's addresses are known, but for link-local ones", "[surroundings]") {
     LinkTable links = host_with_bridge();
     links[9] = link("wg0", "wireguard", "10.99.0.2", 24);

@@ -141,6 +141,12 @@ Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups) 
         situation.state = StateName::protected_;
     }
     std::ranges::sort(situation.tunnels_up);
+    for (const std::string& device : devices()) {
+        if (dice.chance(20)) {
+            situation.around.neighbours.push_back(
+                {device, Prefix::of(random_address(dice, IpFamily::v6), 64)});
+        }
+    }
     return situation;
 }
 
