@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boots a minimal Debian with the package in a virtual machine and judges every frame that leaves
 # its network card, from power-on to power-off. Called by `./dev test --boot`.
-#   run.sh PACKAGE.deb [control|armed|early|gate|ipsec]...
+#   run.sh PACKAGE.deb [control|armed|early|dracut|gate|ipsec|openrc]...
 # early: a network in the initramfs, and killswitchd-initramfs, which lies beside the package.
+# dracut: the same in an initramfs that dracut made, with its module.
 # gate: a kernel without nf_tables, where nothing can lock, without and with the gate.
 # ipsec: real IPsec by policy between namespaces of the machine.
+# openrc: the scripts for OpenRC, in a container instead of a machine.
 # KS_BOOT_KERNEL=backports takes the kernel of the release's backports, KS_BOOT_BASE a ready tarball.
 set -eu
 cd "$(dirname "$0")/../.."
 
 package=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- control armed early gate ipsec
+[ $# -gt 0 ] || set -- control armed early dracut gate ipsec openrc
 kernel=${KS_BOOT_KERNEL:-stock}
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/killswitchd-boot
-base=${KS_BOOT_BASE:-$cache/bookworm-$kernel.tar}
+contents=systemd-sysv,udev,dbus,nftables,iproute2,wireguard-tools,apparmor,procps,dracut-core
 work=$(mktemp -d "${TMPDIR:-/tmp}/killswitchd-boot.XXXXXX")
 clean_up() {
     if [ -n "${machine:-}" ]; then
@@ -37,28 +39,60 @@ sources() {
             if (backports && $2 == "bookworm") print "deb", $1, "bookworm-backports", $3 }' | sort -u
 }
 
-fetch_base() {
+# unpack FLAVOUR BACKPORTS PACKAGES [OPTION...]: a minimal Debian into $base, unless it is there.
+unpack() {
+    flavour=$1
+    backports=$2
+    packages=$3,$(dpkg-deb -f "$package" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/ //g')
+    shift 3
+    base=${KS_BOOT_BASE:-$cache/bookworm-$flavour-$(printf %s "$packages" | cksum | cut -d ' ' -f 1).tar}
     [ ! -f "$base" ] || return 0
-    say "unpacking a minimal Debian with a $kernel kernel from this machine's mirror (two minutes)"
+    say "unpacking a minimal Debian, $flavour, from this machine's mirror (one to two minutes)"
     mkdir -p "$cache"
+    sources "$backports" >"$work/sources"
+    mmdebstrap --variant=apt --include="$packages" "$@" bookworm "${base%.tar}.new.tar" - \
+        <"$work/sources" >"$work/mmdebstrap.log" 2>&1 || {
+        tail -20 "$work/mmdebstrap.log" >&2
+        echo 'boot: cannot make the base of the image' >&2
+        exit 1
+    }
+    mv "${base%.tar}.new.tar" "$base"
+}
+
+fetch_base() {
     image=linux-image-amd64
     backports=
     if [ "$kernel" = backports ]; then
         image=linux-image-amd64/bookworm-backports backports=1
     fi
-    needs=$(dpkg-deb -f "$package" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/ //g')
-    sources "$backports" >"$work/sources"
-    mmdebstrap --variant=apt \
-        --include="systemd-sysv,udev,dbus,nftables,iproute2,wireguard-tools,apparmor,procps,$image,$needs" \
+    unpack "$kernel" "$backports" "$contents,$image" \
         --essential-hook="mkdir -p \"\$1/etc/initramfs-tools/conf.d\"
             echo MODULES=list >\"\$1/etc/initramfs-tools/conf.d/boot-test\"
-            printf 'virtio_pci\nvirtio_blk\next4\n' >\"\$1/etc/initramfs-tools/modules\"" \
-        bookworm "$base.new" - <"$work/sources" >"$work/mmdebstrap.log" 2>&1 || {
-        tail -20 "$work/mmdebstrap.log" >&2
-        echo 'boot: cannot make the base of the image' >&2
-        exit 1
-    }
-    mv "$base.new" "$base"
+            printf 'virtio_pci\nvirtio_blk\next4\n' >\"\$1/etc/initramfs-tools/modules\""
+}
+
+# The words of the services that follow are Gentoo's and Alpine's; Debian's OpenRC lacks them.
+openrc() {
+    unpack openrc '' openrc,sysvinit-core,nftables,iproute2,procps
+    root=$work/openrc
+    mkdir "$root"
+    tar -C "$root" -xf "$base"
+    install_into "$root" "$package"
+    install -m 0755 packaging/openrc/killswitchd.initd "$root/etc/init.d/killswitchd"
+    install -m 0755 packaging/openrc/killswitchd-boot.initd "$root/etc/init.d/killswitchd-boot"
+    install -m 0755 tests/boot/openrc.sh "$root/openrc.sh"
+    printf '%s\n' 'mode: always' 'tunnels: [{ interface: wg0, endpoints: ["203.0.113.7:51820/udp"] }]' \
+        >"$root/etc/killswitchd/conf.d/50-test.yaml"
+    chmod 0600 "$root/etc/killswitchd/conf.d/50-test.yaml"
+    for options in killswitchd=off ''; do
+        timeout 300 unshare -n -p -m -f chroot "$root" sh /openrc.sh "$options" \
+            >"$work/openrc.console" 2>&1 || echo 'openrc: FAILED to end' >>"$work/openrc.console"
+        grep 'openrc:' "$work/openrc.console"
+        if grep -q 'openrc: FAILED' "$work/openrc.console"; then
+            cat "$work/openrc.console"
+            return 1
+        fi
+    done
 }
 
 # The network is there as early as a network can be, the chatterer even earlier.
@@ -67,6 +101,7 @@ furnish() {
     mkdir -p "$root/boot-test" "$root/etc/systemd/network"
     cp tests/boot/scenario.sh tests/boot/ipsec.sh "$work/chatter" "$root/boot-test/"
     cp "$package" "$root/boot-test/killswitchd.deb"
+    cp debian/tests/service "$root/boot-test/autopkgtest-service"
     cat >"$root/etc/systemd/network/10-all.network" <<'END'
 [Match]
 Name=en* eth*
@@ -108,12 +143,18 @@ END
     echo boot-test >"$root/etc/hostname"
 }
 
-arm() {
-    root=$1
-    chroot "$root" dpkg -i /boot-test/killswitchd.deb >"$work/dpkg.log" 2>&1 || {
+# install_into ROOT PACKAGE
+install_into() {
+    cp "$2" "$1/package.deb"
+    chroot "$1" dpkg -i /package.deb >"$work/dpkg.log" 2>&1 || {
         cat "$work/dpkg.log" >&2
         exit 1
     }
+}
+
+arm() {
+    root=$1
+    install_into "$root" "$package"
     cat >"$root/etc/killswitchd/conf.d/50-test.yaml" <<'END'
 mode: always
 tunnels:
@@ -124,7 +165,21 @@ END
     chmod 0600 "$root/etc/killswitchd/conf.d/50-test.yaml"
 }
 
-# The initramfs brings up the card and talks.
+# What an initramfs does that brings up the card and talks.
+talk_early() {
+    cat <<'END'
+modprobe virtio_net
+udevadm settle
+ip link set lo up
+ip link set eth0 up
+ip addr add 192.0.2.2/24 dev eth0
+ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0
+ip route add default via 192.0.2.1
+/bin/chatter &
+/bin/chatter wait 50
+END
+}
+
 network_in_initramfs() {
     root=$1
     cat >"$root/etc/initramfs-tools/hooks/boot-test" <<'END'
@@ -135,23 +190,37 @@ copy_exec /boot-test/chatter /bin
 copy_exec /sbin/ip /sbin
 manual_add_modules virtio_net
 END
-    cat >"$root/etc/initramfs-tools/scripts/init-premount/boot-test" <<'END'
+    {
+        cat <<'END'
 #!/bin/sh
 [ "$1" != prereqs ] || exit 0
-modprobe virtio_net
-udevadm settle
-/sbin/ip link set lo up
-/sbin/ip link set eth0 up
-/sbin/ip addr add 192.0.2.2/24 dev eth0
-/sbin/ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev eth0
-/sbin/ip route add default via 192.0.2.1
-/bin/chatter &
-/bin/chatter wait 50
 END
+        talk_early
+    } >"$root/etc/initramfs-tools/scripts/init-premount/boot-test"
     chmod +x "$root/etc/initramfs-tools/hooks/boot-test" "$root/etc/initramfs-tools/scripts/init-premount/boot-test"
-    cp "$(dirname "$package")"/killswitchd-initramfs_*.deb "$root/boot-test/initramfs.deb"
-    chroot "$root" dpkg -i /boot-test/initramfs.deb >"$work/dpkg.log" 2>&1 || {
-        cat "$work/dpkg.log" >&2
+    install_into "$root" "$(dirname "$package")"/killswitchd-initramfs_*.deb
+}
+
+network_in_dracut() {
+    root=$1
+    modules=$root/usr/lib/dracut/modules.d
+    mkdir "$modules/99killswitchd" "$modules/99boot-test"
+    install packaging/dracut/* "$modules/99killswitchd/"
+    cat >"$modules/99boot-test/module-setup.sh" <<'END'
+installkernel() {
+    hostonly='' instmods virtio_net virtio_blk virtio_pci ext4
+}
+install() {
+    inst_multiple ip
+    inst_simple /boot-test/chatter /bin/chatter
+    inst_hook pre-mount 01 "$moddir/talk.sh"
+}
+END
+    talk_early >"$modules/99boot-test/talk.sh"
+    version=$(ls "$root/lib/modules")
+    chroot "$root" dracut --force --no-hostonly --add 'killswitchd boot-test' \
+        "/boot/initrd.img-$version" "$version" >"$work/dracut.log" 2>&1 || {
+        cat "$work/dracut.log" >&2
         exit 1
     }
 }
@@ -170,11 +239,13 @@ break_kernel() {
 make_image() {
     root=$work/$1
     mkdir "$root"
+    fetch_base
     tar -C "$root" -xf "$base"
     furnish "$root"
     [ "$1" = control ] || arm "$root"
     [ "$1" != gate ] || break_kernel "$root"
     [ "$1" != early ] || network_in_initramfs "$root"
+    [ "$1" != dracut ] || network_in_dracut "$root"
     cp -L "$root"/vmlinuz "$work/$1.vmlinuz"
     cp -L "$root"/initrd.img "$work/$1.initrd"
     truncate -s 2G "$work/$1.img"
@@ -214,13 +285,17 @@ judge() {
 }
 
 g++ -std=c++20 -O2 -static -o "$work/chatter" tests/boot/chatter.cpp
-fetch_base
 passed=0
 failed=0
 tally() {
     if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 for name in "$@"; do
+    if [ "$name" = openrc ]; then
+        say 'starting and ending with OpenRC (a minute)'
+        tally openrc
+        continue
+    fi
     say "making the image '$name' (a minute)"
     make_image "$name"
     case $name in
@@ -250,13 +325,13 @@ for name in "$@"; do
         boot ipsec ipsec 'boot-test.ipsec'
         tally judge ipsec "$work/ipsec.pcap" --expect up,shutdown
         ;;
-    early)
+    early | dracut)
         say 'booting with a network in the initramfs, without and with the lock (two minutes)'
-        boot early off 'killswitchd=off'
+        boot "$name" off 'killswitchd=off'
         tally judge off "$work/off.pcap" --open power-on,up,shutdown --expect up,shutdown
-        boot early early 'killswitchd.second'
+        boot "$name" "$name" 'killswitchd.second'
         # The initramfs knows no devices, so that its lock has no second layer.
-        tally judge early "$work/early.pcap" --expect up,shutdown --raw power-on
+        tally judge "$name" "$work/$name.pcap" --expect up,shutdown --raw power-on
         ;;
     esac
     rm -f "$work/$name.img"

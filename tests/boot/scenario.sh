@@ -136,6 +136,11 @@ check gone
 check test ! -e /lib/systemd/system/killswitchd.service
 dpkg -i /boot-test/killswitchd.deb
 check gone
+mv /etc/killswitchd/conf.d/50-test.yaml /run/
+check sh -x /boot-test/autopkgtest-service
+check gone
+mv /run/50-test.yaml /etc/killswitchd/conf.d/
+check killswitchd reload
 killswitchd arm
 check says LOCKED
 phase shutdown

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Runs inside a container with OpenRC: openrc.sh [KERNEL-OPTION]. Plays a start, what happens to a
+# service, and a shutdown.
+set -u
+
+mount -t proc proc /proc
+mount -t tmpfs run /run
+mkdir /run/openrc /run/lock
+echo "root=/dev/vda $1" >/run/cmdline
+mount --bind /run/cmdline /proc/cmdline
+ip link set lo up
+
+cat >/etc/init.d/localmount <<'END'
+#!/sbin/openrc-run
+start() { return 0; }
+END
+cat >/etc/init.d/network <<'END'
+#!/sbin/openrc-run
+depend() { provide net; }
+start() { nft list tables >/run/tables-before-network; }
+END
+chmod 0755 /etc/init.d/localmount /etc/init.d/network
+rm -f /etc/runlevels/*/*
+for service in network localmount killswitchd-boot; do
+    rc-update -q add "$service" boot
+done
+rc-update -q add killswitchd default
+
+check() {
+    if "$@"; then echo "openrc: ok $*"; else echo "openrc: FAILED $*"; fi
+}
+within() {
+    deadline=$(($(date +%s) + 30))
+    until "$@"; do
+        [ "$(date +%s)" -lt "$deadline" ] || return 1
+    done
+}
+stands() { nft list table inet killswitchd >/dev/null 2>&1; }
+locked_before_network() { grep -q 'inet killswitchd' /run/tables-before-network; }
+says() { killswitchd status | head -n 1 | grep -q "^$1"; }
+service() { rc-service killswitchd "$@"; }
+pid() { pgrep -x killswitchd; }
+another() { [ "$(pid)" != "$old" ] && says LOCKED; }
+
+openrc sysinit
+openrc boot
+openrc default
+if [ -n "$1" ]; then
+    check test -e /run/tables-before-network
+    if stands || pid; then echo "openrc: FAILED $1 opens"; fi
+    exit
+fi
+check locked_before_network
+check says LOCKED
+check service reload
+old=$(pid)
+kill -KILL "$old"
+check stands
+check within another
+check service restart
+check says LOCKED
+check service stop
+check says DEGRADED
+check stands
+rc-service killswitchd-boot stop
+check stands
+check service start
+check says LOCKED
+openrc shutdown
+check stands
+openrc off
+check stands
+check killswitchd disarm
+if stands; then echo 'openrc: FAILED disarm opens'; fi
+service stop
