@@ -204,8 +204,8 @@ END
 network_in_dracut() {
     root=$1
     modules=$root/usr/lib/dracut/modules.d
-    mkdir "$modules/99killswitchd" "$modules/99boot-test"
-    install packaging/dracut/* "$modules/99killswitchd/"
+    install_into "$root" "$(dirname "$package")"/killswitchd-initramfs_*.deb
+    mkdir "$modules/99boot-test"
     cat >"$modules/99boot-test/module-setup.sh" <<'END'
 installkernel() {
     hostonly='' instmods virtio_net virtio_blk virtio_pci ext4
@@ -218,7 +218,7 @@ install() {
 END
     talk_early >"$modules/99boot-test/talk.sh"
     version=$(ls "$root/lib/modules")
-    chroot "$root" dracut --force --no-hostonly --add 'killswitchd boot-test' \
+    chroot "$root" dracut --force --no-hostonly --add boot-test \
         "/boot/initrd.img-$version" "$version" >"$work/dracut.log" 2>&1 || {
         cat "$work/dracut.log" >&2
         exit 1
