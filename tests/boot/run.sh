@@ -308,7 +308,7 @@ for name in "$@"; do
         say 'booting armed, with all that happens to a lock (three minutes)'
         boot armed armed ''
         tally judge armed "$work/armed.pcap" --open opened,removed \
-            --expect up,restart,flush,nftables,killed,stopped,tools,upgrade,wireguard,closed,shutdown
+            --expect up,restart,flush,nftables,killed,stopped,socket,tools,upgrade,wireguard,closed,shutdown
         say 'booting the same disk again, and ending with a dead service (a minute)'
         boot armed again 'killswitchd.second killswitchd.dead'
         tally judge again "$work/again.pcap" --expect up,shutdown

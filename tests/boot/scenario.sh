@@ -27,7 +27,8 @@ check() {
 }
 stands() { nft list table inet killswitchd >/dev/null 2>&1; }
 hold_stands() { nft list table inet killswitchd-hold >/dev/null 2>&1; }
-gone() { ! stands && ! hold_stands; }
+closed() { stands || hold_stands; }
+gone() { ! closed; }
 says() { killswitchd status | head -n 1 | grep -q "^$1"; }
 serves() { systemctl is-active -q killswitchd.service && killswitchd status >/dev/null; }
 active() { within serves; }
@@ -98,6 +99,22 @@ phase start
 systemctl start killswitchd.service
 check active
 if hold_stands; then echo "boot-test: FAILED the hold table is still there"; fi
+phase socket
+systemctl stop killswitchd.socket
+check stands
+nft flush ruleset
+check stands
+systemctl stop killswitchd.service
+check closed
+systemctl start killswitchd.service
+check active
+systemctl stop killswitchd.service killswitchd.socket
+check closed
+systemctl start killswitchd.service
+check active
+if hold_stands; then echo "boot-test: FAILED the hold table is still there"; fi
+nft flush ruleset
+check stands
 phase tools
 systemctl daemon-reload
 systemctl daemon-reexec
