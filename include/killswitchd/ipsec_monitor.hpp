@@ -17,6 +17,8 @@ class IpsecMonitor {
     /// Subscribes, then dumps, so that nothing between the two is missed.
     /// \return EPROTONOSUPPORT where the kernel has no IPsec; EPERM without CAP_NET_ADMIN.
     [[nodiscard]] static Result<IpsecMonitor> open();
+    IpsecMonitor(const IpsecMonitor&) = delete;
+    IpsecMonitor& operator=(const IpsecMonitor&) = delete;
     IpsecMonitor(IpsecMonitor&&) noexcept;
     IpsecMonitor& operator=(IpsecMonitor&&) noexcept;
     ~IpsecMonitor();

@@ -8,7 +8,6 @@
 using namespace ks;
 using namespace ks::test;
 using drills::Armed;
-using lab::Packet;
 
 namespace {
 
