@@ -49,6 +49,7 @@ openrc default
 if [ -n "$1" ]; then
     check test -e /run/tables-before-network
     if stands || pid; then echo "openrc: FAILED $1 opens"; fi
+    echo 'openrc: done'
     exit
 fi
 check locked_before_network
@@ -73,4 +74,4 @@ openrc off
 check stands
 check killswitchd disarm
 if stands; then echo 'openrc: FAILED disarm opens'; fi
-service stop
+echo 'openrc: done'

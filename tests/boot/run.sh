@@ -45,7 +45,7 @@ unpack() {
     backports=$2
     packages=$3,$(dpkg-deb -f "$package" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/ //g')
     shift 3
-    base=${KS_BOOT_BASE:-$cache/bookworm-$flavour-$(printf %s "$packages" | cksum | cut -d ' ' -f 1).tar}
+    base=$cache/bookworm-$flavour-$(printf %s "$packages" | cksum | cut -d ' ' -f 1).tar
     [ ! -f "$base" ] || return 0
     say "unpacking a minimal Debian, $flavour, from this machine's mirror (one to two minutes)"
     mkdir -p "$cache"
@@ -60,6 +60,10 @@ unpack() {
 }
 
 fetch_base() {
+    if [ -n "${KS_BOOT_BASE:-}" ]; then
+        base=$KS_BOOT_BASE
+        return
+    fi
     image=linux-image-amd64
     backports=
     if [ "$kernel" = backports ]; then
@@ -86,9 +90,9 @@ openrc() {
     chmod 0600 "$root/etc/killswitchd/conf.d/50-test.yaml"
     for options in killswitchd=off ''; do
         timeout 300 unshare -n -p -m -f chroot "$root" sh /openrc.sh "$options" \
-            >"$work/openrc.console" 2>&1 || echo 'openrc: FAILED to end' >>"$work/openrc.console"
-        grep 'openrc:' "$work/openrc.console"
-        if grep -q 'openrc: FAILED' "$work/openrc.console"; then
+            >"$work/openrc.console" 2>&1 || true
+        grep 'openrc:' "$work/openrc.console" || true
+        if grep -q 'openrc: FAILED' "$work/openrc.console" || ! grep -q 'openrc: done' "$work/openrc.console"; then
             cat "$work/openrc.console"
             return 1
         fi
