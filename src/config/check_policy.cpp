@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/state.hpp"
 #include "schema.hpp"
 #include "special.hpp"
 #include "text.hpp"
@@ -61,9 +62,8 @@ void check_raw(Context& context, const Node& root, const Policy& policy) {
 /// those at the devices see that.
 void check_ipsec(Context& context, const Node& root, const Policy& policy) {
     const Node* const tunnels = root.find("tunnels");
-    const bool any = std::ranges::any_of(policy.tunnels, &Tunnel::ipsec);
     const bool watched = policy.raw == Raw::block && policy.scope == Scope::all;
-    if (any && !watched && tunnels != nullptr) {
+    if (uses_ipsec(policy) && !watched && tunnels != nullptr) {
         context.report.warning(
             tunnels->at,
             "ipsec: policy: without 'raw: block' and 'scope: all' nothing stops packets that a "

@@ -24,6 +24,10 @@ struct Draft {
     std::vector<Set> sets;
 };
 
+/// Proves that a packet of neighbour discovery comes from this link. Source: RFC 4861,
+/// section 11.2.
+inline constexpr std::uint8_t kNeighbourHopLimit = 255;
+
 [[nodiscard]] Rule accept(std::vector<Match> matches, std::string comment);
 /// A jump to the chain that answers the sender, counted under `reason`.
 [[nodiscard]] Rule refuse(std::vector<Match> matches, const char* reason);

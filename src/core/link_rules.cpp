@@ -11,7 +11,6 @@ constexpr std::uint16_t kDhcpServerPort = 67;
 constexpr std::uint16_t kDhcpClientPort = 68;
 constexpr std::uint16_t kDhcp6ServerPort = 547;
 constexpr std::uint16_t kDhcp6ClientPort = 546;
-constexpr std::uint8_t kNeighbourHopLimit = 255;
 constexpr std::uint8_t kRouterSolicit = 133;
 constexpr std::uint8_t kRouterAdvert = 134;
 constexpr std::uint8_t kNeighbourSolicit = 135;
@@ -58,8 +57,7 @@ void add_dhcp6(Draft& draft) {
                "DHCPv6 answer"));
 }
 
-/// One type of neighbour discovery. Hop limit 255 proves that the packet comes from this link.
-/// Source: RFC 4861, section 11.2.
+/// One type of neighbour discovery.
 Rule neighbour_rule(std::vector<Match> matches, std::uint8_t type,
                     const std::optional<Prefix>& to = {}) {
     matches.emplace_back(match::Family{IpFamily::v6});

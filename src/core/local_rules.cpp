@@ -38,9 +38,8 @@ void add_guest(Draft& draft, const LinkNetwork& guest) {
 }
 
 /// Questions of neighbour discovery, which are asked of a group; answers are in the guest's
-/// network. Source: RFC 4861, section 11.2.
+/// network.
 void add_neighbour_questions(Draft& draft, const std::string& interface) {
-    constexpr std::uint8_t kNeighbourHopLimit = 255;
     draft.output.rules.push_back(
         accept({match::OutInterface{interface}, match::Family{IpFamily::v6},
                 match::Destination{*Prefix::parse("ff02::/16")}, match::Protocol{proto::kIcmpv6},

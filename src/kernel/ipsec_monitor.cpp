@@ -19,7 +19,6 @@ namespace ks {
 namespace {
 
 constexpr NetlinkProtocol kXfrm{NETLINK_XFRM, "the kernel's IPsec (xfrm)"};
-constexpr int kDumpAttempts = 50;
 /// A gateway more is not seen: its tunnel stays closed.
 constexpr std::size_t kMostGateways = 4096;
 

@@ -11,7 +11,6 @@ namespace ks {
 namespace {
 
 constexpr NetlinkProtocol kRoute{NETLINK_ROUTE, "rtnetlink"};
-constexpr int kDumpAttempts = 50;
 
 template <class Header>
 Result<Dump> dump_part(NetlinkSocket& socket, std::uint16_t type, std::uint32_t sequence,

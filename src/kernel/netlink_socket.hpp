@@ -21,6 +21,8 @@ struct NetlinkProtocol {
 
 enum class Read : std::uint8_t { messages, nothing, lost };
 enum class Dump : std::uint8_t { complete, interrupted };
+/// How often an interrupted dump is asked for again.
+inline constexpr int kDumpAttempts = 50;
 using HandleMessage = std::function<void(const nlmsghdr&)>;
 
 /// A netlink socket, and the room for one datagram.
