@@ -4,6 +4,7 @@
 #include "killswitchd/error.hpp"
 #include "killswitchd/policy.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>

@@ -4,6 +4,7 @@
 #include "killswitchd/error.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 

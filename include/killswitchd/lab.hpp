@@ -7,8 +7,11 @@
 #include "killswitchd/net.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ks::lab {

@@ -5,6 +5,7 @@
 #include "killswitchd/lab_node.hpp"
 #include "killswitchd/net.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>

@@ -4,6 +4,7 @@
 #include "killswitchd/lab.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>

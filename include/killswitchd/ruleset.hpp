@@ -4,6 +4,7 @@
 #include "killswitchd/net.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -7,6 +7,7 @@
 #include "killswitchd/ruleset.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

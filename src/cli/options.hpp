@@ -3,6 +3,7 @@
 
 #include "../daemon/daemon.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace ks::cli {

@@ -147,8 +147,8 @@ void refuse_tunnels_in(Context& context, const Node* list, std::string_view what
         if (tunnel != policy.tunnels.end()) {
             context.report.error(item.at,
                                  fmt::format("{} {} fits {}, the interface of tunnel {}", what,
-                                             quoted(item.text), quoted(tunnel->interface),
-                                             quoted(tunnel->name)),
+                                             in_quotes(item.text), in_quotes(tunnel->interface),
+                                             in_quotes(tunnel->name)),
                                  hint);
         }
     }

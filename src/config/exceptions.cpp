@@ -36,8 +36,8 @@ void read_ports(Context& context, const Node& node, Exception& exception) {
             if (overlap(ports[i], ports[j])) {
                 context.report.error(node.items[i].at,
                                      fmt::format("ports {} overlap with {}",
-                                                 quoted(node.items[i].text),
-                                                 quoted(node.items[j].text)),
+                                                 in_quotes(node.items[i].text),
+                                                 in_quotes(node.items[j].text)),
                                      "write each port once");
                 break;
             }
@@ -93,7 +93,7 @@ bool is_wide(const Prefix& prefix) noexcept {
 }
 
 std::string through(const std::string& interface) {
-    return interface.empty() ? std::string() : fmt::format(" through {}", quoted(interface));
+    return interface.empty() ? std::string() : fmt::format(" through {}", in_quotes(interface));
 }
 
 void warn_about_outbound(Context& context, const Exception& exception, const Place& at) {

@@ -60,7 +60,7 @@ std::optional<bool> read_flag(Context& context, const Node& node, std::string_vi
     const bool truth = node.text == "true";
     if (!truth && node.text != "false") {
         context.report.error(node.at,
-                             fmt::format("{} {} is not true or false", what, quoted(node.text)),
+                             fmt::format("{} {} is not true or false", what, in_quotes(node.text)),
                              "write true or false; yes, no, on, off and numbers are not accepted");
         return std::nullopt;
     }
@@ -103,7 +103,7 @@ std::optional<std::uint32_t> to_account(Context& context, const Node& node, cons
     }
     const auto id = text.empty() || !lookup ? std::nullopt : lookup(text);
     if (!id) {
-        context.report.error(node.at, fmt::format("{} {} is not known here", what, quoted(text)),
+        context.report.error(node.at, fmt::format("{} {} is not known here", what, in_quotes(text)),
                              fmt::format("create the {}, or write its number", what));
     }
     return id;
@@ -135,8 +135,8 @@ void report_unknown(Context& context, const Place& at, std::string_view what,
     const auto guess = nearest(word, accepted);
     context.report.error(
         at,
-        guess ? fmt::format("unknown {} {}; did you mean '{}'?", what, quoted(word), *guess)
-              : fmt::format("unknown {} {}", what, quoted(word)),
+        guess ? fmt::format("unknown {} {}; did you mean '{}'?", what, in_quotes(word), *guess)
+              : fmt::format("unknown {} {}", what, in_quotes(word)),
         fmt::format("accepted: {}", fmt::join(accepted, ", ")));
 }
 
@@ -151,7 +151,8 @@ void report_long_list(Context& context, const Node& item, std::string_view what,
 }
 
 void report_repeated(Context& context, const Node& item, std::string_view what) {
-    context.report.error(item.at, fmt::format("{} is given twice in {}", quoted(item.text), what),
+    context.report.error(item.at,
+                         fmt::format("{} is given twice in {}", in_quotes(item.text), what),
                          "keep one of the two");
 }
 

@@ -4,6 +4,7 @@
 #include "killswitchd/config.hpp"
 #include "tree.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 

@@ -30,7 +30,8 @@ void read_version(Context& context, const Node& node, Policy&) {
     const auto version = parse_decimal(node.text, kVersion);
     if (!version || *version != kVersion || node.quoting == Node::Quoting::quoted) {
         context.report.error(
-            node.at, fmt::format("version {} is not known to this killswitchd", quoted(node.text)),
+            node.at,
+            fmt::format("version {} is not known to this killswitchd", in_quotes(node.text)),
             "write 'version: 1', without quotes around the number");
     }
 }
@@ -40,7 +41,7 @@ void read_dns_servers(Context& context, const Node& node, Policy& policy) {
     if (node.kind == Node::Kind::scalar) {
         if (node.text != "any") {
             context.report.error(
-                node.at, fmt::format("dns.servers {} is not 'any' or a list", quoted(node.text)),
+                node.at, fmt::format("dns.servers {} is not 'any' or a list", in_quotes(node.text)),
                 kHint);
         }
         return;

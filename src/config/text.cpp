@@ -152,7 +152,7 @@ std::string printable(std::string_view text) {
     return shown;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     if (text.size() <= kMaxQuotedBytes) {
         return fmt::format("'{}'", printable(text));
     }

@@ -4,6 +4,7 @@
 #include "report.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,7 @@ namespace ks {
 [[nodiscard]] std::string printable(std::string_view text);
 
 /// `text` in single quotes, printable and shortened, for a message.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 enum class TextVerdict : std::uint8_t { usable, unusable };
 

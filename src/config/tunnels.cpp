@@ -132,13 +132,13 @@ void warn_about_interface(Context& context, const Tunnel& tunnel, const Place& a
             at,
             fmt::format("tunnel {}: interface {} also fits names of network cards and modems, "
                         "through which traffic would leave unprotected",
-                        quoted(tunnel.name), quoted(tunnel.interface)),
+                        in_quotes(tunnel.name), in_quotes(tunnel.interface)),
             pattern ? "write the tunnel's exact name" : "add the tunnel's kind");
     } else if (pattern) {
         context.report.warning(
             at,
             fmt::format("tunnel {}: every interface whose name fits {} counts as the tunnel",
-                        quoted(tunnel.name), quoted(tunnel.interface)),
+                        in_quotes(tunnel.name), in_quotes(tunnel.interface)),
             "write the tunnel's exact name where it is known");
     }
 }
@@ -155,12 +155,13 @@ void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& a
         context.report.warning(
             at,
             fmt::format("tunnel {} has no endpoint: it cannot connect while traffic is blocked",
-                        quoted(tunnel.name)),
+                        in_quotes(tunnel.name)),
             "add the VPN server's address under 'endpoints'");
     } else if (tunnel.only.empty()) {
         context.report.warning(
             at,
-            fmt::format("tunnel {}: every program may send to its endpoints", quoted(tunnel.name)),
+            fmt::format("tunnel {}: every program may send to its endpoints",
+                        in_quotes(tunnel.name)),
             sent_by_kernel(tunnel)
                 ? "narrow them with 'only': the fwmark of the VPN"
                 : "narrow them with 'only': fwmark, user, group or cgroup of the VPN");
@@ -175,9 +176,9 @@ void refuse_senders_of_kernel(Context& context, const Draft& draft) {
             draft.only_at,
             fmt::format("tunnel {}: the kernel itself sends the packets of {}, which belong to no "
                         "user, group or cgroup, so they could never reach the endpoint",
-                        quoted(draft.tunnel.name),
+                        in_quotes(draft.tunnel.name),
                         draft.tunnel.ipsec ? std::string("IPsec")
-                                           : fmt::format("kind {}", quoted(draft.tunnel.kind))),
+                                           : fmt::format("kind {}", in_quotes(draft.tunnel.kind))),
             "narrow the endpoints with 'only: { fwmark: ... }' alone");
     }
 }
@@ -199,7 +200,7 @@ void check_ipsec(Context& context, const Node& node, const Draft& draft) {
     const bool none = endpoints && endpoints->kind == Node::Kind::list && endpoints->items.empty();
     if (!endpoints || none) {
         context.report.error(endpoints ? endpoints->at : node.at,
-                             fmt::format("tunnel {} has no endpoint", quoted(draft.tunnel.name)),
+                             fmt::format("tunnel {} has no endpoint", in_quotes(draft.tunnel.name)),
                              "write the VPN server's ADDRESS:500/udp, ADDRESS:4500/udp and "
                              "ADDRESS/esp");
     }
@@ -248,7 +249,8 @@ void claim(Context& context, Places& taken, std::string_view what, const std::st
     const auto [first, added] = taken.emplace(value, at);
     if (!added) {
         context.report.error(at,
-                             fmt::format("{} {} is taken by the tunnel on {}", what, quoted(value),
+                             fmt::format("{} {} is taken by the tunnel on {}", what,
+                                         in_quotes(value),
                                          context.report.refer_to(first->second, at)),
                              "each tunnel needs its own name and interface");
     }

@@ -41,7 +41,7 @@ Result<std::uint32_t> parse_mark_number(std::string_view text) {
     const char* const last = digits.data() + digits.size();
     const auto [end, ec] = std::from_chars(digits.data(), last, value, 16);
     if (ec != std::errc{} || end != last) {
-        return refuse("{} is not a hexadecimal number of at most 32 bits", quoted(text));
+        return refuse("{} is not a hexadecimal number of at most 32 bits", in_quotes(text));
     }
     return value;
 }
@@ -50,7 +50,7 @@ Result<std::uint16_t> parse_port(std::string_view text) {
     const auto number = parse_decimal(text, 65535);
     if (!number || *number == 0) {
         const bool octal = text.size() > 1 && text.front() == '0' && is_all_of(text, kDigits);
-        return refuse("port {} {}", quoted(text),
+        return refuse("port {} {}", in_quotes(text),
                       octal ? "has a leading zero" : "is not in 1..65535");
     }
     return static_cast<std::uint16_t>(*number);
@@ -66,19 +66,20 @@ Result<HostAndPort> split_port(std::string_view text) {
     if (!text.empty() && text.front() == '[') {
         const auto close = text.find(']');
         if (close == std::string_view::npos) {
-            return refuse("endpoint {} has no ']'", quoted(text));
+            return refuse("endpoint {} has no ']'", in_quotes(text));
         }
         if (text.substr(close + 1, 1) != ":") {
-            return refuse("endpoint {} has no port behind the address", quoted(text));
+            return refuse("endpoint {} has no port behind the address", in_quotes(text));
         }
         return HostAndPort{text.substr(1, close - 1), text.substr(close + 2)};
     }
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) {
-        return refuse("endpoint {} has no port", quoted(text));
+        return refuse("endpoint {} has no port", in_quotes(text));
     }
     if (text.find(':') != colon) {
-        return refuse("endpoint {}: an IPv6 address needs brackets before its port", quoted(text));
+        return refuse("endpoint {}: an IPv6 address needs brackets before its port",
+                      in_quotes(text));
     }
     return HostAndPort{text.substr(0, colon), text.substr(colon + 1)};
 }
@@ -95,7 +96,7 @@ bool looks_like_host_name(std::string_view text) {
 
 Result<IpAddress> parse_endpoint_address(std::string_view text) {
     if (looks_like_host_name(text)) {
-        return refuse("endpoint host name {} is not supported yet", quoted(text));
+        return refuse("endpoint host name {} is not supported yet", in_quotes(text));
     }
     return parse_host(text);
 }
@@ -103,7 +104,7 @@ Result<IpAddress> parse_endpoint_address(std::string_view text) {
 Result<Prefix> parse_prefix(std::string_view text) {
     const auto prefix = Prefix::parse(text);
     if (!prefix) {
-        return refuse("{} is not an address prefix, or has bits set behind it", quoted(text));
+        return refuse("{} is not an address prefix, or has bits set behind it", in_quotes(text));
     }
     return *prefix;
 }
@@ -111,7 +112,7 @@ Result<Prefix> parse_prefix(std::string_view text) {
 Result<Endpoint> parse_esp_endpoint(std::string_view text) {
     const bool has_port = !IpAddress::parse(text) && text.rfind(':') != std::string_view::npos;
     if (has_port && split_port(text)) {
-        return refuse("endpoint {} has a port, but esp has none", quoted(text));
+        return refuse("endpoint {} has a port, but esp has none", in_quotes(text));
     }
     const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
     const auto address = parse_endpoint_address(bracketed ? text.substr(1, text.size() - 2) : text);
@@ -125,15 +126,15 @@ Result<Endpoint> parse_esp_endpoint(std::string_view text) {
 
 Result<std::uint32_t> parse_decimal(std::string_view text, std::uint32_t most) {
     if (!is_all_of(text, kDigits)) {
-        return refuse("{} is not a decimal number", quoted(text));
+        return refuse("{} is not a decimal number", in_quotes(text));
     }
     if (text.size() > 1 && text.front() == '0') {
-        return refuse("{} has a leading zero, which some programs read as octal", quoted(text));
+        return refuse("{} has a leading zero, which some programs read as octal", in_quotes(text));
     }
     std::uint32_t value = 0;
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (ec != std::errc{} || value > most) {
-        return refuse("{} is larger than {}", quoted(text), most);
+        return refuse("{} is larger than {}", in_quotes(text), most);
     }
     return value;
 }
@@ -154,10 +155,10 @@ Result<MarkMatch> parse_mark(std::string_view text) {
     }
     if (*value == 0 || *mask == 0) {
         return refuse("{}: value and mask must not be 0, which unmarked packets match",
-                      quoted(text));
+                      in_quotes(text));
     }
     if ((*value & ~*mask) != 0) {
-        return refuse("{} can never match: the value has bits outside the mask", quoted(text));
+        return refuse("{} can never match: the value has bits outside the mask", in_quotes(text));
     }
     return MarkMatch{*value, *mask};
 }
@@ -170,21 +171,22 @@ Result<std::string> parse_interface(std::string_view text) {
                        : refuse("interface name is empty");
     }
     if (text.size() > IFNAMSIZ - 1) {
-        return refuse("interface name {} is longer than {} bytes", quoted(text), IFNAMSIZ - 1);
+        return refuse("interface name {} is longer than {} bytes", in_quotes(text), IFNAMSIZ - 1);
     }
     if (stem.find('*') != std::string_view::npos) {
-        return refuse("interface {}: a '*' may only stand at the end", quoted(text));
+        return refuse("interface {}: a '*' may only stand at the end", in_quotes(text));
     }
     const bool printable_only =
         std::all_of(stem.begin(), stem.end(), [](char c) { return c > ' ' && c < '\x7f'; });
     if (!printable_only || stem.find_first_of("/:\"'`\\") != std::string_view::npos) {
-        return refuse("interface name {} has a character that is not allowed", quoted(text));
+        return refuse("interface name {} has a character that is not allowed", in_quotes(text));
     }
     if (text == "." || text == "..") {
-        return refuse("interface name {} is not allowed by Linux", quoted(text));
+        return refuse("interface name {} is not allowed by Linux", in_quotes(text));
     }
     if (text == "lo" || text == "lo*" || text == "l*") {
-        return refuse("interface {} is the loopback interface, which is always free", quoted(text));
+        return refuse("interface {} is the loopback interface, which is always free",
+                      in_quotes(text));
     }
     return std::string(text);
 }
@@ -192,27 +194,27 @@ Result<std::string> parse_interface(std::string_view text) {
 Result<std::string> parse_kind(std::string_view text) {
     if (text.size() > kMaxKindBytes || !is_all_of(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")) {
         return refuse("link kind {} is not 1 to {} characters of a-z, 0-9, '_' and '-'",
-                      quoted(text), kMaxKindBytes);
+                      in_quotes(text), kMaxKindBytes);
     }
     return std::string(text);
 }
 
 Result<std::string> parse_cgroup(std::string_view text) {
     if (text.size() > kMaxCgroupBytes) {
-        return refuse("cgroup {} is longer than {} bytes", quoted(text), kMaxCgroupBytes);
+        return refuse("cgroup {} is longer than {} bytes", in_quotes(text), kMaxCgroupBytes);
     }
     if (!text.empty() && text.front() == '/') {
         return refuse("cgroup {} begins with '/'; write it without the leading slash",
-                      quoted(text));
+                      in_quotes(text));
     }
     if (printable(text) != text || text.find('\t') != std::string_view::npos) {
-        return refuse("cgroup {} has a control character", quoted(text));
+        return refuse("cgroup {} has a control character", in_quotes(text));
     }
     for (std::string_view rest = text;;) {
         const auto slash = rest.find('/');
         const std::string_view component = rest.substr(0, slash);
         if (component.empty() || component == "." || component == "..") {
-            return refuse("cgroup {} has {}", quoted(text),
+            return refuse("cgroup {} has {}", in_quotes(text),
                           component.empty() ? "an empty component" : "'.' or '..' in it");
         }
         if (slash == std::string_view::npos) {
@@ -224,10 +226,10 @@ Result<std::string> parse_cgroup(std::string_view text) {
 
 Result<std::string> parse_label(std::string_view text) {
     if (text.empty() || text.size() > kMaxLabelBytes) {
-        return refuse("name {} is not 1 to {} bytes long", quoted(text), kMaxLabelBytes);
+        return refuse("name {} is not 1 to {} bytes long", in_quotes(text), kMaxLabelBytes);
     }
     if (printable(text) != text || text.front() == ' ' || text.back() == ' ') {
-        return refuse("name {} has a control character, or a space at its end", quoted(text));
+        return refuse("name {} has a control character, or a space at its end", in_quotes(text));
     }
     return std::string(text);
 }
@@ -235,10 +237,10 @@ Result<std::string> parse_label(std::string_view text) {
 Result<IpAddress> parse_host(std::string_view text) {
     const auto address = IpAddress::parse(text);
     if (!address) {
-        return refuse("{} is not an IP address", quoted(text));
+        return refuse("{} is not an IP address", in_quotes(text));
     }
     if (const auto* const range = special_around(Prefix::of(*address, address->bits()))) {
-        return refuse("{} is {}", quoted(text), range->noun);
+        return refuse("{} is {}", in_quotes(text), range->noun);
     }
     return *address;
 }
@@ -249,10 +251,10 @@ Result<Prefix> parse_network(std::string_view text) {
         return prefix.error();
     }
     if (prefix->length == 0) {
-        return refuse("{} is every address, not a local network", quoted(text));
+        return refuse("{} is every address, not a local network", in_quotes(text));
     }
     if (const auto* const range = special_touching(*prefix)) {
-        return refuse("{} covers {}", quoted(text), range->noun);
+        return refuse("{} covers {}", in_quotes(text), range->noun);
     }
     return *prefix;
 }
@@ -261,27 +263,27 @@ Result<Prefix> parse_destination(std::string_view text) {
     const auto prefix = parse_prefix(text);
     const auto* const range = prefix ? special_around(*prefix) : nullptr;
     return range && range->carried == SpecialRange::Carried::never
-               ? refuse("{} is {}", quoted(text), range->noun)
+               ? refuse("{} is {}", in_quotes(text), range->noun)
                : prefix;
 }
 
 Result<Prefix> parse_source(std::string_view text) {
     const auto prefix = parse_prefix(text);
     const auto* const range = prefix ? special_around(*prefix) : nullptr;
-    return range ? refuse("{} is {}", quoted(text), range->noun) : prefix;
+    return range ? refuse("{} is {}", in_quotes(text), range->noun) : prefix;
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
     const auto slash = text.rfind('/');
     if (slash == std::string_view::npos) {
-        return refuse("endpoint {} has no protocol", quoted(text));
+        return refuse("endpoint {} has no protocol", in_quotes(text));
     }
     const std::string_view protocol = text.substr(slash + 1);
     if (protocol == "esp") {
         return parse_esp_endpoint(text.substr(0, slash));
     }
     if (protocol != "udp" && protocol != "tcp") {
-        return refuse("endpoint protocol {} is not udp, tcp or esp", quoted(protocol));
+        return refuse("endpoint protocol {} is not udp, tcp or esp", in_quotes(protocol));
     }
     const auto parts = split_port(text.substr(0, slash));
     if (!parts) {
@@ -297,7 +299,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
     }
     const bool bracketed = text.front() == '[';
     if (bracketed && address->family == IpFamily::v4) {
-        return refuse("endpoint {}: an IPv4 address has no brackets", quoted(text));
+        return refuse("endpoint {}: an IPv4 address has no brackets", in_quotes(text));
     }
     return Endpoint{*address, protocol == "udp" ? proto::kUdp : proto::kTcp, *port};
 }
@@ -307,7 +309,7 @@ Result<PortSpec> parse_ports(std::string_view text) {
     const std::string_view protocol =
         slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
     if (protocol != "tcp" && protocol != "udp") {
-        return refuse("{} does not end in /tcp or /udp", quoted(text));
+        return refuse("{} does not end in /tcp or /udp", in_quotes(text));
     }
     const std::string_view range = text.substr(0, slash);
     const auto dash = range.find('-');
@@ -320,7 +322,7 @@ Result<PortSpec> parse_ports(std::string_view text) {
         return last.error();
     }
     if (*last < *first) {
-        return refuse("{}: the range ends before it begins", quoted(text));
+        return refuse("{}: the range ends before it begins", in_quotes(text));
     }
     return PortSpec{{*first, *last}, protocol == "udp" ? proto::kUdp : proto::kTcp};
 }
@@ -330,11 +332,11 @@ Result<std::string> parse_rate(std::string_view text) {
     const std::string_view unit =
         slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
     if (unit != "second" && unit != "minute" && unit != "hour" && unit != "day") {
-        return refuse("{} does not end in /second, /minute, /hour or /day", quoted(text));
+        return refuse("{} does not end in /second, /minute, /hour or /day", in_quotes(text));
     }
     const auto number = parse_decimal(text.substr(0, slash), kMaxRate);
     if (!number || *number == 0) {
-        return refuse("{} does not begin with a number in 1..{}", quoted(text), kMaxRate);
+        return refuse("{} does not begin with a number in 1..{}", in_quotes(text), kMaxRate);
     }
     return std::string(text);
 }

@@ -93,7 +93,7 @@ class TreeBuilder final : public YAML::EventHandler {
             report_.error(node.at, "anchors are not supported", "write each value out");
         }
         if (!tag.empty() && tag != "?" && tag != "!") {
-            report_.error(node.at, fmt::format("tags such as {} are not supported", quoted(tag)),
+            report_.error(node.at, fmt::format("tags such as {} are not supported", in_quotes(tag)),
                           "remove it");
         }
         return node;
@@ -152,7 +152,7 @@ class TreeBuilder final : public YAML::EventHandler {
             if (entry.key == key.text) {
                 report_.error(key.at,
                               fmt::format("key {} is given twice, first on line {}",
-                                          quoted(key.text), entry.at.line),
+                                          in_quotes(key.text), entry.at.line),
                               "keep one of the two");
                 return key;
             }

@@ -3,6 +3,7 @@
 
 #include "killswitchd/state.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -4,6 +4,8 @@
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/state.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 

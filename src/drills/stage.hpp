@@ -5,6 +5,9 @@
 #include "killswitchd/policy.hpp"
 #include "vpn.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include "killswitchd/links.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>

@@ -4,8 +4,10 @@
 #include "nft_objects.hpp"
 #include "nft_read.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 

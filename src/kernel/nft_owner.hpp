@@ -3,6 +3,8 @@
 
 #include "nft_socket.hpp"
 
+#include <cstdint>
+
 namespace ks {
 
 // Younger than the oldest headers that we build with.

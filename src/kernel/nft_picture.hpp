@@ -4,6 +4,9 @@
 #include "nft_read.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 
 namespace ks {
 

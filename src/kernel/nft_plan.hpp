@@ -3,6 +3,8 @@
 
 #include "nft_batch.hpp"
 
+#include <cstdint>
+
 namespace ks {
 
 /// Appends to `batch` what turns `live` into `ruleset`, and nothing where they agree already.

@@ -4,6 +4,7 @@
 #include "killswitchd/nftables.hpp"
 #include "nft_socket.hpp"
 
+#include <cstdint>
 #include <optional>
 
 namespace ks {

@@ -3,6 +3,7 @@
 
 #include "killswitchd/net.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>

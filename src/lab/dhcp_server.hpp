@@ -3,6 +3,9 @@
 
 #include "killswitchd/lab.hpp"
 
+#include <string>
+#include <vector>
+
 namespace ks::lab {
 
 /// Leases addr::kHost to whoever asks on the provider's `devices` (in uplink order), for an hour,

@@ -3,6 +3,10 @@
 
 #include "killswitchd/lab.hpp"
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 namespace ks::lab {
 
 struct Nodes {

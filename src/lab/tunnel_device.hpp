@@ -3,6 +3,8 @@
 
 #include "killswitchd/lab_node.hpp"
 
+#include <string>
+
 namespace ks::lab {
 
 inline constexpr const char* kServerDevice = "tunserver";

@@ -4,6 +4,7 @@
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>

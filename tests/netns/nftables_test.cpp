@@ -14,7 +14,6 @@ namespace {
 
 using namespace ks;
 using namespace ks::test;
-using Catch::Matchers::Contains;
 
 constexpr std::size_t kPolicies = 60;
 
@@ -110,7 +109,7 @@ TEST_CASE("a device that cannot have rules keeps nobody else from theirs",
     require(nftables.apply(rules_at({{"up0", 2, {}}, {"no-device-can-be-called-so", 3, {}}})));
 
     REQUIRE(nftables.raw_problem());
-    CHECK_THAT(nftables.raw_problem()->what, Contains("no-device-can-be-called-so"));
+    CHECK_THAT(nftables.raw_problem()->what, contains_text("no-device-can-be-called-so"));
     CHECK(wrong(nftables, possible).empty());
     require(nftables.apply(possible));
     CHECK_FALSE(nftables.raw_problem());
@@ -215,7 +214,8 @@ TEST_CASE("a table that a foreign hand changed is restored", "[nftables][fail-cl
     REQUIRE(wrong(nftables, ruleset).empty());
     INFO(change);
     must(change);
-    CHECK_THAT(fmt::format("{}", fmt::join(wrong(nftables, ruleset), "\n")), Contains(difference));
+    CHECK_THAT(fmt::format("{}", fmt::join(wrong(nftables, ruleset), "\n")),
+               contains_text(difference));
 
     require(nftables.apply(ruleset));
 
@@ -327,7 +327,7 @@ TEST_CASE("a refused batch leaves the old rules and names the rule", "[nftables]
     REQUIRE_FALSE(refused);
     CHECK(refused.error().sys_errno == ENOENT);
     CHECK_THAT(refused.error().what,
-               Contains("kernel refused rule 3 of chain output: oif \"lo\" jump nowhere"));
+               contains_text("kernel refused rule 3 of chain output: oif \"lo\" jump nowhere"));
     CHECK(listed() == before);
     CHECK(wrong(nftables, good).empty());
 }

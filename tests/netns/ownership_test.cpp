@@ -15,7 +15,6 @@ namespace {
 
 using namespace ks;
 using namespace ks::test;
-using Catch::Matchers::Contains;
 
 constexpr int kDeadlineMs = 2000;
 
@@ -181,7 +180,7 @@ TEST_CASE("a second process is refused while the owner lives, and takes over whe
 
     REQUIRE_FALSE(refused);
     CHECK(refused.error().sys_errno == EPERM);
-    CHECK_THAT(refused.error().what, Contains("the table belongs to another process"));
+    CHECK_THAT(refused.error().what, contains_text("the table belongs to another process"));
     REQUIRE_FALSE(kept);
     CHECK(kept.error().sys_errno == EPERM);
     CHECK(wrong(second, ruleset).empty());

@@ -3,6 +3,8 @@
 
 #include "killswitchd/state.hpp"
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 /// Small values that many tests begin with.

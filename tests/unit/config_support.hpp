@@ -4,6 +4,9 @@
 #include "catch.hpp"
 #include "killswitchd/config.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 

@@ -3,6 +3,8 @@
 
 #include "../../../src/drills/drills.hpp"
 
+#include <string>
+
 namespace ks::test {
 
 /// Plays every drill with that VPN and policy, checks each verdict, and prints a line of figures

@@ -4,7 +4,9 @@
 #include "private_network.hpp"
 #include "random_packet.hpp"
 
+#include <cstdint>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 

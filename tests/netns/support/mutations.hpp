@@ -4,6 +4,7 @@
 #include "dice.hpp"
 #include "killswitchd/ruleset.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>

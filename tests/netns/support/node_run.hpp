@@ -3,6 +3,9 @@
 
 #include "killswitchd/lab_node.hpp"
 
+#include <string>
+#include <vector>
+
 namespace ks::test {
 
 /// Longest wait for what a test knows to come soon.

@@ -3,6 +3,8 @@
 
 #include "../../../src/drills/vpn.hpp"
 
+#include <cstdint>
+
 namespace ks::test {
 
 /// Whether the tun device survives a reconnect (`persist-tun`).

@@ -4,6 +4,7 @@
 #include "killswitchd/lab.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 

@@ -3,7 +3,9 @@
 
 #include "random_policy.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace ks::test {

@@ -4,6 +4,7 @@
 #include "dice.hpp"
 #include "killswitchd/state.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -3,6 +3,8 @@
 
 #include "../../../src/drills/vpn.hpp"
 
+#include <memory>
+
 namespace ks::test {
 
 /// wireguard-go on both sides, set up by `wg` and routed like the lab's own tunnel. All endpoints
