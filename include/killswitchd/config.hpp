@@ -1,41 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/error.hpp"
+#include "killswitchd/accounts.hpp"
+#include "killswitchd/diagnostic.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace ks {
-
-/// One finding about one place of one config file.
-struct Diagnostic {
-    enum class Severity : std::uint8_t { error, warning } severity = Severity::error;
-    std::string file;
-    unsigned line = 0;    ///< From 1; 0: the file as a whole (unreadable, too large).
-    unsigned column = 0;  ///< From 1, in bytes; 0 with line 0.
-    std::string message;
-    std::string hint;    ///< What to do; may be empty.
-    std::string source;  ///< The text of that line, without control characters; may be empty.
-};
-
-/// "FILE:LINE:COL: error: message", the source line, a caret, the hint. Several lines, ends in
-/// '\n'.
-[[nodiscard]] std::string render(const Diagnostic& diagnostic);
-
-/// Names of users and groups to numbers; replaceable so that parsing stays a function of values.
-struct NameLookup {
-    std::function<std::optional<std::uint32_t>(const std::string&)> uid;
-    std::function<std::optional<std::uint32_t>(const std::string&)> gid;
-};
-/// getpwnam(3) and getgrnam(3).
-[[nodiscard]] NameLookup system_names();
 
 /// One config file, already read.
 struct ConfigText {
@@ -66,9 +41,5 @@ inline constexpr std::size_t kMaxConfigBytes = 256UL * 1024;
 /// caller's effective user), not writable by group or others, at most kMaxConfigBytes, valid UTF-8.
 /// What fails becomes a diagnostic with line 0 whose message names the errno.
 [[nodiscard]] LoadedConfig load_config(const std::string& main_file);
-
-/// The candidate nearest to `word`, when it is near enough to be a likely slip of the fingers.
-[[nodiscard]] std::optional<std::string> nearest(std::string_view word,
-                                                 const std::vector<std::string>& candidates);
 
 }  // namespace ks

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/state.hpp"
+#include "killswitchd/tunnels.hpp"
 
 #include <memory>
 

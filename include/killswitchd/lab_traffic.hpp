@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "killswitchd/lab.hpp"
+#include "killswitchd/net.hpp"
 
 #include <cstdint>
 #include <memory>

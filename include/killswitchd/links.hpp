@@ -27,6 +27,9 @@ struct Link {
     friend bool operator==(const Link&, const Link&) = default;
 };
 
+/// The loopback device of every network namespace. Source: Linux net/core/dev.c.
+inline constexpr int kLoopbackIndex = 1;
+
 /// All interfaces of one network namespace by ifindex. Names are reused at once, indices are not.
 using LinkTable = std::map<int, Link>;
 

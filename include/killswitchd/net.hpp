@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ks {
 
@@ -37,10 +38,18 @@ struct Prefix {
     /// The prefix of `length` bits that holds `address`; host bits are cleared.
     [[nodiscard]] static Prefix of(IpAddress address, std::uint8_t length);
     [[nodiscard]] bool contains(const IpAddress& other) const noexcept;
+    /// Whether every address of `other` is in it.
+    [[nodiscard]] bool contains(const Prefix& other) const noexcept;
     /// Without "/32" or "/128" for a single host.
     [[nodiscard]] std::string str() const;
     friend auto operator<=>(const Prefix&, const Prefix&) = default;
 };
+
+/// RFC 1918, unique local and link-local space. Shared space of carriers, 100.64.0.0/10, is public:
+/// it begins beyond the router.
+[[nodiscard]] const std::vector<Prefix>& private_space();
+/// Whether all of `prefix` lies in one of private_space().
+[[nodiscard]] bool is_private(const Prefix& prefix);
 
 /// fe80::/10, which the kernel itself takes only on its own link.
 [[nodiscard]] const Prefix& link_local6();

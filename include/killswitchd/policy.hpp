@@ -77,14 +77,14 @@ struct PortSpec {
 };
 
 /// One hole outside the tunnel. At least one condition is given; all given must match.
-struct Exception {
+struct AllowRule {
     std::optional<Prefix> far;    ///< `to` or `from`.
     std::vector<PortSpec> ports;  ///< Any of them, of the server's side; empty: everything.
     std::optional<std::uint32_t> user;
     std::optional<std::uint32_t> group;
     std::optional<std::string> cgroup;
     std::string interface;  ///< Name or pattern; empty: any.
-    friend bool operator==(const Exception&, const Exception&) = default;
+    friend bool operator==(const AllowRule&, const AllowRule&) = default;
 };
 
 enum class Scope : std::uint8_t { all, apps };
@@ -122,8 +122,8 @@ struct Policy {
     std::optional<std::vector<IpAddress>> dns_servers;  ///< Absent: any server, in the tunnel.
     Lan lan;
     Guests guests;
-    std::vector<Exception> outbound;
-    std::vector<Exception> inbound;  ///< Without user, group and cgroup.
+    std::vector<AllowRule> outbound;
+    std::vector<AllowRule> inbound;  ///< Without user, group and cgroup.
     Scope scope = Scope::all;
     Apps apps;
     Raw raw = Raw::block;

@@ -15,13 +15,6 @@
 
 namespace ks {
 
-void Fd::reset(int fd) noexcept {
-    if (fd_ >= 0) {
-        ::close(fd_);
-    }
-    fd_ = fd;
-}
-
 namespace {
 
 std::string directory_of(const std::string& path) {

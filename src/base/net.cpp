@@ -78,6 +78,27 @@ std::string Prefix::str() const {
     return length == address.bits() ? address.str() : fmt::format("{}/{}", address.str(), length);
 }
 
+bool Prefix::contains(const Prefix& other) const noexcept {
+    return length <= other.length && contains(other.address);
+}
+
+const std::vector<Prefix>& private_space() {
+    static const std::vector<Prefix> all = [] {
+        std::vector<Prefix> prefixes;
+        for (const char* const text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+                                       "169.254.0.0/16", "fc00::/7", "fe80::/10"}) {
+            prefixes.push_back(*Prefix::parse(text));
+        }
+        return prefixes;
+    }();
+    return all;
+}
+
+bool is_private(const Prefix& prefix) {
+    return std::ranges::any_of(private_space(),
+                               [&](const Prefix& range) { return range.contains(prefix); });
+}
+
 const Prefix& link_local6() {
     static const Prefix all = *Prefix::parse("fe80::/10");
     return all;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../daemon/lockdown.hpp"
-#include "../daemon/open_nftables.hpp"
-#include "killswitchd/runtime.hpp"
+#include "../host/lockdown.hpp"
+#include "../host/open_nftables.hpp"
+#include "killswitchd/control_client.hpp"
+#include "killswitchd/intents.hpp"
+#include "killswitchd/nftables.hpp"
+#include "killswitchd/policy.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
 

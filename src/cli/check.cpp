@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
+#include "killswitchd/policy.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>

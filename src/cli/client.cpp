@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "client.hpp"
 
-#include "killswitchd/runtime.hpp"
+#include "killswitchd/control_client.hpp"
 #include "terminal.hpp"
 
 #include <cerrno>

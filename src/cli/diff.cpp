@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../daemon/engine.hpp"
+#include "../host/engine.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/expected_table.hpp"
+#include "killswitchd/live_table.hpp"
+#include "killswitchd/nftables.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/render_text.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/step.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../daemon/intents.hpp"
+#include "../host/intent_store.hpp"
 #include "client.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/files.hpp"
+#include "killswitchd/intents.hpp"
+#include "killswitchd/live_table.hpp"
+#include "killswitchd/nftables.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "offline.hpp"
 
-#include "../daemon/cgroup_watch.hpp"
-#include "../daemon/engine.hpp"
-#include "../daemon/intents.hpp"
-#include "../daemon/ipsec_watch.hpp"
+#include "../host/cgroup_watch.hpp"
+#include "../host/engine.hpp"
+#include "../host/intent_store.hpp"
+#include "../host/ipsec_watch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/link_monitor.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/situation.hpp"
 #include "terminal.hpp"
 
 namespace ks::cli {

@@ -3,7 +3,7 @@
 
 #include "killswitchd/config.hpp"
 #include "killswitchd/nftables.hpp"
-#include "killswitchd/state.hpp"
+#include "killswitchd/step.hpp"
 #include "options.hpp"
 
 namespace ks::cli {

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/compile.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/render_text.hpp"
+#include "killswitchd/situation.hpp"
 #include "offline.hpp"
 #include "render_json.hpp"
 #include "terminal.hpp"

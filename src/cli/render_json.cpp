@@ -2,6 +2,7 @@
 #include "render_json.hpp"
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../daemon/report.hpp"
+#include "../daemon/status_report.hpp"
 #include "client.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/live_table.hpp"
+#include "killswitchd/nftables.hpp"
+#include "killswitchd/policy.hpp"
 #include "killswitchd/time.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"

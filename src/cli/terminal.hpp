@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
 #include "killswitchd/error.hpp"
 #include "options.hpp"
 

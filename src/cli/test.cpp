@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../drills/config_text.hpp"
 #include "../drills/drills.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/nearest.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>

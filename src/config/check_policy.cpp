@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/state.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/tunnels.hpp"
 #include "schema.hpp"
 #include "special.hpp"
 #include "text.hpp"
@@ -21,7 +23,7 @@ const Node* find_below(const Node& root, std::string_view section, std::string_v
 
 void require(Context& context, const Node& root, std::string_view key, const char* hint) {
     if (!root.find(key)) {
-        context.report.error(root.at, fmt::format("'{}' is missing", key), hint);
+        context.findings.error(root.at, fmt::format("'{}' is missing", key), hint);
     }
 }
 
@@ -32,17 +34,18 @@ void require_tunnels(Context& context, const Node& root, const Policy& policy) {
         return;
     }
     if (!tunnels) {
-        context.report.error(root.at, "'tunnels' is missing", "name at least one tunnel interface");
+        context.findings.error(root.at, "'tunnels' is missing",
+                               "name at least one tunnel interface");
     } else if (tunnels->kind == Node::Kind::list) {
-        context.report.error(tunnels->at, "'tunnels' is an empty list",
-                             "name at least one tunnel interface, or write 'mode: off'");
+        context.findings.error(tunnels->at, "'tunnels' is an empty list",
+                               "name at least one tunnel interface, or write 'mode: off'");
     }
 }
 
 void check_boot(Context& context, const Node& root, const Policy& policy) {
     const Node* const boot = root.find("boot");
     if (boot && policy.mode == Mode::always && policy.boot == BootLock::open) {
-        context.report.warning(
+        context.findings.warning(
             boot->at, "boot: open: everything may leave from boot on until the service has started",
             "write 'boot: lock'");
     }
@@ -51,10 +54,10 @@ void check_boot(Context& context, const Node& root, const Policy& policy) {
 void check_raw(Context& context, const Node& root, const Policy& policy) {
     const Node* const raw = root.find("raw");
     if (raw && policy.raw == Raw::allow) {
-        context.report.warning(raw->at,
-                               "raw: allow: packet sockets and bridged guests may send anything "
-                               "outside the tunnel",
-                               "write 'raw: block'");
+        context.findings.warning(raw->at,
+                                 "raw: allow: packet sockets and bridged guests may send anything "
+                                 "outside the tunnel",
+                                 "write 'raw: block'");
     }
 }
 
@@ -64,7 +67,7 @@ void check_ipsec(Context& context, const Node& root, const Policy& policy) {
     const Node* const tunnels = root.find("tunnels");
     const bool watched = policy.raw == Raw::block && policy.scope == Scope::all;
     if (uses_ipsec(policy) && !watched && tunnels != nullptr) {
-        context.report.warning(
+        context.findings.warning(
             tunnels->at,
             "ipsec: policy: without 'raw: block' and 'scope: all' nothing stops packets that a "
             "masquerade rule of this host takes out of the IPsec policy",
@@ -79,13 +82,13 @@ void check_public_networks(Context& context, const Node& networks, const Lan& la
             continue;
         }
         if (!lan.unsafe) {
-            context.report.error(
+            context.findings.error(
                 item.at,
                 fmt::format("lan.networks: {} is public; that needs 'unsafe: true' beside it",
                             prefix->str()),
                 "a network that calls public addresses local can read what is sent to them");
         } else if (lan.allow) {
-            context.report.warning(
+            context.findings.warning(
                 item.at,
                 fmt::format("lan.networks: {} is public and may be reached outside the tunnel",
                             prefix->str()),
@@ -97,7 +100,7 @@ void check_public_networks(Context& context, const Node& networks, const Lan& la
 void warn_without_effect(Context& context, const Node& root, std::string_view key, bool value) {
     const Node* const node = find_below(root, "lan", key);
     if (node && value) {
-        context.report.warning(
+        context.findings.warning(
             node->at, fmt::format("lan.{}: true has no effect while lan.allow is false", key),
             "write 'allow: true' beside it, or remove it");
     }
@@ -109,16 +112,16 @@ void check_lan(Context& context, const Node& root, const Lan& lan) {
     if (networks && lan.networks == Lan::Networks::listed) {
         check_public_networks(context, *networks, lan);
     } else if (unsafe && lan.unsafe) {
-        context.report.error(unsafe->at,
-                             "lan.unsafe: true needs a list of prefixes in lan.networks",
-                             "write the public prefixes out, or remove 'unsafe'");
+        context.findings.error(unsafe->at,
+                               "lan.unsafe: true needs a list of prefixes in lan.networks",
+                               "write the public prefixes out, or remove 'unsafe'");
     }
     const Node* const dns = find_below(root, "lan", "dns");
     if (!lan.allow) {
         warn_without_effect(context, root, "dns", lan.dns);
         warn_without_effect(context, root, "inbound", lan.inbound);
     } else if (dns && lan.dns) {
-        context.report.warning(
+        context.findings.warning(
             dns->at, "lan.dns: true: the local network sees the names that its resolvers are asked",
             "remove it unless names of the local network are needed");
     }
@@ -145,11 +148,11 @@ void refuse_tunnels_in(Context& context, const Node* list, std::string_view what
                        fit_the_same(item.text, t.interface);
             });
         if (tunnel != policy.tunnels.end()) {
-            context.report.error(item.at,
-                                 fmt::format("{} {} fits {}, the interface of tunnel {}", what,
-                                             in_quotes(item.text), in_quotes(tunnel->interface),
-                                             in_quotes(tunnel->name)),
-                                 hint);
+            context.findings.error(item.at,
+                                   fmt::format("{} {} fits {}, the interface of tunnel {}", what,
+                                               in_quotes(item.text), in_quotes(tunnel->interface),
+                                               in_quotes(tunnel->name)),
+                                   hint);
         }
     }
 }
@@ -166,16 +169,16 @@ void check_scope(Context& context, const Node& root, const Policy& policy) {
     const bool somebody = names_somebody(apps);
     if (policy.scope == Scope::all) {
         if (somebody) {
-            context.report.error(apps->at, "apps has no effect with 'scope: all'",
-                                 "set scope: apps, or remove apps");
+            context.findings.error(apps->at, "apps has no effect with 'scope: all'",
+                                   "set scope: apps, or remove apps");
         }
     } else if (scope && !somebody) {
-        context.report.error(scope->at,
-                             "scope: apps confines nobody: apps.users, apps.groups and "
-                             "apps.cgroups are empty",
-                             "list whom to confine under 'apps'");
+        context.findings.error(scope->at,
+                               "scope: apps confines nobody: apps.users, apps.groups and "
+                               "apps.cgroups are empty",
+                               "list whom to confine under 'apps'");
     } else if (scope) {
-        context.report.warning(
+        context.findings.warning(
             scope->at,
             "scope: apps: all that is not listed under 'apps' may leave outside the tunnel",
             "this includes names that a resolver service looks up for the listed programs");

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/config.hpp"
 
+#include "killswitchd/accounts.hpp"
+#include "killswitchd/diagnostic.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/files.hpp"
 #include "killswitchd/handle.hpp"
 #include "readers.hpp"
@@ -38,29 +41,29 @@ std::string hash_of(const std::vector<ConfigText>& texts) {
 }
 
 /// The tree of one text, or nothing when there is none to go on with; that has been reported.
-std::optional<Node> read_tree(const ConfigText& text, std::size_t file, Report& report) {
+std::optional<Node> read_tree(const ConfigText& text, std::size_t file, Findings& findings) {
     if (text.text.size() > kMaxConfigBytes) {
-        report.error({file, 0, 0}, fmt::format("larger than {} KiB", kMaxConfigBytes / 1024));
+        findings.error({file, 0, 0}, fmt::format("larger than {} KiB", kMaxConfigBytes / 1024));
         return std::nullopt;
     }
-    if (check_text(text.text, file, report) == TextVerdict::unusable) {
+    if (check_text(text.text, file, findings) == TextVerdict::unusable) {
         return std::nullopt;
     }
-    return read_yaml(text.text, file, report);
+    return read_yaml(text.text, file, findings);
 }
 
 LoadedConfig parse(const std::vector<ConfigText>& texts, const NameLookup& names,
                    Coverage coverage) {
-    Report report(texts);
+    Findings findings(texts);
     std::optional<Node> merged;
     for (std::size_t file = 0; file < texts.size(); ++file) {
-        auto tree = read_tree(texts[file], file, report);
+        auto tree = read_tree(texts[file], file, findings);
         if (!tree) {
             coverage = Coverage::part;
             continue;
         }
         if (texts.size() > 1) {  // A later file must not hide a mistake by overriding it.
-            Context part{report, names, Coverage::part};
+            Context part{findings, names, Coverage::part};
             static_cast<void>(read_policy(part, *tree));
         }
         if (merged) {
@@ -69,14 +72,14 @@ LoadedConfig parse(const std::vector<ConfigText>& texts, const NameLookup& names
             merged = std::move(tree);
         }
     }
-    Context context{report, names, coverage};
+    Context context{findings, names, coverage};
     Policy policy = merged ? read_policy(context, *merged) : Policy{};
 
     LoadedConfig loaded;
-    if (merged && report.errors() == 0) {
+    if (merged && findings.errors() == 0) {
         loaded.policy = std::move(policy);
     }
-    loaded.diagnostics = std::move(report).take();
+    loaded.diagnostics = std::move(findings).take();
     for (const ConfigText& text : texts) {
         loaded.files.push_back(text.file);
     }

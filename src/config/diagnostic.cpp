@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "schema.hpp"
 #include "special.hpp"
 #include "text.hpp"
@@ -20,10 +22,10 @@ void refuse_overlaps(Context& context, const Node& node, const std::vector<Prefi
     for (std::size_t i = 0; i < networks.size(); ++i) {
         for (std::size_t j = 0; j < i; ++j) {
             if (overlap(networks[i], networks[j])) {
-                context.report.error(
+                context.findings.error(
                     node.items[i].at,
                     fmt::format("{} overlaps with {} on {}", networks[i].str(), networks[j].str(),
-                                context.report.refer_to(node.items[j].at, node.items[i].at)),
+                                context.findings.refer_to(node.items[j].at, node.items[i].at)),
                     "keep the wider of the two, if both are meant");
                 break;
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "readers.hpp"
 
+#include "killswitchd/nearest.hpp"
 #include "text.hpp"
 #include "values.hpp"
 
@@ -42,13 +43,13 @@ bool expect(Context& context, const Node& node, Node::Kind kind, std::string_vie
         return true;
     }
     if (node.kind == Node::Kind::null) {
-        context.report.error(node.at, fmt::format("{} has no value", what),
-                             "give it one, or remove the line");
+        context.findings.error(node.at, fmt::format("{} has no value", what),
+                               "give it one, or remove the line");
     } else if (node.kind != Node::Kind::refused) {
-        context.report.error(node.at,
-                             fmt::format("{} must be {}, not {}", what, words_of(kind).name,
-                                         words_of(node.kind).name),
-                             words_of(kind).hint);
+        context.findings.error(node.at,
+                               fmt::format("{} must be {}, not {}", what, words_of(kind).name,
+                                           words_of(node.kind).name),
+                               words_of(kind).hint);
     }
     return false;
 }
@@ -59,14 +60,15 @@ std::optional<bool> read_flag(Context& context, const Node& node, std::string_vi
     }
     const bool truth = node.text == "true";
     if (!truth && node.text != "false") {
-        context.report.error(node.at,
-                             fmt::format("{} {} is not true or false", what, in_quotes(node.text)),
-                             "write true or false; yes, no, on, off and numbers are not accepted");
+        context.findings.error(
+            node.at, fmt::format("{} {} is not true or false", what, in_quotes(node.text)),
+            "write true or false; yes, no, on, off and numbers are not accepted");
         return std::nullopt;
     }
     if (node.quoting == Node::Quoting::quoted) {
-        context.report.error(node.at, fmt::format("{} is text in quotes, not true or false", what),
-                             fmt::format("write {} without quotes", node.text));
+        context.findings.error(node.at,
+                               fmt::format("{} is text in quotes, not true or false", what),
+                               fmt::format("write {} without quotes", node.text));
         return std::nullopt;
     }
     return truth;
@@ -77,8 +79,8 @@ void set_flag(Context& context, const Node& node, std::string_view what, bool& v
 }
 
 void refuse_unsupported(Context& context, const Node& node, std::string_view what) {
-    context.report.error(node.at, fmt::format("{} is not supported yet", what),
-                         "remove it; nothing is applied while it is there");
+    context.findings.error(node.at, fmt::format("{} is not supported yet", what),
+                           "remove it; nothing is applied while it is there");
 }
 
 std::optional<std::uint32_t> read_account(Context& context, const Node& node, std::string_view what,
@@ -95,16 +97,17 @@ std::optional<std::uint32_t> to_account(Context& context, const Node& node, cons
     if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos) {
         const auto number = parse_decimal(text, kMaxId);
         if (!number) {
-            context.report.error(node.at, fmt::format("{} {}", what, number.error().what),
-                                 "write a plain decimal number");
+            context.findings.error(node.at, fmt::format("{} {}", what, number.error().what),
+                                   "write a plain decimal number");
             return std::nullopt;
         }
         return *number;
     }
     const auto id = text.empty() || !lookup ? std::nullopt : lookup(text);
     if (!id) {
-        context.report.error(node.at, fmt::format("{} {} is not known here", what, in_quotes(text)),
-                             fmt::format("create the {}, or write its number", what));
+        context.findings.error(node.at,
+                               fmt::format("{} {} is not known here", what, in_quotes(text)),
+                               fmt::format("create the {}, or write its number", what));
     }
     return id;
 }
@@ -133,7 +136,7 @@ std::vector<std::string> read_interfaces(Context& context, const Node& node, std
 void report_unknown(Context& context, const Place& at, std::string_view what,
                     const std::string& word, const std::vector<std::string>& accepted) {
     const auto guess = nearest(word, accepted);
-    context.report.error(
+    context.findings.error(
         at,
         guess ? fmt::format("unknown {} {}; did you mean '{}'?", what, in_quotes(word), *guess)
               : fmt::format("unknown {} {}", what, in_quotes(word)),
@@ -141,19 +144,19 @@ void report_unknown(Context& context, const Place& at, std::string_view what,
 }
 
 void report_empty_list(Context& context, const Node& node, std::string_view what) {
-    context.report.error(node.at, fmt::format("{} is an empty list", what),
-                         "write at least one item, or remove the key");
+    context.findings.error(node.at, fmt::format("{} is an empty list", what),
+                           "write at least one item, or remove the key");
 }
 
 void report_long_list(Context& context, const Node& item, std::string_view what, std::size_t most) {
-    context.report.error(item.at, fmt::format("{} has more than {} items", what, most),
-                         "remove some");
+    context.findings.error(item.at, fmt::format("{} has more than {} items", what, most),
+                           "remove some");
 }
 
 void report_repeated(Context& context, const Node& item, std::string_view what) {
-    context.report.error(item.at,
-                         fmt::format("{} is given twice in {}", in_quotes(item.text), what),
-                         "keep one of the two");
+    context.findings.error(item.at,
+                           fmt::format("{} is given twice in {}", in_quotes(item.text), what),
+                           "keep one of the two");
 }
 
 }  // namespace ks

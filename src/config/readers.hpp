@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/config.hpp"
-#include "report.hpp"
+#include "findings.hpp"
+#include "killswitchd/accounts.hpp"
+#include "killswitchd/error.hpp"
 #include "tree.hpp"
 
 #include <algorithm>
@@ -23,7 +24,7 @@ enum class Coverage : std::uint8_t { part, whole };
 
 /// What every reader needs. Readers report problems at the value's place and return nothing then.
 struct Context {
-    Report& report;
+    Findings& findings;
     const NameLookup& names;
     Coverage coverage = Coverage::whole;
 };
@@ -60,7 +61,7 @@ std::optional<T> read_value(Context& context, const Node& node, std::string_view
     }
     auto value = parse(node.text);
     if (!value) {
-        context.report.error(node.at, value.error().what, hint);
+        context.findings.error(node.at, value.error().what, hint);
         return std::nullopt;
     }
     return *std::move(value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "schema.hpp"
 
+#include "killswitchd/policy.hpp"
 #include "text.hpp"
 #include "values.hpp"
 
@@ -29,7 +30,7 @@ void read_version(Context& context, const Node& node, Policy&) {
     }
     const auto version = parse_decimal(node.text, kVersion);
     if (!version || *version != kVersion || node.quoting == Node::Quoting::quoted) {
-        context.report.error(
+        context.findings.error(
             node.at,
             fmt::format("version {} is not known to this killswitchd", in_quotes(node.text)),
             "write 'version: 1', without quotes around the number");
@@ -40,7 +41,7 @@ void read_dns_servers(Context& context, const Node& node, Policy& policy) {
     constexpr const char* kHint = "write 'any', or a list of addresses such as [10.2.0.1]";
     if (node.kind == Node::Kind::scalar) {
         if (node.text != "any") {
-            context.report.error(
+            context.findings.error(
                 node.at, fmt::format("dns.servers {} is not 'any' or a list", in_quotes(node.text)),
                 kHint);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/policy.hpp"
 #include "readers.hpp"
 
 namespace ks {

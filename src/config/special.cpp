@@ -21,13 +21,6 @@ constexpr std::array<SpecialRange, 8> kSpecial{{
     {"ff00::/8", "a multicast address", Carried::to},
 }};
 
-constexpr std::array<std::string_view, 6> kPrivate{
-    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"};
-
-bool holds(const Prefix& outer, const Prefix& inner) noexcept {
-    return outer.length <= inner.length && outer.contains(inner.address);
-}
-
 template <class Fits>
 const SpecialRange* find_special(Fits fits) {
     const auto* const range =
@@ -39,7 +32,7 @@ const SpecialRange* find_special(Fits fits) {
 }  // namespace
 
 const SpecialRange* special_around(const Prefix& prefix) {
-    return find_special([&](const Prefix& range) { return holds(range, prefix); });
+    return find_special([&](const Prefix& range) { return range.contains(prefix); });
 }
 
 const SpecialRange* special_touching(const Prefix& prefix) {
@@ -47,13 +40,7 @@ const SpecialRange* special_touching(const Prefix& prefix) {
 }
 
 bool overlap(const Prefix& a, const Prefix& b) noexcept {
-    return holds(a, b) || holds(b, a);
-}
-
-bool is_private(const Prefix& prefix) {
-    return std::any_of(kPrivate.begin(), kPrivate.end(), [&](std::string_view range) {
-        return holds(*Prefix::parse(range), prefix);
-    });
+    return a.contains(b) || b.contains(a);
 }
 
 }  // namespace ks

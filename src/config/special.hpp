@@ -25,8 +25,4 @@ struct SpecialRange {
 
 [[nodiscard]] bool overlap(const Prefix& a, const Prefix& b) noexcept;
 
-/// Whether all of `prefix` is private (RFC 1918, unique local) or link-local. Shared space of
-/// carriers, 100.64.0.0/10, is public: it begins behind the router.
-[[nodiscard]] bool is_private(const Prefix& prefix);
-
 }  // namespace ks

@@ -86,7 +86,7 @@ std::optional<BadByte> find_bad_byte(std::string_view text) {
     return std::nullopt;
 }
 
-TextVerdict check_indentation(std::string_view text, std::size_t file, Report& report) {
+TextVerdict check_indentation(std::string_view text, std::size_t file, Findings& findings) {
     TextVerdict verdict = TextVerdict::usable;
     for (unsigned line = 1; !text.empty(); ++line) {
         const std::string_view row = text.substr(0, text.find('\n'));
@@ -95,8 +95,8 @@ TextVerdict check_indentation(std::string_view text, std::size_t file, Report& r
         const auto tab = row.find('\t');
         if (tab < content) {
             verdict = TextVerdict::unusable;
-            report.error({file, line, static_cast<unsigned>(tab + 1)},
-                         "tabs are not allowed for indentation", "indent with spaces");
+            findings.error({file, line, static_cast<unsigned>(tab + 1)},
+                           "tabs are not allowed for indentation", "indent with spaces");
         }
     }
     return verdict;
@@ -163,13 +163,13 @@ std::string in_quotes(std::string_view text) {
     return fmt::format("'{}...'", printable(text.substr(0, cut)));
 }
 
-TextVerdict check_text(std::string_view text, std::size_t file, Report& report) {
+TextVerdict check_text(std::string_view text, std::size_t file, Findings& findings) {
     if (auto bad = find_bad_byte(text)) {
-        report.error({file, bad->at.line, bad->at.column}, std::move(bad->message),
-                     std::move(bad->hint));
+        findings.error({file, bad->at.line, bad->at.column}, std::move(bad->message),
+                       std::move(bad->hint));
         return TextVerdict::unusable;
     }
-    return check_indentation(text, file, report);
+    return check_indentation(text, file, findings);
 }
 
 }  // namespace ks

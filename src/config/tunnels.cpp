@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "schema.hpp"
 #include "text.hpp"
 #include "values.hpp"
@@ -18,7 +20,7 @@ constexpr const char* kEndpointHint =
     "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp, \"[IPV6]:PORT/udp\" or ADDRESS/esp";
 
 /// A tunnel while it is read, with the places that later checks point to.
-struct Draft {
+struct TunnelDraft {
     Tunnel tunnel;
     Place name_at;
     Place interface_at;
@@ -34,23 +36,23 @@ void read_mark(Context& context, const Node& node, Only& only) {
 constexpr std::array<Key<Only>, 4> kOnlyKeys{
     {{"fwmark", read_mark}, kUserKey<Only>, kGroupKey<Only>, kCgroupKey<Only>}};
 
-constexpr std::array<Key<Draft>, 1> kImportKeys{{
+constexpr std::array<Key<TunnelDraft>, 1> kImportKeys{{
     {"import",
-     [](Context& c, const Node& n, Draft&) {
+     [](Context& c, const Node& n, TunnelDraft&) {
          if (expect(c, n, Node::Kind::scalar, "import")) {
              refuse_unsupported(c, n, "import of endpoints");
          }
      }},
 }};
 
-void read_endpoint(Context& context, const Node& node, Draft& draft) {
+void read_endpoint(Context& context, const Node& node, TunnelDraft& draft) {
     if (node.kind == Node::Kind::map) {
         read_map(context, node, "an endpoint", kImportKeys, draft);
         return;
     }
     if (node.kind == Node::Kind::list) {
-        context.report.error(node.at, "an endpoint must be a single value, not a list",
-                             "put an endpoint that begins with '[' in quotes");
+        context.findings.error(node.at, "an endpoint must be a single value, not a list",
+                               "put an endpoint that begins with '[' in quotes");
         return;
     }
     if (node.kind == Node::Kind::scalar && node.text == "auto") {
@@ -63,16 +65,17 @@ void read_endpoint(Context& context, const Node& node, Draft& draft) {
     }
     const auto [first, added] = draft.known.emplace(*endpoint, node.at);
     if (!added) {
-        context.report.error(node.at,
-                             fmt::format("endpoint {} is given twice, first on {}", endpoint->str(),
-                                         context.report.refer_to(first->second, node.at)),
-                             "keep one of the two");
+        context.findings.error(node.at,
+                               fmt::format("endpoint {} is given twice, first on {}",
+                                           endpoint->str(),
+                                           context.findings.refer_to(first->second, node.at)),
+                               "keep one of the two");
         return;
     }
     draft.tunnel.endpoints.push_back(*endpoint);
 }
 
-void read_endpoints(Context& context, const Node& node, Draft& draft) {
+void read_endpoints(Context& context, const Node& node, TunnelDraft& draft) {
     if (expect(context, node, Node::Kind::list, "endpoints")) {
         for (const Node& item : node.items) {
             read_endpoint(context, item, draft);
@@ -80,33 +83,33 @@ void read_endpoints(Context& context, const Node& node, Draft& draft) {
     }
 }
 
-void read_ipsec(Context& context, const Node& node, Draft& draft) {
+void read_ipsec(Context& context, const Node& node, TunnelDraft& draft) {
     constexpr std::array<Word<bool>, 1> kWords{{{"policy", true}}};
     draft.tunnel.ipsec = read_word(context, node, "ipsec", kWords).has_value();
 }
 
-constexpr std::array<Key<Draft>, 6> kTunnelKeys{{
+constexpr std::array<Key<TunnelDraft>, 6> kTunnelKeys{{
     {"name",
-     [](Context& c, const Node& n, Draft& d) {
+     [](Context& c, const Node& n, TunnelDraft& d) {
          d.name_at = n.at;
          d.tunnel.name = read_value(c, n, "name", parse_label, "write a short label").value_or("");
      }},
     {"interface",
-     [](Context& c, const Node& n, Draft& d) {
+     [](Context& c, const Node& n, TunnelDraft& d) {
          d.interface_at = n.at;
          d.tunnel.interface = read_value(c, n, "interface", parse_interface,
                                          "write the tunnel's interface name, such as wg0 or tun0")
                                   .value_or("");
      }},
     {"kind",
-     [](Context& c, const Node& n, Draft& d) {
+     [](Context& c, const Node& n, TunnelDraft& d) {
          d.tunnel.kind = read_value(c, n, "kind", parse_kind,
                                     "write the kind that 'ip -d link' shows, such as wireguard")
                              .value_or("");
      }},
     {"endpoints", read_endpoints},
     {"only",
-     [](Context& c, const Node& n, Draft& d) {
+     [](Context& c, const Node& n, TunnelDraft& d) {
          d.only_at = n.at;
          read_map(c, n, "only", kOnlyKeys, d.tunnel.only);
      }},
@@ -128,14 +131,14 @@ bool matches_uplinks(std::string_view pattern) {
 void warn_about_interface(Context& context, const Tunnel& tunnel, const Place& at) {
     const bool pattern = tunnel.interface.back() == '*';
     if (matches_uplinks(tunnel.interface) && (pattern || tunnel.kind.empty())) {
-        context.report.warning(
+        context.findings.warning(
             at,
             fmt::format("tunnel {}: interface {} also fits names of network cards and modems, "
                         "through which traffic would leave unprotected",
                         in_quotes(tunnel.name), in_quotes(tunnel.interface)),
             pattern ? "write the tunnel's exact name" : "add the tunnel's kind");
     } else if (pattern) {
-        context.report.warning(
+        context.findings.warning(
             at,
             fmt::format("tunnel {}: every interface whose name fits {} counts as the tunnel",
                         in_quotes(tunnel.name), in_quotes(tunnel.interface)),
@@ -152,13 +155,13 @@ bool sent_by_kernel(const Tunnel& tunnel) {
 
 void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& at) {
     if (tunnel.endpoints.empty()) {
-        context.report.warning(
+        context.findings.warning(
             at,
             fmt::format("tunnel {} has no endpoint: it cannot connect while traffic is blocked",
                         in_quotes(tunnel.name)),
             "add the VPN server's address under 'endpoints'");
     } else if (tunnel.only.empty()) {
-        context.report.warning(
+        context.findings.warning(
             at,
             fmt::format("tunnel {}: every program may send to its endpoints",
                         in_quotes(tunnel.name)),
@@ -169,10 +172,10 @@ void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& a
 }
 
 /// Such packets have no socket, or still that of the program whose data they carry.
-void refuse_senders_of_kernel(Context& context, const Draft& draft) {
+void refuse_senders_of_kernel(Context& context, const TunnelDraft& draft) {
     const Only& only = draft.tunnel.only;
     if (sent_by_kernel(draft.tunnel) && (only.user || only.group || only.cgroup)) {
-        context.report.error(
+        context.findings.error(
             draft.only_at,
             fmt::format("tunnel {}: the kernel itself sends the packets of {}, which belong to no "
                         "user, group or cgroup, so they could never reach the endpoint",
@@ -184,32 +187,33 @@ void refuse_senders_of_kernel(Context& context, const Draft& draft) {
 }
 
 /// IPsec without an interface has no name to go by and nothing else to match.
-void check_ipsec(Context& context, const Node& node, const Draft& draft) {
+void check_ipsec(Context& context, const Node& node, const TunnelDraft& draft) {
     for (const char* const key : {"interface", "kind"}) {
         if (const Node* const value = node.find(key)) {
-            context.report.error(value->at,
-                                 fmt::format("'{}' cannot stand beside 'ipsec: policy'", key),
-                                 "remove it; for IPsec with an xfrm interface remove 'ipsec'");
+            context.findings.error(value->at,
+                                   fmt::format("'{}' cannot stand beside 'ipsec: policy'", key),
+                                   "remove it; for IPsec with an xfrm interface remove 'ipsec'");
         }
     }
     if (!node.find("name")) {
-        context.report.error(node.at, "tunnel with 'ipsec: policy' has no 'name'",
-                             "give it a short label");
+        context.findings.error(node.at, "tunnel with 'ipsec: policy' has no 'name'",
+                               "give it a short label");
     }
     const Node* const endpoints = node.find("endpoints");
     const bool none = endpoints && endpoints->kind == Node::Kind::list && endpoints->items.empty();
     if (!endpoints || none) {
-        context.report.error(endpoints ? endpoints->at : node.at,
-                             fmt::format("tunnel {} has no endpoint", in_quotes(draft.tunnel.name)),
-                             "write the VPN server's ADDRESS:500/udp, ADDRESS:4500/udp and "
-                             "ADDRESS/esp");
+        context.findings.error(
+            endpoints ? endpoints->at : node.at,
+            fmt::format("tunnel {} has no endpoint", in_quotes(draft.tunnel.name)),
+            "write the VPN server's ADDRESS:500/udp, ADDRESS:4500/udp and "
+            "ADDRESS/esp");
     }
 }
 
-void check_interface(Context& context, const Node& node, Draft& draft) {
+void check_interface(Context& context, const Node& node, TunnelDraft& draft) {
     if (!node.find("interface")) {
-        context.report.error(node.at, "tunnel has no 'interface'",
-                             "write the tunnel's interface name, such as wg0 or tun0");
+        context.findings.error(node.at, "tunnel has no 'interface'",
+                               "write the tunnel's interface name, such as wg0 or tun0");
     }
     if (!node.find("name")) {
         draft.tunnel.name = draft.tunnel.interface;
@@ -217,12 +221,12 @@ void check_interface(Context& context, const Node& node, Draft& draft) {
     }
 }
 
-std::optional<Draft> read_tunnel(Context& context, const Node& node) {
-    Draft draft;
+std::optional<TunnelDraft> read_tunnel(Context& context, const Node& node) {
+    TunnelDraft draft;
     if (!expect(context, node, Node::Kind::map, "a tunnel")) {
         return std::nullopt;
     }
-    const std::size_t errors_before = context.report.errors();
+    const std::size_t errors_before = context.findings.errors();
     read_map(context, node, "a tunnel", kTunnelKeys, draft);
     if (node.find("ipsec")) {
         check_ipsec(context, node, draft);
@@ -230,7 +234,7 @@ std::optional<Draft> read_tunnel(Context& context, const Node& node) {
         check_interface(context, node, draft);
     }
     refuse_senders_of_kernel(context, draft);
-    if (context.report.errors() == errors_before) {
+    if (context.findings.errors() == errors_before) {
         if (!draft.tunnel.ipsec) {
             warn_about_interface(context, draft.tunnel, node.at);
         }
@@ -248,11 +252,11 @@ void claim(Context& context, Places& taken, std::string_view what, const std::st
     }
     const auto [first, added] = taken.emplace(value, at);
     if (!added) {
-        context.report.error(at,
-                             fmt::format("{} {} is taken by the tunnel on {}", what,
-                                         in_quotes(value),
-                                         context.report.refer_to(first->second, at)),
-                             "each tunnel needs its own name and interface");
+        context.findings.error(at,
+                               fmt::format("{} {} is taken by the tunnel on {}", what,
+                                           in_quotes(value),
+                                           context.findings.refer_to(first->second, at)),
+                               "each tunnel needs its own name and interface");
     }
 }
 
@@ -268,8 +272,8 @@ void read_tunnels(Context& context, const Node& node, Policy& policy) {
     for (std::size_t i = 0; i < node.items.size(); ++i) {
         const Node& item = node.items[i];
         if (i == kMaxTunnels) {
-            context.report.error(item.at, fmt::format("more than {} tunnels", kMaxTunnels),
-                                 "remove some");
+            context.findings.error(item.at, fmt::format("more than {} tunnels", kMaxTunnels),
+                                   "remove some");
             return;
         }
         auto draft = read_tunnel(context, item);
@@ -281,7 +285,7 @@ void read_tunnels(Context& context, const Node& node, Policy& policy) {
         endpoints += draft->tunnel.endpoints.size();
         policy.tunnels.push_back(std::move(draft->tunnel));
         if (endpoints > kMaxEndpoints) {
-            context.report.error(
+            context.findings.error(
                 item.at, fmt::format("more than {} endpoints in all tunnels", kMaxEndpoints),
                 "remove some");
             return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <cstdint>

@@ -30,7 +30,7 @@ struct Refusal {
 
 class TreeBuilder final : public YAML::EventHandler {
   public:
-    TreeBuilder(std::size_t file, Report& report) : file_(file), report_(report) {}
+    TreeBuilder(std::size_t file, Findings& findings) : file_(file), findings_(findings) {}
 
     [[nodiscard]] Place place(const YAML::Mark& mark) const {
         // yaml-cpp counts from 0 and marks "unknown" with -1; editors count from 1.
@@ -52,7 +52,7 @@ class TreeBuilder final : public YAML::EventHandler {
         add(make(Node::Kind::null, mark, {}, anchor));
     }
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-        report_.error(place(mark), "aliases are not supported", "write the value out");
+        findings_.error(place(mark), "aliases are not supported", "write the value out");
         add(make(Node::Kind::refused, mark, {}, YAML::NullAnchor));
     }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -90,11 +90,12 @@ class TreeBuilder final : public YAML::EventHandler {
         node.kind = kind;
         node.at = place(mark);
         if (anchor != YAML::NullAnchor) {
-            report_.error(node.at, "anchors are not supported", "write each value out");
+            findings_.error(node.at, "anchors are not supported", "write each value out");
         }
         if (!tag.empty() && tag != "?" && tag != "!") {
-            report_.error(node.at, fmt::format("tags such as {} are not supported", in_quotes(tag)),
-                          "remove it");
+            findings_.error(node.at,
+                            fmt::format("tags such as {} are not supported", in_quotes(tag)),
+                            "remove it");
         }
         return node;
     }
@@ -140,20 +141,20 @@ class TreeBuilder final : public YAML::EventHandler {
             return key;
         }
         if (node.kind != Node::Kind::scalar) {
-            report_.error(node.at, "a key must be a single word",
-                          "put a value that begins with '[' or '{' in quotes");
+            findings_.error(node.at, "a key must be a single word",
+                            "put a value that begins with '[' or '{' in quotes");
             return key;
         }
         if (key.text == "<<") {
-            report_.error(key.at, "merge keys are not supported", "write the values out");
+            findings_.error(key.at, "merge keys are not supported", "write the values out");
             return key;
         }
         for (const Entry& entry : map.entries) {
             if (entry.key == key.text) {
-                report_.error(key.at,
-                              fmt::format("key {} is given twice, first on line {}",
-                                          in_quotes(key.text), entry.at.line),
-                              "keep one of the two");
+                findings_.error(key.at,
+                                fmt::format("key {} is given twice, first on line {}",
+                                            in_quotes(key.text), entry.at.line),
+                                "keep one of the two");
                 return key;
             }
         }
@@ -165,38 +166,39 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     std::size_t file_;
-    Report& report_;
+    Findings& findings_;
     std::vector<Frame> stack_;
     std::optional<Node> root_;
 };
 
 }  // namespace
 
-std::optional<Node> read_yaml(const std::string& text, std::size_t file, Report& report) {
-    TreeBuilder builder(file, report);
-    const std::size_t errors_before = report.errors();
+std::optional<Node> read_yaml(const std::string& text, std::size_t file, Findings& findings) {
+    TreeBuilder builder(file, findings);
+    const std::size_t errors_before = findings.errors();
     try {
         std::istringstream stream(text);
         YAML::Parser parser(stream);
         while (parser.HandleNextDocument(builder)) {
         }
     } catch (const Refusal& refusal) {
-        report.error(refusal.at, refusal.message);
+        findings.error(refusal.at, refusal.message);
     } catch (const YAML::Exception& problem) {
-        report.error(builder.place(problem.mark),
-                     fmt::format("not valid YAML: {}", printable(problem.msg)),
-                     "look at the indentation, colons, brackets and quotes here and just above");
+        findings.error(builder.place(problem.mark),
+                       fmt::format("not valid YAML: {}", printable(problem.msg)),
+                       "look at the indentation, colons, brackets and quotes here and just above");
         return std::nullopt;
     } catch (const std::exception& problem) {
-        report.error({file, 0, 0}, fmt::format("cannot be parsed: {}", printable(problem.what())));
+        findings.error({file, 0, 0},
+                       fmt::format("cannot be parsed: {}", printable(problem.what())));
         return std::nullopt;
     }
     auto root = std::move(builder).take();
     if (root && root->kind != Node::Kind::null) {
         return root;
     }
-    if (report.errors() == errors_before) {
-        report.error({file, 1, 1}, "holds no settings", "restore the file, or remove it");
+    if (findings.errors() == errors_before) {
+        findings.error({file, 1, 1}, "holds no settings", "restore the file, or remove it");
     }
     return std::nullopt;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "report.hpp"
+#include "findings.hpp"
 #include "tree.hpp"
 
 #include <cstddef>
@@ -16,6 +16,6 @@ namespace ks {
 /// `file` is the index that positions carry. \return absent when there is no tree to go on with;
 /// that has been reported.
 [[nodiscard]] std::optional<Node> read_yaml(const std::string& text, std::size_t file,
-                                            Report& report);
+                                            Findings& findings);
 
 }  // namespace ks

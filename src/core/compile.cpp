@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "draft.hpp"
+#include "killswitchd/compile.hpp"
+
+#include "allow_rules.hpp"
+#include "endpoint_rules.hpp"
+#include "link_rules.hpp"
+#include "local_rules.hpp"
+#include "raw_rules.hpp"
+#include "refusals.hpp"
+#include "tunnel_rules.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -16,7 +24,7 @@ void confine(Draft& draft) {
         add_dhcp(draft);
         add_neighbour_discovery(draft);
         add_path_mtu(draft);
-        add_exceptions(draft, Ports::named);
+        add_allow_rules(draft, Ports::named);
         add_endpoint_guard(draft);
         if (draft.policy.lan.dns) {
             add_lan(draft);
@@ -25,7 +33,7 @@ void confine(Draft& draft) {
             refuse_dns(draft);
             add_lan(draft);
         }
-        add_exceptions(draft, Ports::any);
+        add_allow_rules(draft, Ports::any);
     } else {
         refuse_dns(draft);
     }

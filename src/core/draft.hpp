@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/state.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -24,6 +26,9 @@ struct Draft {
     std::vector<Chain> others;
     std::vector<Set> sets;
 };
+
+/// The chain that answers a refused packet; see add_refusals().
+inline constexpr const char* kRefuseChain = "refuse";
 
 /// Proves that a packet of neighbour discovery comes from this link. Source: RFC 4861,
 /// section 11.2.
@@ -52,41 +57,5 @@ inline constexpr const char* kSpoof = "spoof";
 inline constexpr const char* kInbound = "inbound";
 inline constexpr const char* kRaw = "raw";  ///< Of the table `netdev killswitchd`.
 }  // namespace reason
-
-// tunnel_rules.cpp
-void add_tunnels(Draft& draft);
-/// Packets to a tunnel's own address that did not come through it, and ARP for it.
-void add_spoof_guard(Draft& draft);
-
-// endpoint_rules.cpp
-void add_endpoints(Draft& draft);
-/// ICMP errors about the tunnel's outer packets: a path that takes only smaller ones.
-void add_path_mtu(Draft& draft);
-/// Packets to an endpoint that are not the tunnel's.
-void add_endpoint_guard(Draft& draft);
-
-// link_rules.cpp
-void add_loopback(Draft& draft);
-void add_dhcp(Draft& draft);
-void add_neighbour_discovery(Draft& draft);
-
-// local_rules.cpp
-void add_guests(Draft& draft);
-void add_lan(Draft& draft);
-
-// exception_rules.cpp
-enum class Ports : std::uint8_t { named, any };
-/// The exceptions that name ports, or those that do not: the former may open DNS, the latter not.
-void add_exceptions(Draft& draft, Ports which);
-
-// raw_rules.cpp
-/// The same once more at every uplink, for what does not pass `output`. Needs that chain complete.
-void add_raw_guard(Draft& draft);
-
-// refusals.cpp
-void refuse_dns(Draft& draft);
-/// Everything that no rule before took, under the reason why; and the chain that answers.
-void add_refusals(Draft& draft);
-[[nodiscard]] std::vector<std::string> all_reasons();
 
 }  // namespace ks

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "draft.hpp"
+#include "endpoint_rules.hpp"
+
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/evaluate.hpp"
+
 #include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 

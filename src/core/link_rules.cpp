@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "draft.hpp"
+#include "link_rules.hpp"
+
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/surroundings.hpp"
 
 #include <algorithm>
 
@@ -17,8 +22,8 @@ constexpr std::uint8_t kNeighbourSolicit = 135;
 constexpr std::uint8_t kNeighbourAdvert = 136;
 
 /// Whether any of these lets IPv6 pass an uplink.
-bool any_opens_ipv6(const Draft& draft, const std::vector<Exception>& exceptions) {
-    return std::ranges::any_of(exceptions, [&](const Exception& exception) {
+bool any_opens_ipv6(const Draft& draft, const std::vector<AllowRule>& exceptions) {
+    return std::ranges::any_of(exceptions, [&](const AllowRule& exception) {
         return exception.far ? exception.far->address.family == IpFamily::v6
                              : draft.policy.ipv6 == Ipv6::tunnel;
     });

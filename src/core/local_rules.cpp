@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "draft.hpp"
+#include "local_rules.hpp"
+
+#include "killswitchd/net.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/surroundings.hpp"
 
 #include <algorithm>
 #include <array>

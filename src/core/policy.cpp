@@ -27,7 +27,7 @@ std::string_view word(Mode mode) noexcept {
 
 namespace {
 
-std::string place_of(const Exception& exception, std::string_view preposition) {
+std::string place_of(const AllowRule& exception, std::string_view preposition) {
     std::string text = exception.far ? fmt::format(" {} {}", preposition, exception.far->str())
                                      : fmt::format(" {} anywhere", preposition);
     std::vector<std::string> ports;
@@ -46,7 +46,7 @@ std::string place_of(const Exception& exception, std::string_view preposition) {
     return text;
 }
 
-std::string sender_of(const Exception& exception) {
+std::string sender_of(const AllowRule& exception) {
     std::string text;
     if (exception.user) {
         text += fmt::format(" of user {}", *exception.user);
@@ -99,11 +99,11 @@ std::vector<std::string> holes(const Policy& policy) {
     if (policy.lan.allow) {
         found.push_back(lan_hole(policy.lan));
     }
-    for (const Exception& exception : policy.outbound) {
+    for (const AllowRule& exception : policy.outbound) {
         found.push_back(
             fmt::format("exception: packets{}{}", sender_of(exception), place_of(exception, "to")));
     }
-    for (const Exception& exception : policy.inbound) {
+    for (const AllowRule& exception : policy.inbound) {
         found.push_back(fmt::format("exception: connections{}", place_of(exception, "from")));
     }
     if (policy.scope == Scope::apps) {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "draft.hpp"
+#include "raw_rules.hpp"
+
 #include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/surroundings.hpp"
 
 #include <algorithm>
 #include <array>

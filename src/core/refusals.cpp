@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "draft.hpp"
+#include "refusals.hpp"
+
+#include "killswitchd/net.hpp"
+#include "killswitchd/ruleset.hpp"
 
 #include <fmt/format.h>
 
@@ -7,12 +10,10 @@ namespace ks {
 
 namespace {
 
-constexpr const char* kRefuse = "refuse";
-
 /// Sends the answer that lets applications fail at once. A TCP connect() in progress only ends at
 /// once by a reset; the ICMP error would reach it while the socket is locked, and be kept back.
 Chain refuse_chain() {
-    return {kRefuse,
+    return {kRefuseChain,
             std::nullopt,
             {{{match::Protocol{proto::kTcp}}, {}, Verdict::reject_tcp, {}, {}},
              {{}, {}, Verdict::reject, {}, {}}}};
@@ -34,46 +35,6 @@ Rule last_line() {
 }
 
 }  // namespace
-
-Rule accept(std::vector<Match> matches, std::string comment) {
-    return {std::move(matches), {}, Verdict::accept, {}, std::move(comment)};
-}
-
-Rule refuse(std::vector<Match> matches, const char* reason) {
-    return {std::move(matches), reason, Verdict::jump, kRefuse, fmt::format("refused: {}", reason)};
-}
-
-std::vector<std::vector<Match>> dns_packets() {
-    constexpr std::uint16_t kPlain = 53;
-    constexpr std::uint16_t kOverTls = 853;
-    std::vector<std::vector<Match>> all;
-    for (const std::uint8_t protocol : {proto::kUdp, proto::kTcp}) {
-        for (const std::uint16_t port : {kPlain, kOverTls}) {
-            all.push_back({match::Protocol{protocol}, match::DestinationPort{{port, port}}});
-        }
-    }
-    return all;
-}
-
-std::optional<std::vector<Match>> senders(const Draft& draft, std::optional<std::uint32_t> user,
-                                          std::optional<std::uint32_t> group,
-                                          const std::optional<std::string>& cgroup) {
-    std::vector<Match> matches;
-    if (user) {
-        matches.emplace_back(match::User{*user});
-    }
-    if (group) {
-        matches.emplace_back(match::Group{*group});
-    }
-    if (cgroup) {
-        const auto id = draft.situation.cgroups.find(*cgroup);
-        if (id == draft.situation.cgroups.end()) {
-            return std::nullopt;
-        }
-        matches.emplace_back(match::Cgroup{*cgroup, id->second});
-    }
-    return matches;
-}
 
 void refuse_dns(Draft& draft) {
     for (std::vector<Match>& packets : dns_packets()) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/render_text.hpp"
+
 #include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 
 #include <algorithm>
@@ -9,34 +12,6 @@
 #include <fmt/ranges.h>
 
 namespace ks {
-
-std::string_view word(Hook hook) noexcept {
-    switch (hook) {
-    case Hook::input:
-        return "input";
-    case Hook::forward:
-        return "forward";
-    case Hook::output:
-        return "output";
-    case Hook::arp_input:
-        return "input";
-    case Hook::egress:
-        return "egress";
-    }
-    return "?";
-}
-
-std::string_view word(TableFamily family) noexcept {
-    switch (family) {
-    case TableFamily::inet:
-        return "inet";
-    case TableFamily::arp:
-        return "arp";
-    case TableFamily::netdev:
-        return "netdev";
-    }
-    return "?";
-}
 
 namespace {
 

@@ -33,6 +33,34 @@ std::vector<std::string> counters_in(const std::vector<Chain>& chains) {
 
 }  // namespace
 
+std::string_view word(Hook hook) noexcept {
+    switch (hook) {
+    case Hook::input:
+        return "input";
+    case Hook::forward:
+        return "forward";
+    case Hook::output:
+        return "output";
+    case Hook::arp_input:
+        return "input";
+    case Hook::egress:
+        return "egress";
+    }
+    return "?";
+}
+
+std::string_view word(TableFamily family) noexcept {
+    switch (family) {
+    case TableFamily::inet:
+        return "inet";
+    case TableFamily::arp:
+        return "arp";
+    case TableFamily::netdev:
+        return "netdev";
+    }
+    return "?";
+}
+
 TableFamily family_of(const Chain& chain) noexcept {
     if (chain.hook == Hook::arp_input) {
         return TableFamily::arp;

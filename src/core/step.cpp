@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/state.hpp"
+#include "killswitchd/step.hpp"
+
+#include "killswitchd/compile.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/tunnels.hpp"
 
 #include <algorithm>
 #include <utility>

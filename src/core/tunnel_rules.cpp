@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "draft.hpp"
+#include "tunnel_rules.hpp"
+
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/surroundings.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -7,8 +7,6 @@ namespace ks {
 
 namespace {
 
-constexpr int kLoopback = 1;
-
 /// Inside a container the uplink is a veth as well, but the default route gives it away.
 bool is_virtual_end(const Link& link) {
     return (link.kind == "veth" || link.kind == "tun") && !link.default_route;
@@ -55,7 +53,7 @@ std::vector<Uplink> find_uplinks(const LinkTable& links, const Roles& roles) {
     for (const auto& [index, link] : links) {
         const bool inside = roles.tunnels.contains(index) || roles.guests.contains(index) ||
                             leads_to_guest(links, link);
-        if (index == kLoopback || inside) {
+        if (index == kLoopbackIndex || inside) {
             continue;
         }
         std::set<int> above;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/state.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/surroundings.hpp"
 
 #include <set>
 #include <vector>

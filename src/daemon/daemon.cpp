@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon.hpp"
 
-#include "cgroup_watch.hpp"
-#include "engine.hpp"
-#include "intents.hpp"
-#include "ipsec_watch.hpp"
+#include "../host/cgroup_watch.hpp"
+#include "../host/engine.hpp"
+#include "../host/intent_store.hpp"
+#include "../host/ipsec_watch.hpp"
+#include "../host/lockdown.hpp"
+#include "../host/open_nftables.hpp"
 #include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
 #include "killswitchd/files.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "killswitchd/log.hpp"
-#include "killswitchd/runtime.hpp"
+#include "killswitchd/nftables_watch.hpp"
+#include "killswitchd/notifier.hpp"
+#include "killswitchd/reactor.hpp"
+#include "killswitchd/step.hpp"
 #include "killswitchd/time.hpp"
-#include "lockdown.hpp"
-#include "open_nftables.hpp"
-#include "report.hpp"
 #include "service.hpp"
+#include "status_report.hpp"
 
 #include <cerrno>
 #include <csignal>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/control_server.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/policy.hpp"
-#include "killswitchd/runtime.hpp"
+#include "killswitchd/reactor.hpp"
 
 #include <functional>
 #include <memory>

@@ -174,12 +174,12 @@ std::string port_text(const PortSpec& spec) {
 
 /// \param far  What the direction calls the other side: "to" or "from".
 std::string exceptions_yaml(const char* direction, const char* far,
-                            const std::vector<Exception>& exceptions) {
+                            const std::vector<AllowRule>& exceptions) {
     if (exceptions.empty()) {
         return {};
     }
     std::string text = fmt::format("  {}:\n", direction);
-    for (const Exception& exception : exceptions) {
+    for (const AllowRule& exception : exceptions) {
         std::vector<std::string> entries = sender_entries(exception);
         if (exception.far) {
             entries.push_back(fmt::format("{}: \"{}\"", far, exception.far->str()));

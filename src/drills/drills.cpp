@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "drills.hpp"
 
+#include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+
 #include <array>
 #include <csignal>
 

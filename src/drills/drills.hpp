@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/error.hpp"
+#include "killswitchd/policy.hpp"
 #include "stage.hpp"
 
 #include <functional>

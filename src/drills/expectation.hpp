@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/lab_capture.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <vector>

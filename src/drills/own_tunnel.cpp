@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/error.hpp"
 #include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "vpn.hpp"
 
 #include <optional>

@@ -3,6 +3,8 @@
 
 #include "config_text.hpp"
 #include "expectation.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
 
 #include <fstream>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/error.hpp"
 #include "killswitchd/lab_traffic.hpp"
 #include "killswitchd/policy.hpp"
 #include "vpn.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/ipsec_monitor.hpp"
 
+#include "killswitchd/net.hpp"
 #include "netlink_socket.hpp"
 
 #include <array>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
 
 #include <cstdint>
 #include <map>

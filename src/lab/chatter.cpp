@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "address.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/net.hpp"
 #include "services.hpp"
 
 #include <algorithm>

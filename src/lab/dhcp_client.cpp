@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "address.hpp"
 #include "dhcp.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/net.hpp"
 
 #include <array>
 #include <cerrno>

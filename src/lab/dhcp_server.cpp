@@ -3,6 +3,7 @@
 
 #include "address.hpp"
 #include "dhcp.hpp"
+#include "killswitchd/handle.hpp"
 
 #include <array>
 #include <cerrno>

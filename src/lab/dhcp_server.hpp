@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/error.hpp"
 #include "killswitchd/lab.hpp"
+#include "killswitchd/net.hpp"
 
 #include <string>
 #include <vector>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "address.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/net.hpp"
 #include "shared.hpp"
 
 #include <atomic>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/lab_capture.hpp"
+#include "killswitchd/net.hpp"
 
 #include <algorithm>
 #include <charconv>

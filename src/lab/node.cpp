@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "killswitchd/lab_node.hpp"
 #include "sandbox.hpp"
 

@@ -2,6 +2,9 @@
 #include "services.hpp"
 
 #include "address.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/net.hpp"
 
 #include <algorithm>
 #include <array>

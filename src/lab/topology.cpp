@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "topology.hpp"
 
+#include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
+
 #include <cerrno>
 #include <functional>
 

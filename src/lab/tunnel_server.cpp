@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "address.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/net.hpp"
 #include "tunnel_device.hpp"
 #include "tunnel_wire.hpp"
 

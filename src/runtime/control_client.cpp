@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/control_client.hpp"
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "unix_socket.hpp"
 
 #include <algorithm>

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/control_server.hpp"
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/reactor.hpp"
 #include "unix_socket.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <map>
+#include <optional>
 
 #include <sys/socket.h>
 #include <sys/stat.h>

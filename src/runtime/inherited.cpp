@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/inherited.hpp"
+
 #include "environment.hpp"
-#include "killswitchd/runtime.hpp"
 
 #include <cerrno>
 

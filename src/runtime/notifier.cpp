@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/notifier.hpp"
+
 #include "environment.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 #include "unix_socket.hpp"
 
 #include <algorithm>

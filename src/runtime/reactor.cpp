@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/runtime.hpp"
+#include "killswitchd/reactor.hpp"
+
+#include "killswitchd/handle.hpp"
 
 #include <algorithm>
 #include <array>

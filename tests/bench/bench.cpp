@@ -3,6 +3,14 @@
 // round, in one private network, so that a noisy machine disturbs all alike. Prints tables.
 #include "../netns/support/private_network.hpp"
 #include "../netns/support/table.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/nftables.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/render_text.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/files.hpp"
+#include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"
 #include "support/programs.hpp"
 #include "support/scene.hpp"
@@ -148,7 +149,7 @@ TEST_CASE("an outbound exception of a cgroup is nobody else's", "[policy][except
     const OwnCgroup cgroup;
     cgroup.make();
     Policy policy = dual_policy();
-    Exception exception;
+    AllowRule exception;
     exception.cgroup = cgroup.path();
     policy.outbound = {exception};
     Scene scene(policy, armed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../../src/lab/address.hpp"
 #include "catch.hpp"
+#include "killswitchd/net.hpp"
 #include "support/dhcp.hpp"
 #include "support/drill_report.hpp"
 #include "support/programs.hpp"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "support/drill_report.hpp"
 #include "support/node_run.hpp"
 #include "support/programs.hpp"

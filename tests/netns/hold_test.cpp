@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../../src/kernel/nft_batch.hpp"
+#include "../../src/kernel/nft/batch.hpp"
 #include "catch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
-#include "killswitchd/state.hpp"
+#include "killswitchd/policy.hpp"
 
 #include <atomic>
 #include <cstdlib>

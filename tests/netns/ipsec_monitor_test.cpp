@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/ipsec_monitor.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/tunnels.hpp"
 #include "support/private_network.hpp"
 
 #include <cerrno>

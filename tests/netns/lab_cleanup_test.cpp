@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/handle.hpp"
 #include "lab_support.hpp"
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 
 #include "catch.hpp"
 #include "killswitchd/lab.hpp"
+#include "killswitchd/net.hpp"
 
 #include <cerrno>
 #include <cstdlib>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/lab_traffic.hpp"
 #include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/net.hpp"
 #include "lab_support.hpp"
 
 #include <algorithm>

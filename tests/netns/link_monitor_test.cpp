@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
 #include "killswitchd/lab_net.hpp"
 #include "killswitchd/link_monitor.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/render_text.hpp"
+#include "killswitchd/ruleset.hpp"
 #include "support/kernel_judge.hpp"
 #include "support/mutations.hpp"
 

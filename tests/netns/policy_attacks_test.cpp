@@ -2,6 +2,8 @@
 #include "../../src/lab/address.hpp"
 #include "catch.hpp"
 #include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"
 #include "support/packet_socket.hpp"
 #include "support/scene.hpp"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../../src/lab/address.hpp"
 #include "catch.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/net.hpp"
 #include "support/node_run.hpp"
 #include "support/scene.hpp"
 

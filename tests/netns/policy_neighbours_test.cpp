@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "support/neighbour.hpp"
 #include "support/node_run.hpp"
 #include "support/scene.hpp"
@@ -213,7 +215,7 @@ TEST_CASE("an IPv6 exception finds its router by itself", "[policy][neighbours][
     const bool excepted = GENERATE(false, true);
     Policy policy = tun_policy();
     if (excepted) {
-        Exception exception;
+        AllowRule exception;
         exception.far = *Prefix::parse(kFamilies[1].internet_net);
         policy.outbound = {exception};
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../../src/lab/address.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/net.hpp"
 #include "lab_support.hpp"
 #include "support/dhcp.hpp"
 #include "support/node_run.hpp"

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
 #include "support/flood.hpp"
 #include "support/private_network.hpp"
 #include "support/table.hpp"

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
 #include "policies.hpp"
 
 #include <algorithm>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config_support.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
+#include "killswitchd/policy.hpp"
 
 #include <cstdlib>
 #include <filesystem>

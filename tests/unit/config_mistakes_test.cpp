@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config_support.hpp"
+#include "killswitchd/config.hpp"
 
 using namespace ks;
 using namespace ks::testing;

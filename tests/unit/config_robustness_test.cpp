@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config_support.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
 
 #include <array>
 #include <random>

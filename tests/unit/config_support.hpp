@@ -2,7 +2,10 @@
 #pragma once
 
 #include "catch.hpp"
+#include "killswitchd/accounts.hpp"
 #include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
+#include "killswitchd/policy.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config_support.hpp"
+#include "killswitchd/accounts.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/diagnostic.hpp"
+#include "killswitchd/nearest.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 
 using namespace ks;
 using namespace ks::testing;
@@ -65,16 +71,16 @@ void fill_surroundings(Policy& policy) {
     policy.lan.dns = true;
     policy.lan.inbound = true;
     policy.guests = {false, {"br0", "veth*"}, Guests::Reach::block};
-    Exception server;
+    AllowRule server;
     server.far = prefix("192.0.2.0/24");
     server.ports = {{{443, 443}, proto::kTcp}, {{5000, 5010}, proto::kUdp}};
     server.user = 101;
     server.group = 7;
-    Exception backup;
+    AllowRule backup;
     backup.cgroup = "system.slice/backup.service";
     backup.interface = "eth*";
     policy.outbound = {server, backup};
-    Exception ssh;
+    AllowRule ssh;
     ssh.far = prefix("2001:db8::/32");
     ssh.ports = {{{22, 22}, proto::kTcp}};
     ssh.interface = "eth0";

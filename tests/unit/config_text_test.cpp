@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config_support.hpp"
 #include "drills/config_text.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 
 using namespace ks;
 using namespace ks::testing;
@@ -38,7 +41,7 @@ Policy full_policy() {
                   true,
                   true};
     policy.guests = {false, {"br0", "veth*"}, Guests::Reach::block};
-    Exception out;
+    AllowRule out;
     out.far = *Prefix::parse("192.0.2.0/24");
     out.ports = {{{443, 443}, proto::kTcp}, {{5000, 5010}, proto::kUdp}};
     out.user = 1;
@@ -46,10 +49,10 @@ Policy full_policy() {
     out.cgroup = "a.slice/b.service";
     out.interface = "eth0";
     policy.outbound = {out};
-    Exception in;
+    AllowRule in;
     in.far = *Prefix::parse("2001:db8:5::/48");
     in.ports = {{{22, 22}, proto::kTcp}};
-    Exception by_interface;
+    AllowRule by_interface;
     by_interface.interface = "eth1";
     policy.inbound = {in, by_interface};
     policy.scope = Scope::apps;

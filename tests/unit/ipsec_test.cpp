@@ -1,5 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/render_text.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/step.hpp"
+#include "killswitchd/tunnels.hpp"
 #include "policies.hpp"
 
 #include <algorithm>

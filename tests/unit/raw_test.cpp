@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
-#include "killswitchd/state.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/intents.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/render_text.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/step.hpp"
+#include "killswitchd/surroundings.hpp"
 #include "policies.hpp"
 
 #include <algorithm>
@@ -69,8 +80,8 @@ IpAddress random_address(Dice& dice, IpFamily family) {
                      {"2001:db8::7", "fe80::1", "fd00::1", "ff02::1", "2001:db8:1::1"}));
 }
 
-Exception random_exception(Dice& dice, bool outbound) {
-    Exception exception;
+AllowRule random_exception(Dice& dice, bool outbound) {
+    AllowRule exception;
     if (dice.coin()) {
         exception.far = Prefix::parse(dice.pick<const char*>({"192.0.2.0/24", "2001:db8:1::/48"}));
     }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/accounts.hpp"
+#include "killswitchd/compile.hpp"
 #include "killswitchd/config.hpp"
-#include "killswitchd/state.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/render_text.hpp"
+#include "killswitchd/situation.hpp"
 
 #include <cstdlib>
 #include <fstream>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/step.hpp"
 #include "policies.hpp"
 
 using namespace ks;

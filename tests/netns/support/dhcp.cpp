@@ -2,6 +2,7 @@
 #include "dhcp.hpp"
 
 #include "../../../src/lab/address.hpp"
+#include "killswitchd/net.hpp"
 
 #include <algorithm>
 #include <array>

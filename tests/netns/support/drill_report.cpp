@@ -2,6 +2,7 @@
 #include "drill_report.hpp"
 
 #include "catch.hpp"
+#include "killswitchd/accounts.hpp"
 #include "killswitchd/config.hpp"
 #include "programs.hpp"
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../../../src/drills/drills.hpp"
+#include "killswitchd/policy.hpp"
 
 #include <string>
 

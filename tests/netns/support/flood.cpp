@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "flood.hpp"
 
+#include "killswitchd/handle.hpp"
 #include "killswitchd/net.hpp"
 #include "private_network.hpp"
 

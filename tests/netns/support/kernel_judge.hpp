@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/situation.hpp"
 #include "private_network.hpp"
 #include "random_packet.hpp"
 

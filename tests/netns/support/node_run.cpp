@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "node_run.hpp"
 
+#include "killswitchd/error.hpp"
+
 #include <fmt/format.h>
 
 namespace ks::test {

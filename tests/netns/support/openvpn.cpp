@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "openvpn.hpp"
 
+#include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "node_run.hpp"
 
 #include <filesystem>

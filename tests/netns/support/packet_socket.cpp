@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "packet_socket.hpp"
 
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/net.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>

@@ -2,6 +2,10 @@
 #include "random_packet.hpp"
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
 
 #include <algorithm>
 #include <array>

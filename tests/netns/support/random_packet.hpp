@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/evaluate.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/ruleset.hpp"
 #include "random_policy.hpp"
 
 #include <cstdint>

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "dice.hpp"
-#include "killswitchd/state.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/situation.hpp"
 
 #include <cstdint>
 #include <string>

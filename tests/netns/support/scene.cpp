@@ -3,6 +3,10 @@
 
 #include "../../../src/lab/address.hpp"
 #include "catch.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
 #include "node_run.hpp"
 #include "programs.hpp"
 

@@ -2,6 +2,9 @@
 #pragma once
 
 #include "../../../src/drills/stage.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/policy.hpp"
 
 #include <array>
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include "../../../src/lab/address.hpp"
 #include "catch.hpp"
 #include "killswitchd/lab.hpp"
+#include "killswitchd/net.hpp"
 
 #include <vector>
 

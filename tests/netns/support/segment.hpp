@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/lab_node.hpp"
+#include "killswitchd/net.hpp"
 
 #include <cstdint>
 #include <string>

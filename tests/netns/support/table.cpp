@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "table.hpp"
 
+#include "killswitchd/compile.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/expected_table.hpp"
+#include "killswitchd/live_table.hpp"
+#include "killswitchd/net.hpp"
 #include "private_network.hpp"
 
 #include <algorithm>

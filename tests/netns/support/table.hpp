@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/error.hpp"
 #include "killswitchd/nftables.hpp"
-#include "killswitchd/state.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
 
 #include <string>
 #include <vector>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "wire.hpp"
 
+#include "killswitchd/net.hpp"
+
 #include <cstring>
 
 namespace ks::test {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/ruleset.hpp"
+#include "killswitchd/evaluate.hpp"
 
 #include <cstdint>
 #include <string>

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "wireguard.hpp"
 
+#include "killswitchd/error.hpp"
 #include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "node_run.hpp"
 
 #include <algorithm>

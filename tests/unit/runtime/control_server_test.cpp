@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
-#include "killswitchd/runtime.hpp"
+#include "killswitchd/control_client.hpp"
+#include "killswitchd/control_server.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/reactor.hpp"
 
 #include <cerrno>
 #include <cstdlib>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
-#include "killswitchd/runtime.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/inherited.hpp"
 
 #include <cstdlib>
 #include <string>

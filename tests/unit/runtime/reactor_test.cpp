@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
-#include "killswitchd/runtime.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/reactor.hpp"
 
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace ks {
+
+/// Names of users and groups to numbers; replaceable so that parsing stays a function of values.
+struct NameLookup {
+    std::function<std::optional<std::uint32_t>(const std::string&)> uid;
+    std::function<std::optional<std::uint32_t>(const std::string&)> gid;
+};
+/// getpwnam(3) and getgrnam(3).
+[[nodiscard]] NameLookup system_names();
+
+}  // namespace ks

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/net.hpp"
+#include "killswitchd/ruleset.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ks {
+
+/// Packet as the rules see it, for evaluate(). Absent optionals mean "the packet has none".
+struct PacketView {
+    Hook hook = Hook::output;
+    std::string in_interface;   ///< Empty on output.
+    std::string out_interface;  ///< Empty on input.
+    IpAddress source;
+    IpAddress destination;  ///< Of the same family as `source`.
+    std::uint8_t protocol = proto::kUdp;
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+    std::uint8_t icmp_type = 0;
+    std::uint8_t icmp_code = 0;
+    std::optional<IpAddress> inner_destination;  ///< Of an ICMP error.
+    bool ct_established = false;                 ///< Conntrack's state is established or related.
+    bool ct_reply = false;
+    bool later_fragment = false;  ///< Has no transport header, whatever the fields above say.
+    std::uint8_t hop_limit = 64;
+    bool tcp_opening = false;  ///< SYN without ACK.
+    std::uint32_t mark = 0;
+    std::optional<std::uint32_t> uid;
+    std::optional<std::uint32_t> gid;
+    std::vector<std::uint64_t> cgroups;  ///< Ids of the sender's cgroup at level 1, 2, ...
+    bool to_encrypt = false;             ///< An IPsec policy takes it.
+    bool decrypted = false;              ///< It came inside an IPsec packet.
+};
+
+struct Evaluation {
+    Verdict verdict = Verdict::drop;  ///< Never jump.
+    std::string chain;                ///< Where it was decided; the base chain for its policy.
+    std::size_t rule = 0;             ///< Index in `chain`; its size for the policy.
+    std::string counter;              ///< Of the last rule on the way that counted the packet.
+    std::string comment;
+};
+
+/// What the kernel would do with `packet`. Pure.
+[[nodiscard]] Evaluation evaluate(const Ruleset& ruleset, const PacketView& packet);
+
+}  // namespace ks

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/intents.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/surroundings.hpp"
+#include "killswitchd/tunnels.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ks {
+
+enum class StateName : std::uint8_t { disarmed, locked, protected_, panic };
+[[nodiscard]] std::string_view word(StateName state) noexcept;  ///< "disarmed", "locked", ...
+[[nodiscard]] std::optional<StateName> state_from(std::string_view word) noexcept;
+
+/// cgroup path -> id, for the paths that exist right now.
+using CgroupIds = std::map<std::string, std::uint64_t>;
+
+/// Everything the rules are made from besides the policy.
+struct Situation {
+    StateName state = StateName::locked;
+    std::vector<std::string> tunnels_up;  ///< Interface names, sorted; empty unless protected.
+    CgroupIds cgroups;
+    Surroundings around;
+    std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, like `tunnels_up`.
+    friend bool operator==(const Situation&, const Situation&) = default;
+};
+
+/// The names of everything that traffic may leave through in `situation`.
+[[nodiscard]] std::vector<std::string> ways_out(const Situation& situation);
+
+/// The state that config, links and intents call for. Without `links` (unknown) nothing is up.
+[[nodiscard]] Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
+                               const Intents& intents, CgroupIds cgroups,
+                               const IpsecGateways& ipsec = {});
+
+/// Whether the kernel can look at what a device is about to send (netdev egress, Linux 5.16).
+enum class RawSupport : std::uint8_t { kernel_can, kernel_cannot };
+
+}  // namespace ks

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/compile.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/intents.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/tunnels.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace ks {
+
+// Events, effects and the transition function.
+
+struct LinksChanged {
+    LinkTable links;
+};
+struct LinksUnknown {
+    Error why;
+};
+struct IpsecChanged {
+    IpsecGateways gateways;
+};
+struct IpsecUnknown {
+    Error why;
+};
+struct PolicyLoaded {
+    Policy policy;
+};
+struct IntentsChanged {
+    Intents intents;
+};
+struct CgroupsChanged {
+    CgroupIds cgroups;
+};
+/// The kernel acknowledged the commit and the rules read back are those that were wanted.
+struct CommitSucceeded {
+    std::optional<Ruleset> ruleset;
+    std::optional<Error> raw_problem{};  ///< See Nftables::raw_problem().
+};
+struct CommitFailed {
+    Error why;
+};
+/// Somebody else changed the table: what is there is not what we put there.
+struct TableTouched {
+    std::string by;
+};
+struct RetryDue {};
+using Event = std::variant<LinksChanged, LinksUnknown, IpsecChanged, IpsecUnknown, PolicyLoaded,
+                           IntentsChanged, CgroupsChanged, CommitSucceeded, CommitFailed,
+                           TableTouched, RetryDue>;
+
+/// Make the kernel hold exactly this; no ruleset: remove the table.
+struct Commit {
+    std::optional<Ruleset> ruleset;
+};
+struct RetryAfter {
+    std::chrono::milliseconds delay;
+};
+/// Tell people. `key` is one of the stable event keys of killswitchd(8).
+struct Announce {
+    std::string key;
+    std::string text;
+};
+using Effect = std::variant<Commit, RetryAfter, Announce>;
+
+struct State {
+    Policy policy;
+    std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
+    IpsecGateways ipsec;             ///< None also while it is unknown.
+    Intents intents;
+    CgroupIds cgroups;
+    RawSupport raw_support = RawSupport::kernel_can;
+    std::vector<std::string> refused;  ///< refused_tunnels() that people were told of.
+    std::string announced;             ///< The state that people were told of last, in words.
+    Situation situation;               ///< What is wanted now.
+    std::optional<Ruleset> wanted;     ///< compile(policy, situation).
+    bool in_force = false;             ///< `wanted` was committed and verified.
+    unsigned failed_commits = 0;       ///< In a row.
+    std::string last_error;            ///< Of the last failed commit; empty when in force.
+    std::string raw_error;  ///< Why the rules at the devices do not hold; empty when they do.
+};
+
+/// The situation that `state` calls for, as far as this kernel can be told.
+[[nodiscard]] Situation decide(const State& state);
+
+struct Step {
+    State next;
+    std::vector<Effect> effects;
+};
+
+/// The whole state machine. Pure: no clock, no system call.
+///
+/// Invariants: an uncertain world never widens the rules; only an intent or `mode: off` removes the
+/// table; a failed commit is retried for ever, 100 ms to 10 s apart.
+[[nodiscard]] Step step(State state, const Event& event);
+
+}  // namespace ks

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ks {
+
+/// An interface and a network that is reached directly by it.
+struct LinkNetwork {
+    std::string interface;
+    Prefix network;
+    friend auto operator<=>(const LinkNetwork&, const LinkNetwork&) = default;
+};
+
+/// A device by which frames leave the host.
+struct Uplink {
+    std::string name;
+    int index = 0;
+    std::vector<std::string> above;  ///< The devices whose packets leave by it: bridge, bond, VLAN.
+    friend auto operator<=>(const Uplink&, const Uplink&) = default;
+};
+
+/// What the interfaces of the host are to the rules, besides the tunnels. Everything sorted.
+struct Surroundings {
+    std::vector<IpAddress> tunnel_addresses;  ///< Own addresses on interfaces named as tunnels.
+    std::vector<LinkNetwork> guests;          ///< Proven guests, with the networks behind them.
+    std::vector<LinkNetwork> lan;             ///< Local networks that the policy allows.
+    /// Every device that may lead outside; without those that carry a tunnel's or a guest's frames.
+    std::vector<Uplink> uplinks;
+    /// IPv6 networks and routers on the links that are neither tunnel nor guest.
+    std::vector<LinkNetwork> neighbours;
+    friend bool operator==(const Surroundings&, const Surroundings&) = default;
+};
+
+/// Reads the surroundings off the links.
+///
+/// A new interface is an uplink until it is proven a guest: a bridge with an address whose ports
+/// are all veth or tap devices, or a veth with an address, that holds no default route while
+/// another interface does; or one that the policy names and that holds none. Where a veth holds the
+/// default route (in a container), no veth counts as proven.
+[[nodiscard]] Surroundings surroundings(const Policy& policy, const LinkTable& links);
+
+}  // namespace ks

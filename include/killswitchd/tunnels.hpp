@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ks {
+
+/// Where the kernel's IPsec policies send packets to: the far ends of tunnels that encrypt, sorted.
+using IpsecGateways = std::vector<IpAddress>;
+
+/// Interfaces that are a tunnel of `policy`, trusted (see refused_tunnels) and IFF_UP. Sorted.
+[[nodiscard]] std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links);
+
+/// Tunnels by IPsec policy of which the kernel holds one to an address of their endpoints: their
+/// names, sorted.
+[[nodiscard]] std::vector<std::string> live_ipsec(const Policy& policy,
+                                                  const IpsecGateways& gateways);
+/// Whether `policy` has a tunnel by IPsec policy.
+[[nodiscard]] bool uses_ipsec(const Policy& policy) noexcept;
+
+/// Interfaces that bear a tunnel's name but are not trusted, one sentence each: hardware; a
+/// pattern's match that is the way to the internet; another kind than the policy says.
+[[nodiscard]] std::vector<std::string> refused_tunnels(const Policy& policy,
+                                                       const LinkTable& links);
+
+/// Whether a link is of a kind that wraps packets: never a local network.
+[[nodiscard]] bool wraps_packets(const Link& link);
+
+/// Whether some tunnel of `policy` has the name of this link.
+[[nodiscard]] bool bears_tunnel_name(const Policy& policy, const Link& link);
+
+/// Why no tunnel of `policy` trusts a link that bears a tunnel's name; empty when one does, or when
+/// it bears none. `index` is the link's.
+[[nodiscard]] std::string distrust(const Policy& policy, int index, const Link& link);
+
+}  // namespace ks

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "schema.hpp"
+#include "text.hpp"
+#include "values.hpp"
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+constexpr std::size_t kMaxAllowRules = 64;
+constexpr std::size_t kMaxPorts = 32;
+/// Prefixes that are shorter hold more than any one network has.
+constexpr std::uint8_t kMinUsualLength = 8;
+
+constexpr const char* kPrefixHint = "write an address, or a prefix such as 192.0.2.0/24";
+
+bool overlap(const PortSpec& a, const PortSpec& b) noexcept {
+    return a.protocol == b.protocol && a.ports.first <= b.ports.last &&
+           b.ports.first <= a.ports.last;
+}
+
+void read_ports(Context& context, const Node& node, AllowRule& exception) {
+    exception.ports =
+        read_list(context, node, "ports", Empty::refused, kMaxPorts, [](Context& c, const Node& n) {
+            return read_value(c, n, "a port", parse_ports,
+                              "write PORT/tcp, PORT/udp or a range such as 5000-5010/udp");
+        });
+    const std::vector<PortSpec>& ports = exception.ports;
+    if (ports.size() != node.items.size()) {
+        return;  // One of them was refused, so places and values no longer agree.
+    }
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (overlap(ports[i], ports[j])) {
+                context.findings.error(node.items[i].at,
+                                       fmt::format("ports {} overlap with {}",
+                                                   in_quotes(node.items[i].text),
+                                                   in_quotes(node.items[j].text)),
+                                       "write each port once");
+                break;
+            }
+        }
+    }
+}
+
+void read_interface(Context& context, const Node& node, AllowRule& exception) {
+    exception.interface =
+        read_value(context, node, "interface", parse_interface, "write an interface name")
+            .value_or("");
+}
+
+/// For what the sender alone has: on arrival there is no socket yet that a rule could ask.
+template <const char* what>
+void refuse_on_arrival(Context& context, const Node& node, AllowRule&) {
+    context.findings.error(node.at,
+                           fmt::format("{} cannot be known for a packet that arrives", what),
+                           "use from, ports and interface");
+}
+
+constexpr char kUser[] = "user";
+constexpr char kGroup[] = "group";
+constexpr char kCgroup[] = "cgroup";
+constexpr auto kHidden = Key<AllowRule>::Help::hidden;
+
+constexpr std::array<Key<AllowRule>, 6> kOutboundKeys{{
+    {"to", [](Context& c, const Node& n,
+              AllowRule& e) { e.far = read_value(c, n, "to", parse_destination, kPrefixHint); }},
+    {"ports", read_ports},
+    kUserKey<AllowRule>,
+    kGroupKey<AllowRule>,
+    kCgroupKey<AllowRule>,
+    {"interface", read_interface},
+}};
+
+constexpr std::array<Key<AllowRule>, 6> kInboundKeys{{
+    {"from", [](Context& c, const Node& n,
+                AllowRule& e) { e.far = read_value(c, n, "from", parse_source, kPrefixHint); }},
+    {"ports", read_ports},
+    {"interface", read_interface},
+    {kUser, refuse_on_arrival<kUser>, kHidden},
+    {kGroup, refuse_on_arrival<kGroup>, kHidden},
+    {kCgroup, refuse_on_arrival<kCgroup>, kHidden},
+}};
+
+std::string amount(const Prefix& prefix) {
+    return fmt::format("{}, {}", prefix.str(),
+                       prefix.length == 0 ? "every address" : "a large part of all addresses");
+}
+
+bool is_wide(const Prefix& prefix) noexcept {
+    return prefix.length < kMinUsualLength;
+}
+
+std::string through(const std::string& interface) {
+    return interface.empty() ? std::string() : fmt::format(" through {}", in_quotes(interface));
+}
+
+void warn_about_outbound(Context& context, const AllowRule& exception, const Place& at) {
+    const bool anybody = !exception.user && !exception.group && !exception.cgroup;
+    if (exception.far && is_wide(*exception.far)) {
+        context.findings.warning(
+            at, fmt::format("exception reaches {}, outside the tunnel", amount(*exception.far)),
+            "narrow 'to'");
+    } else if (!exception.far && anybody) {
+        context.findings.warning(
+            at,
+            fmt::format("exception lets every program reach every address{}{}, outside the tunnel",
+                        through(exception.interface),
+                        exception.ports.empty() ? "" : " on its ports"),
+            "add to, user, group or cgroup");
+    }
+}
+
+void warn_about_inbound(Context& context, const AllowRule& exception, const Place& at) {
+    const bool everywhere = !exception.far || is_wide(*exception.far);
+    if (everywhere && exception.ports.empty()) {
+        context.findings.warning(
+            at,
+            fmt::format("exception lets {} reach every port of this host{}",
+                        exception.far ? amount(*exception.far) : std::string("every address"),
+                        through(exception.interface)),
+            "add ports, or narrow 'from'");
+    }
+}
+
+struct Direction {
+    std::string_view what;
+    const std::array<Key<AllowRule>, 6>& keys;
+    const char* conditions;
+    void (*warn)(Context&, const AllowRule&, const Place&);
+};
+
+constexpr Direction kOutbound{"allow.outbound", kOutboundKeys,
+                              "write any of to, ports, user, group, cgroup and interface",
+                              warn_about_outbound};
+constexpr Direction kInbound{"allow.inbound", kInboundKeys,
+                             "write any of from, ports and interface", warn_about_inbound};
+
+std::vector<AllowRule> read_allow_rules(Context& context, const Node& node,
+                                        const Direction& direction) {
+    std::vector<AllowRule> exceptions;
+    if (!expect(context, node, Node::Kind::list, direction.what)) {
+        return exceptions;
+    }
+    for (const Node& item : node.items) {
+        if (exceptions.size() == kMaxAllowRules) {
+            report_long_list(context, item, direction.what, kMaxAllowRules);
+            break;
+        }
+        const std::size_t errors_before = context.findings.errors();
+        AllowRule exception;
+        read_map(context, item, "an exception", direction.keys, exception);
+        if (context.findings.errors() == errors_before) {
+            if (exception == AllowRule{}) {
+                context.findings.error(item.at, "an exception needs at least one condition",
+                                       direction.conditions);
+            } else {
+                direction.warn(context, exception, item.at);
+            }
+        }
+        exceptions.push_back(std::move(exception));
+    }
+    return exceptions;
+}
+
+constexpr std::array<Key<Policy>, 2> kAllowKeys{{
+    {"outbound",
+     [](Context& c, const Node& n, Policy& p) { p.outbound = read_allow_rules(c, n, kOutbound); }},
+    {"inbound",
+     [](Context& c, const Node& n, Policy& p) { p.inbound = read_allow_rules(c, n, kInbound); }},
+}};
+
+}  // namespace
+
+void read_allow(Context& context, const Node& node, Policy& policy) {
+    read_map(context, node, "allow", kAllowKeys, policy);
+}
+
+}  // namespace ks

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/situation.hpp"
+
+#include "killswitchd/intents.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/step.hpp"
+#include "killswitchd/surroundings.hpp"
+#include "killswitchd/tunnels.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ks {
+
+namespace {
+
+constexpr std::array<std::pair<StateName, std::string_view>, 4> kWords{{
+    {StateName::disarmed, "disarmed"},
+    {StateName::locked, "locked"},
+    {StateName::protected_, "protected"},
+    {StateName::panic, "panic"},
+}};
+
+}  // namespace
+
+std::string_view word(StateName state) noexcept {
+    return std::ranges::find(kWords, state, &std::pair<StateName, std::string_view>::first)->second;
+}
+
+std::optional<StateName> state_from(std::string_view word) noexcept {
+    const auto* const found =
+        std::ranges::find(kWords, word, &std::pair<StateName, std::string_view>::second);
+    return found == kWords.end() ? std::nullopt : std::optional(found->first);
+}
+
+std::vector<std::string> ways_out(const Situation& situation) {
+    std::vector<std::string> names = situation.tunnels_up;
+    names.insert(names.end(), situation.ipsec_up.begin(), situation.ipsec_up.end());
+    return names;
+}
+
+Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
+                 const Intents& intents, CgroupIds cgroups, const IpsecGateways& ipsec) {
+    Situation situation;
+    situation.cgroups = std::move(cgroups);
+    if (intents.panic) {
+        situation.state = StateName::panic;
+        if (links) {  // Nothing else of them is let through.
+            situation.around.uplinks = surroundings(policy, *links).uplinks;
+        }
+        return situation;
+    }
+    const bool waiting = policy.mode == Mode::on_drop && !intents.engaged;
+    if (intents.disarmed || policy.mode == Mode::off || waiting) {
+        situation.state = StateName::disarmed;
+        return situation;
+    }
+    if (links) {
+        situation.tunnels_up = live_tunnels(policy, *links);
+        situation.ipsec_up = live_ipsec(policy, ipsec);
+        situation.around = surroundings(policy, *links);
+    }
+    situation.state = ways_out(situation).empty() ? StateName::locked : StateName::protected_;
+    return situation;
+}
+
+Situation decide(const State& state) {
+    Situation situation =
+        decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec);
+    if (state.raw_support == RawSupport::kernel_cannot) {
+        situation.around.uplinks.clear();
+    }
+    return situation;
+}
+
+}  // namespace ks

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/surroundings.hpp"
+
+#include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/tunnels.hpp"
+#include "uplinks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+bool named_in(const std::vector<std::string>& patterns, const std::string& name) {
+    return std::ranges::any_of(
+        patterns, [&](const std::string& pattern) { return interface_matches(pattern, name); });
+}
+
+bool is_uplink(const Policy& policy, const Link& link) {
+    return link.default_route && !bears_tunnel_name(policy, link);
+}
+
+/// Inside a container the uplinks are veths as well, and nothing tells a second one from a guest.
+bool uplinks_are_veths(const Policy& policy, const LinkTable& links) {
+    return std::ranges::any_of(links, [&](const auto& other) {
+        return other.second.kind == "veth" && is_uplink(policy, other.second);
+    });
+}
+
+/// Whether a link can only lead to machines inside this one.
+bool leads_inside(const Policy& policy, const LinkTable& links, int index, const Link& link) {
+    if (link.kind == "veth") {
+        return link.master == 0 && !uplinks_are_veths(policy, links);
+    }
+    if (link.kind != "bridge") {
+        return false;
+    }
+    bool any_port = false;
+    for (const auto& [port_index, port] : links) {
+        if (port.master != index) {
+            continue;
+        }
+        any_port = true;
+        if ((port.kind != "veth" && port.kind != "tun") || port.default_route) {
+            return false;
+        }
+    }
+    return any_port;
+}
+
+bool is_guest(const Policy& policy, const LinkTable& links, int index, const Link& link) {
+    if (index == kLoopbackIndex || link.default_route || bears_tunnel_name(policy, link)) {
+        return false;
+    }
+    if (!policy.guests.automatic) {
+        return named_in(policy.guests.interfaces, link.name);
+    }
+    const bool way_out_elsewhere = std::ranges::any_of(links, [&](const auto& other) {
+        return other.first != index && is_uplink(policy, other.second);
+    });
+    return way_out_elsewhere && !link.addresses.empty() && leads_inside(policy, links, index, link);
+}
+
+/// A device gives itself a link-local address: it may be an uplink that still waits for its own.
+bool is_surely_guest(const Policy& policy, const Link& link) {
+    static const std::vector<Prefix> given{*Prefix::parse("169.254.0.0/16"), link_local6()};
+    return !policy.guests.automatic || std::ranges::any_of(link.addresses, [](const Prefix& own) {
+        return std::ranges::none_of(
+            given, [&](const Prefix& local) { return local.contains(own.address); });
+    });
+}
+
+/// The local networks of one uplink.
+std::vector<Prefix> lan_of(const Lan& lan, const Link& link) {
+    switch (lan.networks) {
+    case Lan::Networks::private_:
+        return private_space();
+    case Lan::Networks::listed:
+        return lan.list;
+    case Lan::Networks::on_link:
+        break;
+    }
+    std::vector<Prefix> networks;
+    for (const Prefix& address : link.addresses) {
+        const Prefix network = Prefix::of(address.address, address.length);
+        if (network.length != 0 && (lan.unsafe || is_private(network))) {
+            networks.push_back(network);
+        }
+    }
+    return networks;
+}
+
+/// The IPv6 networks of one link, and its routers outside of them.
+void add_neighbours(const Link& link, std::vector<LinkNetwork>& neighbours) {
+    constexpr std::uint8_t kOwnAddressOnly = 128;
+    for (const Prefix& own : link.addresses) {
+        if (own.address.family == IpFamily::v6 && own.length != 0 &&
+            own.length != kOwnAddressOnly && !link_local6().contains(own.address)) {
+            neighbours.push_back({link.name, Prefix::of(own.address, own.length)});
+        }
+    }
+    for (const IpAddress& router : link.routers6) {
+        const bool known = std::ranges::any_of(neighbours, [&](const LinkNetwork& network) {
+            return network.interface == link.name && network.network.contains(router);
+        });
+        if (!known && !link_local6().contains(router)) {
+            neighbours.push_back({link.name, Prefix::of(router, router.bits())});
+        }
+    }
+}
+
+template <class T>
+void sort_unique(std::vector<T>& all) {
+    std::ranges::sort(all);
+    const auto repeated = std::unique(all.begin(), all.end());
+    all.erase(repeated, all.end());
+}
+
+}  // namespace
+
+Surroundings surroundings(const Policy& policy, const LinkTable& links) {
+    Surroundings around;
+    Roles roles;
+    const Ipv6 ipv6 = policy.ipv6;
+    const auto usable = [&](const Prefix& prefix) {
+        return prefix.address.family == IpFamily::v4 || ipv6 == Ipv6::tunnel;
+    };
+    for (const auto& [index, link] : links) {
+        if (index == kLoopbackIndex) {
+            continue;
+        }
+        if (bears_tunnel_name(policy, link)) {
+            if (distrust(policy, index, link).empty()) {
+                roles.tunnels.insert(index);
+            }
+            for (const Prefix& own : link.addresses) {
+                if (!link_local6().contains(own.address)) {
+                    around.tunnel_addresses.push_back(own.address);
+                }
+            }
+            continue;
+        }
+        if (is_guest(policy, links, index, link)) {
+            if (is_surely_guest(policy, link)) {
+                roles.guests.insert(index);
+            }
+            for (const Prefix& own : link.addresses) {
+                if (usable(own)) {
+                    around.guests.push_back({link.name, Prefix::of(own.address, own.length)});
+                }
+            }
+            continue;
+        }
+        if (!wraps_packets(link)) {
+            add_neighbours(link, around.neighbours);
+        }
+        const bool chosen =
+            policy.lan.interfaces.empty() || named_in(policy.lan.interfaces, link.name);
+        if (policy.lan.allow && chosen && link.master == 0 && !wraps_packets(link)) {
+            for (const Prefix& network : lan_of(policy.lan, link)) {
+                if (usable(network)) {
+                    around.lan.push_back({link.name, network});
+                }
+            }
+        }
+    }
+    sort_unique(around.tunnel_addresses);
+    sort_unique(around.guests);
+    sort_unique(around.lan);
+    sort_unique(around.neighbours);
+    around.uplinks = find_uplinks(links, roles);
+    return around;
+}
+
+}  // namespace ks

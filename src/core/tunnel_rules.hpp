@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "draft.hpp"
+
+namespace ks {
+
+void add_tunnels(Draft& draft);
+/// Packets to a tunnel's own address that did not come through it, and ARP for it.
+void add_spoof_guard(Draft& draft);
+
+}  // namespace ks

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/tunnels.hpp"
+
+#include "killswitchd/net.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+/// Kinds of devices that wrap packets: never a local network, and credible as a tunnel that holds
+/// the default route.
+constexpr std::array<std::string_view, 14> kTunnelKinds{
+    "tun",  "wireguard", "ovpn", "amneziawg", "xfrm", "vti",    "vti6",
+    "ipip", "sit",       "gre",  "ip6tnl",    "ppp",  "ip6gre", "ovpn-dco"};
+
+bool is_hardware(int index, const Link& link) {
+    return link.kind.empty() && index != kLoopbackIndex;
+}
+
+bool bears_name_of(const Tunnel& tunnel, const Link& link) {
+    return !tunnel.ipsec && interface_matches(tunnel.interface, link.name);
+}
+
+/// Why the interface is not trusted as `tunnel`; empty when it is.
+std::string distrust(const Tunnel& tunnel, int index, const Link& link) {
+    if (is_hardware(index, link)) {
+        return fmt::format("{} is hardware, not a tunnel", link.name);
+    }
+    if (!tunnel.kind.empty() && tunnel.kind != link.kind) {
+        return fmt::format("{} is of kind {}, tunnel {} wants {}", link.name, link.kind,
+                           tunnel.name, tunnel.kind);
+    }
+    const bool by_pattern = tunnel.interface.ends_with('*');
+    if (by_pattern && link.default_route && (!wraps_packets(link) || link.kind == "ppp")) {
+        return fmt::format("{} matches the pattern {}, but is the way to the internet", link.name,
+                           tunnel.interface);
+    }
+    return {};
+}
+
+}  // namespace
+
+bool wraps_packets(const Link& link) {
+    return std::ranges::find(kTunnelKinds, link.kind) != kTunnelKinds.end();
+}
+
+bool bears_tunnel_name(const Policy& policy, const Link& link) {
+    return std::ranges::any_of(policy.tunnels,
+                               [&](const Tunnel& tunnel) { return bears_name_of(tunnel, link); });
+}
+
+std::string distrust(const Policy& policy, int index, const Link& link) {
+    std::string reason;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (bears_name_of(tunnel, link)) {
+            reason = distrust(tunnel, index, link);
+            if (reason.empty()) {
+                return {};
+            }
+        }
+    }
+    return reason;
+}
+
+std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links) {
+    std::vector<std::string> names;
+    for (const auto& [index, link] : links) {
+        if (link.up && bears_tunnel_name(policy, link) && distrust(policy, index, link).empty()) {
+            names.push_back(link.name);
+        }
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+bool uses_ipsec(const Policy& policy) noexcept {
+    return std::ranges::any_of(policy.tunnels, &Tunnel::ipsec);
+}
+
+std::vector<std::string> live_ipsec(const Policy& policy, const IpsecGateways& gateways) {
+    std::vector<std::string> names;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        const bool up = std::ranges::any_of(tunnel.endpoints, [&](const Endpoint& endpoint) {
+            return std::ranges::binary_search(gateways, endpoint.address);
+        });
+        if (tunnel.ipsec && up) {
+            names.push_back(tunnel.name);
+        }
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+std::vector<std::string> refused_tunnels(const Policy& policy, const LinkTable& links) {
+    std::vector<std::string> reasons;
+    for (const auto& [index, link] : links) {
+        if (std::string reason = distrust(policy, index, link); !reason.empty()) {
+            reasons.push_back(std::move(reason));
+        }
+    }
+    return reasons;
+}
+
+}  // namespace ks

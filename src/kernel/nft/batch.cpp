@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "batch.hpp"
+
+#include <cerrno>
+#include <span>
+
+#include <fmt/format.h>
+#include <libnftnl/common.h>
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+namespace ks {
+
+namespace {
+
+constexpr std::size_t kScratchBytes = 128UL * 1024;
+/// Elements in one message: their nest must stay below 64 KiB, and no element needs 64 bytes.
+constexpr std::size_t kElementsPerMessage = 1000;
+constexpr std::uint16_t kBatchGenerationId = 1;  // NFNL_BATCH_GENID.
+
+}  // namespace
+
+Batch::Batch(NftSocket& socket, std::uint32_t generation, const char* table)
+    : socket_(socket), table_(table), scratch_(kScratchBytes), begin_seq_(socket.next_seq()) {
+    frame(NFNL_MSG_BATCH_BEGIN, 0, begin_seq_, generation);
+}
+
+NftTable Batch::table_key() const {
+    NftTable table{nftnl_table_alloc()};
+    nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_);
+    return table;
+}
+
+NftSet Batch::set_key(const std::string& name) const {
+    NftSet set{nftnl_set_alloc()};
+    nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, table_);
+    nftnl_set_set_str(set.get(), NFTNL_SET_NAME, name.c_str());
+    return set;
+}
+
+void Batch::frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
+                  std::optional<std::uint32_t> generation) {
+    nlmsghdr* const header = mnl_nlmsg_put_header(scratch_.data());
+    header->nlmsg_type = type;
+    header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    header->nlmsg_seq = seq;
+    auto* const body = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+    body->nfgen_family = AF_UNSPEC;
+    body->version = NFNETLINK_V0;
+    body->res_id = htons(NFNL_SUBSYS_NFTABLES);
+    if (generation) {
+        mnl_attr_put_u32(header, kBatchGenerationId, htonl(*generation));
+    }
+    bytes_.insert(bytes_.end(), scratch_.begin(),
+                  scratch_.begin() + static_cast<std::ptrdiff_t>(header->nlmsg_len));
+}
+
+void Batch::message(std::uint16_t type, std::uint16_t flags, std::string what,
+                    const std::function<void(nlmsghdr*)>& fill) {
+    const std::uint32_t seq = socket_.next_seq();
+    nlmsghdr* const header =
+        nftnl_nlmsg_build_hdr(scratch_.data(), type, number_of(family_), flags, seq);
+    fill(header);
+    bytes_.insert(bytes_.end(), scratch_.begin(),
+                  scratch_.begin() + static_cast<std::ptrdiff_t>(header->nlmsg_len));
+    what_.emplace(seq, std::move(what));
+}
+
+void Batch::create_table(std::uint32_t flags) {
+    const NftTable table = table_key();
+    nftnl_table_set_u32(table.get(), NFTNL_TABLE_FLAGS, flags);
+    message(NFT_MSG_NEWTABLE, NLM_F_CREATE, fmt::format("table {} {}", word(family_), table_),
+            [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
+}
+
+void Batch::delete_table() {
+    const NftTable table = table_key();
+    message(NFT_MSG_DELTABLE, 0, fmt::format("table {} {}", word(family_), table_),
+            [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
+}
+
+void Batch::create(nftnl_chain* chain, const std::string& name) {
+    nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table_);
+    message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, fmt::format("chain {}", name),
+            [&](nlmsghdr* h) { nftnl_chain_nlmsg_build_payload(h, chain); });
+}
+
+void Batch::remove_chain(const std::string& name) {
+    const NftChain chain{nftnl_chain_alloc()};
+    nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table_);
+    nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
+    message(NFT_MSG_DELCHAIN, 0, fmt::format("removal of chain {}", name),
+            [&](nlmsghdr* h) { nftnl_chain_nlmsg_build_payload(h, chain.get()); });
+}
+
+void Batch::append(nftnl_rule* rule, const std::string& what) {
+    nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table_);
+    message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, what,
+            [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, rule); });
+}
+
+void Batch::flush_chain(const std::string& name) {
+    const NftRule all{nftnl_rule_alloc()};
+    nftnl_rule_set_str(all.get(), NFTNL_RULE_TABLE, table_);
+    nftnl_rule_set_str(all.get(), NFTNL_RULE_CHAIN, name.c_str());
+    message(NFT_MSG_DELRULE, 0, fmt::format("flush of chain {}", name),
+            [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, all.get()); });
+}
+
+void Batch::create(nftnl_set* set, const std::string& name) {
+    nftnl_set_set_str(set, NFTNL_SET_TABLE, table_);
+    message(NFT_MSG_NEWSET, NLM_F_CREATE, fmt::format("set {}", name), [&](nlmsghdr* h) {
+        // The kernel wants an id to link a set with elements of the same batch; any number will do.
+        nftnl_set_set_u32(set, NFTNL_SET_ID, h->nlmsg_seq);
+        nftnl_set_nlmsg_build_payload(h, set);
+    });
+}
+
+void Batch::remove_set(const std::string& name) {
+    const NftSet set = set_key(name);
+    message(NFT_MSG_DELSET, 0, fmt::format("removal of set {}", name),
+            [&](nlmsghdr* h) { nftnl_set_nlmsg_build_payload(h, set.get()); });
+}
+
+void Batch::elements(std::uint16_t type, std::uint16_t flags, const std::string& set,
+                     const std::vector<std::string>& keys) {
+    for (std::size_t first = 0; first < keys.size(); first += kElementsPerMessage) {
+        const std::span part =
+            std::span(keys).subspan(first, std::min(kElementsPerMessage, keys.size() - first));
+        const NftSet holder = set_key(set);
+        for (const std::string& key : part) {
+            nftnl_set_elem* const element = nftnl_set_elem_alloc();  // The set owns it.
+            nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key.data(),
+                               static_cast<std::uint32_t>(key.size()));
+            nftnl_set_elem_add(holder.get(), element);
+        }
+        message(type, flags, fmt::format("elements of set {}", set),
+                [&](nlmsghdr* h) { nftnl_set_elems_nlmsg_build_payload(h, holder.get()); });
+    }
+}
+
+void Batch::add_elements(const std::string& set, const std::vector<std::string>& keys) {
+    elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, keys);
+}
+
+void Batch::remove_elements(const std::string& set, const std::vector<std::string>& keys) {
+    elements(NFT_MSG_DELSETELEM, 0, set, keys);
+}
+
+void Batch::create(nftnl_obj* counter, const std::string& name) {
+    nftnl_obj_set_str(counter, NFTNL_OBJ_TABLE, table_);
+    message(NFT_MSG_NEWOBJ, NLM_F_CREATE, fmt::format("counter {}", name),
+            [&](nlmsghdr* h) { nftnl_obj_nlmsg_build_payload(h, counter); });
+}
+
+void Batch::remove_counter(const std::string& name) {
+    const NftObject counter = make_counter(name);
+    nftnl_obj_set_str(counter.get(), NFTNL_OBJ_TABLE, table_);
+    message(NFT_MSG_DELOBJ, 0, fmt::format("removal of counter {}", name),
+            [&](nlmsghdr* h) { nftnl_obj_nlmsg_build_payload(h, counter.get()); });
+}
+
+Result<Batch::Answer> Batch::exchange(std::uint32_t seq) {
+    if (auto sent = socket_.send(bytes_); !sent) {
+        return std::move(sent).error().within("committing the rules");
+    }
+    Answer answer;
+    auto read = socket_.drain([&](const nlmsghdr* message) {
+        if (message->nlmsg_type != NLMSG_ERROR) {
+            return;
+        }
+        const int code = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
+        if (code == 0) {
+            answer.acknowledged = answer.acknowledged || message->nlmsg_seq == seq;
+        } else if (!answer.refusal) {
+            const auto object = what_.find(message->nlmsg_seq);
+            answer.refusal =
+                Error{object == what_.end() ? std::string("kernel refused the transaction")
+                                            : "kernel refused " + object->second,
+                      code};
+        }
+    });
+    if (!read && !answer.refusal && !answer.acknowledged) {
+        return std::move(read).error();
+    }
+    return answer;
+}
+
+Status Batch::commit() {
+    const std::uint32_t end_seq = socket_.next_seq();
+    frame(NFNL_MSG_BATCH_END, NLM_F_ACK, end_seq, std::nullopt);
+    auto answer = exchange(end_seq);
+    if (!answer) {
+        return std::move(answer).error();
+    }
+    if (answer->refusal) {
+        return *std::move(answer->refusal);
+    }
+    if (!answer->acknowledged) {  // Only the word about BATCH_END means committed.
+        return Error{"the kernel did not answer the transaction", ETIMEDOUT};
+    }
+    return Done{};
+}
+
+Status Batch::rehearse() {
+    auto answer = exchange(begin_seq_);
+    if (!answer) {
+        return std::move(answer).error();
+    }
+    return answer->refusal ? Status(*std::move(answer->refusal)) : Status(Done{});
+}
+
+bool overtaken(const Error& error) {
+    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
+}
+
+}  // namespace ks

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/ruleset.hpp"
+#include "objects.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <libnftnl/udata.h>
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+namespace ks {
+
+namespace {
+
+constexpr std::uint32_t kReg = NFT_REG_1;  // Matches are tested one by one: one register is enough.
+constexpr std::uint32_t kLoopbackIndex = 1;
+
+/// Builds the expressions of one rule; mirrors `nft --debug=netlink`.
+class RuleBuilder {
+  public:
+    RuleBuilder(nftnl_rule* rule, TableFamily table) : rule_(rule), table_(table) {}
+
+    void add(const std::vector<Match>& matches) {
+        for (std::size_t i = 0; i < matches.size(); ++i) {
+            if (i + 1 < matches.size() && encode_neighbours(matches[i], matches[i + 1])) {
+                ++i;
+            } else {
+                std::visit([&](const auto& m) { encode(m); }, matches[i]);
+            }
+        }
+    }
+    void count(const std::string& counter) {
+        expr("objref", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
+            nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_IMM_NAME, counter.c_str());
+        });
+    }
+    void decide(const Rule& rule) {
+        switch (rule.verdict) {
+        case Verdict::accept:
+            return verdict(NF_ACCEPT, {});
+        case Verdict::drop:
+            return verdict(NF_DROP, {});
+        case Verdict::jump:
+            return verdict(static_cast<std::uint32_t>(NFT_JUMP), rule.target);
+        case Verdict::reject:
+            return reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+        case Verdict::reject_tcp:
+            return reject(NFT_REJECT_TCP_RST, 0);
+        }
+    }
+    [[nodiscard]] bool complete() const { return complete_; }
+
+  private:
+    template <class Fill>
+    void expr(const char* kind, Fill&& fill) {
+        NftExpr made{nftnl_expr_alloc(kind)};
+        if (!made) {
+            complete_ = false;
+            return;
+        }
+        fill(made.get());
+        nftnl_rule_add_expr(rule_, made.release());  // The rule owns it from here on.
+    }
+
+    void meta(std::uint32_t key, std::uint32_t reg = kReg) {
+        expr("meta", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg);
+        });
+    }
+    void payload(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes,
+                 std::uint32_t reg = kReg) {
+        expr("payload", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, bytes);
+        });
+    }
+    void compare(std::uint32_t op, const void* data, std::uint32_t bytes) {
+        expr("cmp", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, kReg);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
+            nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, bytes);
+        });
+    }
+    template <class T>
+    void equals(const T& value) {
+        compare(NFT_CMP_EQ, &value, sizeof(value));
+    }
+    void mask(const void* mask_data, std::uint32_t bytes) {
+        const std::array<std::uint8_t, 16> zero{};
+        expr("bitwise", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, kReg);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, kReg);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, bytes);
+            nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask_data, bytes);
+            nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero.data(), bytes);
+        });
+    }
+    void verdict(std::uint32_t code, const std::string& chain) {
+        expr("immediate", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, code);
+            if (!chain.empty()) {
+                nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain.c_str());
+            }
+        });
+    }
+    void reject(std::uint32_t type, std::uint8_t code) {
+        expr("reject", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, type);
+            nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, code);
+        });
+    }
+
+    void interface(std::uint32_t key, const std::string& name, bool negated) {
+        std::array<char, IFNAMSIZ> padded{};
+        const bool prefix = name.ends_with('*');
+        const std::size_t length = std::min(name.size() - (prefix ? 1 : 0), padded.size() - 1);
+        std::copy_n(name.begin(), length, padded.begin());
+        meta(key);
+        // The whole zero-padded field is an exact match, its beginning alone a match by prefix.
+        compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, padded.data(),
+                static_cast<std::uint32_t>(prefix ? length : padded.size()));
+    }
+    static std::uint32_t address_offset(IpFamily family, bool destination) {
+        // Source: RFC 791, section 3.1; RFC 8200, section 3.
+        if (family == IpFamily::v4) {
+            return destination ? 16 : 12;
+        }
+        return destination ? 24 : 8;
+    }
+    void prefix(const Prefix& prefix, bool destination) {
+        const IpAddress& address = prefix.address;
+        const std::uint32_t offset = address_offset(address.family, destination);
+        if (prefix.length % 8 == 0) {
+            const std::uint32_t bytes = prefix.length / 8U;
+            if (bytes > 0) {
+                payload(NFT_PAYLOAD_NETWORK_HEADER, offset, bytes);
+                compare(NFT_CMP_EQ, address.bytes.data(), bytes);
+            }
+            return;
+        }
+        IpAddress ones{address.family, {}};
+        ones.bytes.fill(0xff);
+        const auto bytes = static_cast<std::uint32_t>(address.size());
+        payload(NFT_PAYLOAD_NETWORK_HEADER, offset, bytes);
+        mask(Prefix::of(ones, prefix.length).address.bytes.data(), bytes);
+        compare(NFT_CMP_EQ, address.bytes.data(), bytes);
+    }
+    void ports(const PortRange& ports, bool destination) {
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 2 : 0, 2);
+        const std::uint16_t first = htons(ports.first);
+        const std::uint16_t last = htons(ports.last);
+        if (first == last) {
+            return equals(first);
+        }
+        compare(NFT_CMP_GTE, &first, sizeof(first));
+        compare(NFT_CMP_LTE, &last, sizeof(last));
+    }
+
+    /// Two fields side by side are loaded at once, as nft does it: rules that `nft -f` loaded from
+    /// our text are the same rules then.
+    bool encode_neighbours(const Match& first, const Match& second) {
+        const auto* const type = std::get_if<match::IcmpType>(&first);
+        const auto* const code = std::get_if<match::IcmpCode>(&second);
+        if (type != nullptr && code != nullptr) {
+            payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2);
+            equals(std::array<std::uint8_t, 2>{type->type, code->code});
+            return true;
+        }
+        const auto* const from = std::get_if<match::SourcePort>(&first);
+        const auto* const to = std::get_if<match::DestinationPort>(&second);
+        if (from == nullptr || to == nullptr || from->ports.first != from->ports.last ||
+            to->ports.first != to->ports.last) {
+            return false;
+        }
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 4);
+        equals(std::array<std::uint16_t, 2>{htons(from->ports.first), htons(to->ports.first)});
+        return true;
+    }
+
+    void encode(const match::InInterface& m) { interface(NFT_META_IIFNAME, m.name, m.negated); }
+    void encode(const match::OutInterface& m) { interface(NFT_META_OIFNAME, m.name, m.negated); }
+    void encode(const match::InLoopback&) {
+        meta(NFT_META_IIF);
+        equals(kLoopbackIndex);
+    }
+    void encode(const match::OutLoopback&) {
+        meta(NFT_META_OIF);
+        equals(kLoopbackIndex);
+    }
+    void encode(const match::Family& m) {
+        if (table_ == TableFamily::netdev) {  // There `meta nfproto` is always "netdev".
+            meta(NFT_META_PROTOCOL);
+            const std::uint16_t type = m.family == IpFamily::v4 ? ETH_P_IP : ETH_P_IPV6;
+            return equals(htons(type));
+        }
+        meta(NFT_META_NFPROTO);
+        equals(static_cast<std::uint8_t>(m.family == IpFamily::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6));
+    }
+    void encode(const match::Source& m) { prefix(m.prefix, /*destination=*/false); }
+    void encode(const match::Destination& m) { prefix(m.prefix, /*destination=*/true); }
+    void encode(const match::Protocol& m) {
+        meta(NFT_META_L4PROTO);
+        equals(m.number);
+    }
+    void encode(const match::SourcePort& m) { ports(m.ports, /*destination=*/false); }
+    void encode(const match::DestinationPort& m) { ports(m.ports, /*destination=*/true); }
+    void encode(const match::IcmpType& m) {
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
+        equals(m.type);
+    }
+    void encode(const match::IcmpCode& m) {
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, 1, 1);
+        equals(m.code);
+    }
+    void encode(const match::InnerDestination& m) {
+        // Behind 8 bytes of ICMP comes the header of the packet that did not fit.
+        constexpr std::uint32_t kIcmpHeader = 8;
+        const auto bytes = static_cast<std::uint32_t>(m.address.size());
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER,
+                kIcmpHeader + address_offset(m.address.family, /*destination=*/true), bytes);
+        compare(NFT_CMP_EQ, m.address.bytes.data(), bytes);
+    }
+    void conntrack(std::uint32_t key) {
+        expr("ct", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, kReg);
+        });
+    }
+    void encode(const match::CtEstablished&) {
+        // Source: linux/netfilter/nf_conntrack_common.h, NF_CT_STATE_BIT.
+        constexpr std::uint32_t kEstablishedOrRelated = 0x2 | 0x4;
+        constexpr std::uint32_t kNone = 0;
+        conntrack(NFT_CT_STATE);
+        mask(&kEstablishedOrRelated, sizeof(kEstablishedOrRelated));
+        compare(NFT_CMP_NEQ, &kNone, sizeof(kNone));
+    }
+    void encode(const match::CtReply&) {
+        constexpr std::uint8_t kReplyDirection = 1;
+        conntrack(NFT_CT_DIRECTION);
+        equals(kReplyDirection);
+    }
+    void encode(const match::ArpTarget& m) {
+        constexpr std::uint32_t kTargetAddress = 24;  // Source: RFC 826, for Ethernet and IPv4.
+        payload(NFT_PAYLOAD_NETWORK_HEADER, kTargetAddress, 4);
+        compare(NFT_CMP_EQ, m.address.bytes.data(), 4);
+    }
+    void encode(const match::EtherType& m) {
+        constexpr std::uint32_t kBehindAddresses = 12;
+        payload(NFT_PAYLOAD_LL_HEADER, kBehindAddresses, 2);
+        equals(htons(m.type));
+    }
+    void encode(const match::LaterFragment& m) {
+        // Source: RFC 791, section 3.1; RFC 8200, section 4.5.
+        constexpr std::uint32_t kOffsetInIp = 6, kOffsetInFragmentHeader = 2;
+        const std::uint16_t none = 0;
+        const std::uint16_t offset = htons(m.family == IpFamily::v4 ? 0x1fff : 0xfff8);
+        if (m.family == IpFamily::v4) {
+            payload(NFT_PAYLOAD_NETWORK_HEADER, kOffsetInIp, 2);
+        } else {
+            expr("exthdr", [&](nftnl_expr* e) {
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, kReg);
+                nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, kOffsetInFragmentHeader);
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 2);
+                nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+            });
+        }
+        mask(&offset, sizeof offset);
+        compare(NFT_CMP_NEQ, &none, sizeof none);
+    }
+    void encode(const match::HopLimit& m) {
+        payload(NFT_PAYLOAD_NETWORK_HEADER, 7, 1);
+        equals(m.value);
+    }
+    void encode(const match::TcpNotOpening&) {
+        constexpr std::uint8_t kSyn = 0x02;
+        constexpr std::uint8_t kSynAck = 0x12;
+        constexpr std::uint32_t kFlagsOffset = 13;
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, kFlagsOffset, 1);
+        mask(&kSynAck, 1);
+        compare(NFT_CMP_NEQ, &kSyn, 1);
+    }
+    void encode(const match::Mark& m) {
+        meta(NFT_META_MARK);
+        if (m.mask != 0xffffffff) {
+            mask(&m.mask, sizeof(m.mask));
+        }
+        equals(m.value);
+    }
+    void encode(const match::User& m) {
+        meta(NFT_META_SKUID);
+        equals(m.uid);
+    }
+    void encode(const match::Group& m) {
+        meta(NFT_META_SKGID);
+        equals(m.gid);
+    }
+    void encode(const match::Cgroup& m) {
+        expr("socket", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_SOCKET_KEY, NFT_SOCKET_CGROUPV2);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_SOCKET_DREG, kReg);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_SOCKET_LEVEL,
+                               static_cast<std::uint32_t>(std::ranges::count(m.path, '/') + 1));
+        });
+        equals(m.id);
+    }
+    void encode(const match::ToEncrypt&) {
+        expr("rt", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_RT_KEY, NFT_RT_XFRM);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_RT_DREG, kReg);
+        });
+        equals(std::uint8_t{1});
+    }
+    void encode(const match::Decrypted&) {
+        meta(NFT_META_SECPATH);
+        equals(std::uint8_t{1});
+    }
+    void encode(const match::InSet& m) {
+        const bool destination = m.far == match::InSet::Far::destination;
+        const bool v4 = m.key.family == IpFamily::v4;
+        payload(NFT_PAYLOAD_NETWORK_HEADER, address_offset(m.key.family, destination), v4 ? 4 : 16);
+        if (m.key.of == SetKey::Of::endpoint) {
+            // Every field of a concatenation begins on a 32-bit register of its own.
+            meta(NFT_META_L4PROTO, v4 ? NFT_REG32_01 : NFT_REG_2);
+            payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 2 : 0, 2,
+                    v4 ? NFT_REG32_02 : NFT_REG32_05);
+        }
+        expr("lookup", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, kReg);
+            nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, m.set.c_str());
+            nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, 0);  // The kernel reports it always.
+        });
+    }
+
+    nftnl_rule* rule_;
+    TableFamily table_;
+    bool complete_ = true;
+};
+
+bool set_comment(nftnl_rule* rule, const std::string& comment) {
+    using Udata = CHandle<nftnl_udata_buf, nftnl_udata_buf_free>;
+    constexpr std::uint32_t kUdataBytes = 256;
+    const Udata udata{nftnl_udata_buf_alloc(kUdataBytes)};
+    if (!udata || !nftnl_udata_put_strz(udata.get(), NFTNL_UDATA_RULE_COMMENT, comment.c_str())) {
+        return false;
+    }
+    nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(udata.get()),
+                        nftnl_udata_buf_len(udata.get()));
+    return true;
+}
+
+}  // namespace
+
+NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family) {
+    NftRule made{nftnl_rule_alloc()};
+    if (!made) {
+        return nullptr;
+    }
+    nftnl_rule_set_str(made.get(), NFTNL_RULE_TABLE, kTable);
+    nftnl_rule_set_str(made.get(), NFTNL_RULE_CHAIN, chain.c_str());
+    RuleBuilder builder(made.get(), family);
+    builder.add(rule.matches);
+    if (!rule.counter.empty()) {
+        builder.count(rule.counter);
+    }
+    builder.decide(rule);
+    const bool commented = rule.comment.empty() || set_comment(made.get(), rule.comment);
+    return builder.complete() && commented ? std::move(made) : nullptr;
+}
+
+}  // namespace ks

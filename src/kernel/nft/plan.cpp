@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plan.hpp"
+
+#include "killswitchd/render_text.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+const Error kOutOfMemory{"out of memory while building the rules", ENOMEM};
+
+template <class T>
+const T* find_named(const std::vector<T>& all, const std::string& name) {
+    const auto found = std::ranges::find(all, name, &T::name);
+    return found == all.end() ? nullptr : &*found;
+}
+
+/// "filter output 300 drop" without its last word: the policy can be changed in place.
+std::string without_policy(const std::string& base) {
+    return base.substr(0, base.rfind(' '));
+}
+
+class Planner {
+  public:
+    Planner(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const LiveTable& live)
+        : batch_(batch), ruleset_(ruleset), expected_(expected), live_(live) {}
+
+    Status run() {
+        flush_chains();
+        remove_misshapen_sets();
+        for (const auto part :
+             {&Planner::counters, &Planner::sets, &Planner::chains, &Planner::rules}) {
+            if (auto done = (this->*part)(); !done) {
+                return done;
+            }
+        }
+        remove_strangers();
+        return Done{};
+    }
+
+  private:
+    Status counters() {
+        for (const std::string& name : ruleset_.counters) {
+            if (live_.counters.contains(name)) {
+                continue;
+            }
+            const NftObject counter = make_counter(name);
+            if (!counter) {
+                return kOutOfMemory;
+            }
+            batch_.create(counter.get(), name);
+        }
+        return Done{};
+    }
+
+    Status sets() {
+        for (const Set& set : ruleset_.sets) {
+            const std::vector<std::string>& wanted = find_named(expected_.sets, set.name)->elements;
+            const LiveSet* const there = find_named(live_.sets, set.name);
+            if (there == nullptr || misshapen(*there)) {
+                const NftSet made = make_set(set);
+                if (!made) {
+                    return kOutOfMemory;
+                }
+                batch_.create(made.get(), set.name);
+                batch_.add_elements(set.name, wanted);
+                continue;
+            }
+            std::vector<std::string> missing;
+            std::vector<std::string> surplus;
+            std::ranges::set_difference(wanted, there->elements, std::back_inserter(missing));
+            std::ranges::set_difference(there->elements, wanted, std::back_inserter(surplus));
+            batch_.remove_elements(set.name, surplus);
+            batch_.add_elements(set.name, missing);
+        }
+        return Done{};
+    }
+
+    Status chains() {
+        for (const Chain& chain : ruleset_.chains) {
+            const LiveChain* const there = find_named(live_.chains, chain.name);
+            if (there != nullptr && there->base == find_named(expected_.chains, chain.name)->base) {
+                continue;
+            }
+            const NftChain made = make_chain(chain);
+            if (!made) {
+                return kOutOfMemory;
+            }
+            batch_.create(made.get(), chain.name);
+        }
+        return Done{};
+    }
+
+    /// Whether a set of ours holds keys of another type.
+    [[nodiscard]] bool misshapen(const LiveSet& there) const {
+        const LiveSet* const wanted = find_named(expected_.sets, there.name);
+        return wanted != nullptr && wanted->key != there.key;
+    }
+
+    [[nodiscard]] bool same_rules(const std::string& chain) const {
+        // A set can only be replaced while no rule refers to it.
+        if (std::ranges::any_of(live_.sets, [&](const LiveSet& set) { return misshapen(set); })) {
+            return false;
+        }
+        const LiveChain* const there = find_named(live_.chains, chain);
+        return there != nullptr && there->rules == find_named(expected_.chains, chain)->rules;
+    }
+
+    void flush_chains() {
+        for (const LiveChain& there : live_.chains) {
+            const bool stays = find_named(ruleset_.chains, there.name) != nullptr;
+            if (!there.rules.empty() && (!stays || !same_rules(there.name))) {
+                batch_.flush_chain(there.name);
+            }
+        }
+    }
+
+    void remove_misshapen_sets() {
+        for (const LiveSet& there : live_.sets) {
+            if (misshapen(there)) {
+                batch_.remove_set(there.name);
+            }
+        }
+    }
+
+    Status rules() {
+        for (const Chain& chain : ruleset_.chains) {
+            if (same_rules(chain.name)) {
+                continue;
+            }
+            for (std::size_t i = 0; i < chain.rules.size(); ++i) {
+                const NftRule made = make_rule(chain.name, chain.rules[i], family_of(chain));
+                if (!made) {
+                    return kOutOfMemory;
+                }
+                batch_.append(made.get(),
+                              fmt::format("rule {} of chain {}: {}", i + 1, chain.name,
+                                          render_text(chain.rules[i], family_of(chain))));
+            }
+        }
+        return Done{};
+    }
+
+    /// Order: behind the rules, which may still have referred to them.
+    void remove_strangers() {
+        for (const LiveChain& there : live_.chains) {
+            if (find_named(ruleset_.chains, there.name) == nullptr) {
+                batch_.remove_chain(there.name);
+            }
+        }
+        for (const LiveSet& there : live_.sets) {
+            if (find_named(ruleset_.sets, there.name) == nullptr) {
+                batch_.remove_set(there.name);
+            }
+        }
+        for (const auto& [name, value] : live_.counters) {
+            if (std::ranges::find(ruleset_.counters, name) == ruleset_.counters.end()) {
+                batch_.remove_counter(name);
+            }
+        }
+    }
+
+    Batch& batch_;
+    const Ruleset& ruleset_;
+    const LiveTable& expected_;
+    const LiveTable& live_;
+};
+
+}  // namespace
+
+bool incompatible(const LiveTable& expected, const LiveTable& live) {
+    return std::ranges::any_of(expected.chains, [&](const LiveChain& wanted) {
+        const LiveChain* const there = find_named(live.chains, wanted.name);
+        return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
+    });
+}
+
+Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
+            std::uint32_t table_flags, TableStep step) {
+    if (ruleset.chains.empty()) {
+        if (live.table) {
+            batch.delete_table();
+        }
+        return Done{};
+    }
+    const bool rebuild = live.table && step == TableStep::rebuild;
+    if (rebuild) {
+        batch.delete_table();
+    }
+    if (!live.table || rebuild || live.table->dormant || step == TableStep::claim) {
+        batch.create_table(table_flags);
+    }
+    const LiveTable nothing;
+    return Planner(batch, ruleset, expected, live.table && !rebuild ? *live.table : nothing).run();
+}
+
+}  // namespace ks

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/situation.hpp"
+#include "socket.hpp"
+
+namespace ks {
+
+/// Whether this kernel has chains at the egress of devices; changes nothing.
+[[nodiscard]] RawSupport probe_egress(NftSocket& socket);
+
+}  // namespace ks

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "socket.hpp"
+
+#include <cerrno>
+#include <random>
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace ks {
+
+namespace {
+
+constexpr int kBufferBytes = 16 * 1024 * 1024;
+constexpr std::size_t kReceiveBytes = 256UL * 1024;
+constexpr int kTimeoutMs = 2000;
+
+/// Forced where we may, else as large as the system allows.
+void enlarge(int fd, int forced, int plain) {
+    if (::setsockopt(fd, SOL_SOCKET, forced, &kBufferBytes, sizeof(kBufferBytes)) != 0) {
+        ::setsockopt(fd, SOL_SOCKET, plain, &kBufferBytes, sizeof(kBufferBytes));
+    }
+}
+
+}  // namespace
+
+Result<NftSocket> NftSocket::open() {
+    MnlSocket socket{mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC)};
+    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
+        return Error{"cannot open a netfilter netlink socket", errno};
+    }
+    return NftSocket(std::move(socket));
+}
+
+Result<NftSocket> NftSocket::adopt(Fd fd) {
+    int protocol = -1;
+    socklen_t size = sizeof(protocol);
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
+        protocol != NETLINK_NETFILTER) {
+        return Error{"the inherited descriptor is not a netfilter netlink socket", EINVAL};
+    }
+    MnlSocket socket{mnl_socket_fdopen(fd.get())};
+    if (!socket) {
+        return Error{"cannot use the inherited netlink socket", errno};
+    }
+    static_cast<void>(fd.release());
+    NftSocket made(std::move(socket));
+    // Numbers that no answer to a predecessor's question carries.
+    made.seq_ = static_cast<std::uint32_t>(std::random_device{}());
+    static_cast<void>(made.drain([](const nlmsghdr*) {}));
+    return made;
+}
+
+NftSocket::NftSocket(MnlSocket socket) : socket_(std::move(socket)), buffer_(kReceiveBytes) {
+    enlarge(fd(), SO_SNDBUFFORCE, SO_SNDBUF);
+    enlarge(fd(), SO_RCVBUFFORCE, SO_RCVBUF);
+    int one = 1;  // Errors must not echo a whole batch. Both are absent on old kernels only.
+    mnl_socket_setsockopt(socket_.get(), NETLINK_CAP_ACK, &one, sizeof(one));
+    mnl_socket_setsockopt(socket_.get(), NETLINK_EXT_ACK, &one, sizeof(one));
+}
+
+Result<std::size_t> NftSocket::receive(int flags) {
+    for (;;) {
+        sockaddr_nl from{};
+        iovec iov{buffer_.data(), buffer_.size()};
+        msghdr message{};
+        message.msg_name = &from;
+        message.msg_namelen = sizeof(from);
+        message.msg_iov = &iov;
+        message.msg_iovlen = 1;
+        const ssize_t got = ::recvmsg(fd(), &message, flags);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return Error{"cannot read from netlink", errno};
+        }
+        if ((message.msg_flags & MSG_TRUNC) != 0) {
+            return Error{"netlink message larger than the buffer", EMSGSIZE};
+        }
+        if (from.nl_pid != 0) {
+            continue;  // Only the kernel is believed.
+        }
+        return static_cast<std::size_t>(got);
+    }
+}
+
+Status NftSocket::ask(const nlmsghdr* request, const std::function<void(const nlmsghdr*)>& each) {
+    if (mnl_socket_sendto(socket_.get(), request, request->nlmsg_len) < 0) {
+        return Error{"cannot send to netlink", errno};
+    }
+    for (;;) {
+        pollfd waiting{fd(), POLLIN, 0};
+        if (::poll(&waiting, 1, kTimeoutMs) == 0) {
+            return Error{"the kernel does not answer", ETIMEDOUT};
+        }
+        const auto got = receive(MSG_DONTWAIT);
+        if (!got) {
+            if (got.error().sys_errno == EAGAIN) {
+                continue;
+            }
+            return got.error();
+        }
+        const int rc = mnl_cb_run(
+            buffer_.data(), *got, request->nlmsg_seq, port(),
+            [](const nlmsghdr* message, void* data) {
+                (*static_cast<const std::function<void(const nlmsghdr*)>*>(data))(message);
+                return MNL_CB_OK;
+            },
+            const_cast<std::function<void(const nlmsghdr*)>*>(&each));
+        if (rc < 0) {
+            const int failure = errno;
+            if (failure == ESRCH || failure == EPROTO) {
+                continue;  // An answer to an earlier question that timed out.
+            }
+            return Error{"the kernel refused a question", failure};
+        }
+        if (rc == MNL_CB_STOP) {
+            return Done{};
+        }
+    }
+}
+
+Status NftSocket::send(const std::vector<char>& bytes) {
+    if (mnl_socket_sendto(socket_.get(), bytes.data(), bytes.size()) < 0) {
+        return Error{"cannot send to netlink", errno};
+    }
+    return Done{};
+}
+
+Status NftSocket::drain(const std::function<void(const nlmsghdr*)>& each) {
+    bool lost = false;
+    for (;;) {
+        const auto got = receive(MSG_DONTWAIT);
+        if (!got) {
+            const int failure = got.error().sys_errno;
+            if (failure == EAGAIN) {
+                break;
+            }
+            if (failure == ENOBUFS) {
+                lost = true;
+                continue;
+            }
+            return got.error();
+        }
+        int left = static_cast<int>(*got);
+        const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.data());
+        while (mnl_nlmsg_ok(message, left)) {
+            each(message);
+            message = mnl_nlmsg_next(message, &left);
+        }
+    }
+    if (lost) {
+        return Error{"netlink messages were lost", ENOBUFS};
+    }
+    return Done{};
+}
+
+Status NftSocket::join(int group) {
+    if (mnl_socket_setsockopt(socket_.get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+        return Error{"cannot join a netfilter netlink group", errno};
+    }
+    return Done{};
+}
+
+void for_each_attribute(const nlmsghdr* message, const std::function<void(const nlattr*)>& each) {
+    mnl_attr_parse(
+        message, sizeof(nfgenmsg),
+        [](const nlattr* attr, void* data) {
+            (*static_cast<const std::function<void(const nlattr*)>*>(data))(attr);
+            return MNL_CB_OK;
+        },
+        const_cast<std::function<void(const nlattr*)>*>(&each));
+}
+
+}  // namespace ks

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "catch.hpp"
+#include "killswitchd/intents.hpp"
+#include "killswitchd/links.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/tunnels.hpp"
+#include "policies.hpp"
+
+using namespace ks;
+using namespace ks::test;
+
+TEST_CASE("a tunnel is up when name and kind match and the link is up", "[decide]") {
+    Policy policy = wireguard_policy();
+    struct Row {
+        std::string pattern, kind;
+        LinkTable links;
+        bool up;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"wg0", "", links_with("wg0", "wireguard", true), true},
+        {"wg0", "wireguard", links_with("wg0", "wireguard", true), true},
+        {"wg0", "wireguard", links_with("wg0", "tun", true), false},
+        {"wg0", "", links_with("wg0", "wireguard", false), false},
+        {"wg0", "", links_with("wg01", "wireguard", true), false},
+        {"wg*", "", links_with("wg7", "wireguard", true), true},
+        {"wg*", "tun", links_with("wg7", "wireguard", true), false},
+        {"wg0", "", {}, false},
+    }));
+    policy.tunnels[0].interface = row.pattern;
+    policy.tunnels[0].kind = row.kind;
+
+    CHECK(live_tunnels(policy, row.links).empty() != row.up);
+}
+
+TEST_CASE("config, links and intents lead to the documented state", "[decide]") {
+    struct Row {
+        Mode mode;
+        Intents intents;
+        bool up;
+        StateName state;
+    };
+    const auto row = GENERATE(values<Row>({
+        {Mode::always, {}, true, StateName::protected_},
+        {Mode::always, {}, false, StateName::locked},
+        {Mode::always, {true, false}, true, StateName::disarmed},
+        {Mode::always, {false, true}, true, StateName::panic},
+        {Mode::always, {true, true}, true, StateName::panic},
+        {Mode::off, {}, true, StateName::disarmed},
+        {Mode::off, {false, true}, false, StateName::panic},
+    }));
+    Policy policy = wireguard_policy();
+    policy.mode = row.mode;
+
+    const Situation situation =
+        decide(policy, links_with("wg0", "wireguard", row.up), row.intents, {});
+
+    CHECK(situation.state == row.state);
+    CHECK(situation.tunnels_up.empty() == (row.state != StateName::protected_));
+}
+
+TEST_CASE("nothing is up while the links are unknown", "[decide][fail-closed]") {
+    const Policy policy = wireguard_policy();
+    REQUIRE(decide(policy, links_with("wg0", "wireguard", true), {}, {}).state ==
+            StateName::protected_);  // Else the test proves nothing.
+
+    CHECK(decide(policy, std::nullopt, {}, {}).state == StateName::locked);
+}
+
+TEST_CASE("every state has a word and back", "[decide]") {
+    const auto state =
+        GENERATE(StateName::disarmed, StateName::locked, StateName::protected_, StateName::panic);
+
+    CHECK(state_from(word(state)) == state);
+    CHECK_FALSE(state_from("open"));
+}
