@@ -20,12 +20,19 @@ cat >/etc/init.d/network <<'END'
 depend() { provide net; }
 start() { nft list tables >/run/tables-before-network; }
 END
-chmod 0755 /etc/init.d/localmount /etc/init.d/network
+# As Gentoo's and Alpine's: what others loaded goes, at the start and at the stop.
+cat >/etc/init.d/nftables <<'END'
+#!/sbin/openrc-run
+depend() { need localmount; before net; }
+start() { nft flush ruleset && nft add table inet of-nftables; }
+stop() { nft flush ruleset; }
+END
+chmod 0755 /etc/init.d/localmount /etc/init.d/network /etc/init.d/nftables
 rm -f /etc/runlevels/*/*
-for service in network localmount killswitchd-boot; do
+for service in network localmount nftables killswitchd; do
     rc-update -q add "$service" boot
 done
-rc-update -q add killswitchd default
+nft add table inet of-nobody
 
 check() {
     if "$@"; then echo "openrc: ok $*"; else echo "openrc: FAILED $*"; fi
@@ -37,7 +44,7 @@ within() {
     done
 }
 stands() { nft list table inet killswitchd >/dev/null 2>&1; }
-locked_before_network() { grep -q 'inet killswitchd' /run/tables-before-network; }
+before_network() { grep -q "inet $1" /run/tables-before-network; }
 says() { killswitchd status | head -n 1 | grep -q "^$1"; }
 service() { rc-service killswitchd "$@"; }
 pid() { pgrep -x killswitchd; }
@@ -52,7 +59,9 @@ if [ -n "$1" ]; then
     echo 'openrc: done'
     exit
 fi
-check locked_before_network
+check before_network killswitchd
+check before_network of-nftables
+if before_network of-nobody; then echo 'openrc: FAILED the firewall flushes nothing, so this proves nothing'; fi
 check says LOCKED
 check service reload
 old=$(pid)
@@ -68,7 +77,10 @@ rc-service killswitchd-boot stop
 check stands
 check service start
 check says LOCKED
+check rc-service nftables restart
+check says LOCKED
 openrc shutdown
+if nft list table inet of-nftables 2>/dev/null; then echo 'openrc: FAILED the firewall was not stopped'; fi
 check stands
 openrc off
 check stands
