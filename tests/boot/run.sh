@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boots a minimal Debian with the package in a virtual machine and judges every frame that leaves
 # its network card, from power-on to power-off. Called by `./dev test --boot`.
-#   run.sh PACKAGE.deb [control|armed|early|dracut|gate|ipsec|openrc]...
+#   run.sh PACKAGE.deb [control|armed|dhcpcd|early|dracut|gate|ipsec|openrc]...
+# dhcpcd: a manager that knows no network-pre.target, and a boot stage that is slow.
 # early: a network in the initramfs, and killswitchd-initramfs, which lies beside the package.
 # dracut: the same in an initramfs that dracut made, with its module.
 # gate: a kernel without nf_tables, where nothing can lock, without and with the gate.
@@ -14,10 +15,10 @@ cd "$(dirname "$0")/../.."
 
 package=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- control armed early dracut gate ipsec openrc
+[ $# -gt 0 ] || set -- control armed dhcpcd early dracut gate ipsec openrc
 kernel=${KS_BOOT_KERNEL:-stock}
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/killswitchd-boot
-contents=systemd-sysv,udev,dbus,nftables,iproute2,wireguard-tools,apparmor,procps,dracut-core
+contents=systemd-sysv,udev,dbus,nftables,iproute2,wireguard-tools,apparmor,procps,dracut-core,dhcpcd
 work=$(mktemp -d "${TMPDIR:-/tmp}/killswitchd-boot.XXXXXX")
 clean_up() {
     if [ -n "${machine:-}" ]; then
@@ -125,6 +126,7 @@ END
     cat >"$root/etc/systemd/system/chatter.service" <<'END'
 [Unit]
 DefaultDependencies=no
+IgnoreOnIsolate=yes
 [Service]
 ExecStart=@/boot-test/chatter @chatter
 KillMode=none
@@ -134,6 +136,7 @@ END
     cat >"$root/etc/systemd/system/scenario.service" <<'END'
 [Unit]
 After=multi-user.target
+IgnoreOnIsolate=yes
 [Service]
 ExecStart=/bin/sh /boot-test/scenario.sh
 [Install]
@@ -141,7 +144,8 @@ WantedBy=multi-user.target
 END
     mkdir -p "$root/etc/systemd/system.conf.d"
     printf '[Manager]\nDefaultTimeoutStopSec=10s\n' >"$root/etc/systemd/system.conf.d/boot-test.conf"
-    chroot "$root" systemctl -q mask systemd-networkd-wait-online
+    mkdir -p "$root/var/log/journal"
+    chroot "$root" systemctl -q mask systemd-networkd-wait-online dhcpcd
     chroot "$root" systemctl -q enable chatter scenario systemd-networkd nftables
     : >"$root/etc/fstab"
     echo boot-test >"$root/etc/hostname"
@@ -240,6 +244,30 @@ break_kernel() {
     chroot "$root" systemctl -q enable killswitchd-gate.service
 }
 
+# The boot stage waits until dhcpcd has brought up the card, or long enough. The first boot orders it
+# before network-pre.target alone; the scenario then removes what does so.
+slow_boot_stage() {
+    root=$1
+    units=$root/etc/systemd/system
+    chroot "$root" systemctl -q unmask dhcpcd
+    chroot "$root" systemctl -q disable systemd-networkd
+    chroot "$root" systemctl -q enable dhcpcd
+    printf '%s\n' 'noarp' 'interface eth0' 'static ip_address=192.0.2.2/24' \
+        'static ip6_address=2001:db8:1::2/64' 'static routers=192.0.2.1' >"$root/etc/dhcpcd.conf"
+    mkdir "$units/killswitchd-boot.service.d"
+    printf '[Service]\nExecStartPre=+/bin/sh /boot-test/slow.sh\n' >"$units/killswitchd-boot.service.d/slow.conf"
+    cat >"$root/boot-test/slow.sh" <<'END'
+tries=0
+until grep -qs up /sys/class/net/eth0/operstate || [ "$tries" -ge 80 ]; do
+    tries=$((tries + 1))
+    /boot-test/chatter wait 5
+done
+/boot-test/chatter wait 10
+END
+    sed -e '/^Before=/,/[^\\]$/d' -e 's/^Wants=network-pre.target/&\nBefore=network-pre.target/' \
+        "$root/lib/systemd/system/killswitchd-boot.service" >"$units/killswitchd-boot.service"
+}
+
 make_image() {
     root=$work/$1
     mkdir "$root"
@@ -248,6 +276,7 @@ make_image() {
     furnish "$root"
     [ "$1" = control ] || arm "$root"
     [ "$1" != gate ] || break_kernel "$root"
+    [ "$1" != dhcpcd ] || slow_boot_stage "$root"
     [ "$1" != early ] || network_in_initramfs "$root"
     [ "$1" != dracut ] || network_in_dracut "$root"
     cp -L "$root"/vmlinuz "$work/$1.vmlinuz"
@@ -265,7 +294,7 @@ boot() {
         qemu-system-x86_64 -M q35 -accel tcg,thread=multi -smp 2 -m 768 \
         -nodefaults -no-user-config -display none -no-reboot -serial "file:$work/$2.console" \
         -kernel "$work/$name.vmlinuz" -initrd "$work/$name.initrd" \
-        -append "root=/dev/vda rw console=ttyS0 quiet panic=5 net.ifnames=0 systemd.show_status=0 $3" \
+        -append "root=/dev/vda rw console=ttyS0 quiet panic=5 net.ifnames=0 no_timer_check systemd.show_status=0 trace_event=module:module_request $3" \
         -drive "if=virtio,format=raw,file=$work/$name.img" \
         -netdev tap,id=wire,ifname=wire,script=no,downscript=no,vnet_hdr=off,vhost=off \
         -device virtio-net-pci,netdev=wire,romfile= \
@@ -311,8 +340,8 @@ for name in "$@"; do
     armed)
         say 'booting armed, with all that happens to a lock (three minutes)'
         boot armed armed ''
-        tally judge armed "$work/armed.pcap" --open opened,removed \
-            --expect up,restart,flush,nftables,killed,stopped,socket,tools,upgrade,wireguard,closed,shutdown
+        tally judge armed "$work/armed.pcap" --open stops,opened,removed \
+            --expect up,restart,flush,nftables,killed,stopped,socket,tools,upgrade,isolate,stops,back,wireguard,closed,shutdown
         say 'booting the same disk again, and ending with a dead service (a minute)'
         boot armed again 'killswitchd.second killswitchd.dead'
         tally judge again "$work/again.pcap" --expect up,shutdown
@@ -323,6 +352,13 @@ for name in "$@"; do
         tally judge nogate "$work/nogate.pcap" --open power-on,up,shutdown --expect up,shutdown
         boot gate gate ''
         tally judge gate "$work/gate.pcap"
+        ;;
+    dhcpcd)
+        say 'booting with dhcpcd and a slow boot stage, without and with the order (two minutes)'
+        boot dhcpcd unordered 'boot-test.unordered'
+        tally judge unordered "$work/unordered.pcap" --open power-on --expect up,shutdown
+        boot dhcpcd dhcpcd 'killswitchd.second'
+        tally judge dhcpcd "$work/dhcpcd.pcap" --expect up,shutdown
         ;;
     ipsec)
         say 'booting for IPsec by policy (two minutes)'

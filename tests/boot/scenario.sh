@@ -66,7 +66,18 @@ check systemctl is-active killswitchd-boot.service killswitchd.service killswitc
 confined() { grep -q '^killswitchd' "/proc/$(systemctl show -P MainPID killswitchd.service)/attr/current"; }
 check confined
 undenied() { ! dmesg | grep 'apparmor="DENIED".*"killswitchd"'; }
+ended_well() { ! journalctl -q -b -1 -o cat -u "$1" | grep -i fail; }
+modules_loaded_early() { ! grep -h ' killswitchd-[0-9].*module_request' /sys/kernel/tracing/trace; }
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+check modules_loaded_early
+if grep -q boot-test.unordered /proc/cmdline; then
+    rm /etc/systemd/system/killswitchd-boot.service
+    phase shutdown
+    systemctl poweroff
+    exit
+fi
 if grep -q killswitchd.second /proc/cmdline; then
+    check ended_well killswitchd-boot.service
     grep -q killswitchd.dead /proc/cmdline && systemctl stop killswitchd.service
     phase shutdown
     systemctl poweroff
@@ -123,6 +134,28 @@ phase upgrade
 dpkg -i /boot-test/killswitchd.deb >/dev/null
 check active
 check stands
+phase isolate
+systemctl isolate emergency.target
+nft flush ruleset
+/boot-test/chatter wait 25
+check stands
+systemctl isolate rescue.target
+nft flush ruleset
+check stands
+phase stops
+mkdir -p /run/systemd/system/killswitchd.service.d /run/systemd/system/killswitchd.socket.d
+printf '[Unit]\nIgnoreOnIsolate=no\n' |
+    tee /run/systemd/system/killswitchd.service.d/stops.conf >/run/systemd/system/killswitchd.socket.d/stops.conf
+systemctl daemon-reload
+systemctl isolate emergency.target
+nft flush ruleset
+check gone
+/boot-test/chatter wait 25
+rm -r /run/systemd/system/killswitchd.*.d
+systemctl daemon-reload
+systemctl isolate multi-user.target
+check active
+phase back
 phase wireguard
 ip link add wg0 type wireguard
 wg genkey >/run/key
@@ -147,7 +180,7 @@ check says LOCKED
 phase closed
 phase remove
 /boot-test/chatter mark removed
-dpkg -r killswitchd
+check dpkg -r killswitchd
 check gone
 /boot-test/chatter wait 25
 check test ! -e /lib/systemd/system/killswitchd.service

@@ -1,37 +1,118 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Checks the units as systemd reads them: `units.sh BUILD_DIRECTORY`. No ordering cycle with any
-# network manager or firewall, nothing that opens on stop, exposure not above what it was.
+# Checks the installed units as systemd reads them: `units.sh BUILD_DIRECTORY MANUAL_PAGE`. Before every network
+# manager, no ordering cycle with any of them or a firewall, nothing that opens when it is stopped,
+# no exposure above what it was.
 set -eu
 command -v systemd-analyze >/dev/null || exit 77
-built=$1/systemd
-exposure_limit=14  # systemd-analyze counts 1.4 as 14.
+systemd=/lib/systemd/systemd
+[ -x $systemd ] || exit 77
+build=$1
+manual=$2
+exposure_limit=14  # systemd-analyze counts 1.4 as 14; 1.4 is root with CAP_NET_ADMIN and netlink.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+chmod 0755 "$work"
 
 fail() {
     printf 'units: %s\n' "$*" >&2
     exit 1
 }
 
-# name, DefaultDependencies, and lines of [Unit]: how distributions ship their network units.
+# The whole of what an installation puts there: units, drop-ins, presets.
+meson install -C "$build" --no-rebuild --destdir "$work/installed" >"$work/log" 2>&1 ||
+    fail "cannot install: $(tail -3 "$work/log")"
+ours=$(dirname "$(find "$work/installed" -name killswitchd-boot.service)")
+preset=$(find "$work/installed" -name '*.preset')
+
+# values UNIT KEY: every word that the key has in the file, one a line.
+values() {
+    sed -e :join -e '/\\$/{N;s/\\\n//;b join' -e '}' "$ours/$1" | sed -n "s/^$2=//p" | tr -s ' ' '\n'
+}
+managers=$(values killswitchd-gate.service RequiredBy)
+[ "$(echo "$managers" | wc -l)" -ge 20 ] || fail 'the gate names no network managers, so this test proves nothing'
+
+for manager in $managers; do
+    name=${manager%.service}
+    case $name in
+    *-) name="$name*" ;;
+    esac
+    sed 's/\\-/-/g' "$manual" | tr -s ' ,' '\n' | sed 's/\.$//' | grep -qxF -e "$name" ||
+        fail "the manual page does not name $name"
+done
+
+# An instance, where the name is that of many units.
+instance() {
+    case $1 in
+    *@.service) echo "${1%.service}eth0.service" ;;
+    *-.service) echo "${1%.service}eth0.service" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# stub NAME DEFAULT-DEPENDENCIES WANTED-BY LINES-OF-UNIT: as distributions ship their units.
 stub() {
     {
         printf '[Unit]\nDefaultDependencies=%s\n' "$2"
         printf '%b' "$4"
-        printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=%s\n' "$3"
+        printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n'
     } >"$units/$1"
     mkdir -p "$units/$3.wants"
-    ln -sf "../$1" "$units/$3.wants/$1"
+    ln -sf "../$1" "$units/$3.wants/$(instance "$1")"
 }
 
-# A tree with systemd's own targets, our units enabled, and others: make_tree NAME OTHER.
+network='Wants=network-pre.target\nBefore=network-pre.target\n'
+consumer='Wants=network.target\nBefore=network.target\n'
+
+# Every manager of the list, the well-known ones as they are shipped, others without any order.
+stub_managers() {
+    for manager in $managers; do
+        case $manager in
+        *-.service)  # What netplan generates for one card.
+            stub "$(instance "$manager")" no multi-user.target "$consumer"
+            ;;
+        *) stub "$manager" no multi-user.target "$consumer" ;;
+        esac
+    done
+    stub dhcpcd.service yes multi-user.target "$consumer"
+    stub wpa_supplicant.service yes multi-user.target "${consumer}After=dbus.service\nIgnoreOnIsolate=yes\n"
+    stub NetworkManager.service yes multi-user.target "${consumer}After=network-pre.target dbus.service\n"
+    stub networking.service no multi-user.target \
+        "${consumer}After=local-fs.target network-pre.target apparmor.service systemd-sysctl.service\n"
+    stub connman.service no multi-user.target \
+        'After=dbus.service network-pre.target systemd-sysusers.service\nBefore=network.target multi-user.target\n'
+    stub wickedd.service yes multi-user.target 'After=local-fs.target dbus.service network-pre.target\nBefore=wicked.service\n'
+    stub cloud-init-local.service no multi-user.target \
+        "${network}After=systemd-remount-fs.service\nBefore=NetworkManager.service sysinit.target\n"
+    stub unheard-of.service yes multi-user.target ''
+}
+
+stub_firewalls() {
+    stub ufw.service no multi-user.target "${network}After=local-fs.target\n"
+    case $1 in
+    debian)
+        stub nftables.service no sysinit.target "${network}Before=shutdown.target\nConflicts=shutdown.target\n"
+        # Makes a cycle with the others, with us or without.
+        stub cloud-init.service no multi-user.target \
+            'After=cloud-init-local.service networking.service systemd-networkd.service\nBefore=network-online.target sysinit.target\n'
+        ;;
+    arch) stub nftables.service yes multi-user.target "${network}After=basic.target sysinit.target\n" ;;
+    firewalld)
+        stub nftables.service yes multi-user.target "$network"
+        stub firewalld.service yes multi-user.target "${network}After=dbus.service polkit.service\n"
+        ;;
+    esac
+}
+
+# make_tree NAME: systemd's own units, ours enabled by our preset, and those of others.
 make_tree() {
     root=$work/$1
     units=$root/usr/lib/systemd/system
     mkdir -p "$units" "$root/usr/bin" "$root/bin" "$root/etc/systemd/system"
-    touch "$root/bin/true" "$root/usr/bin/killswitchd"
-    chmod +x "$root/bin/true" "$root/usr/bin/killswitchd"
+    for program in bin/true usr/bin/killswitchd; do
+        printf '#!/bin/sh\n' >"$root/$program"
+        chmod 0755 "$root/$program"
+    done
     for directory in /usr/lib/systemd/system /lib/systemd/system; do
         for unit in "$directory"/*.target "$directory"/systemd-networkd* "$directory"/systemd-sysusers* \
             "$directory"/systemd-remount* "$directory"/systemd-modules* "$directory"/systemd-udev* "$directory"/dbus*; do
@@ -39,65 +120,92 @@ make_tree() {
         done
     done
     sed -i '/^ExecStart=/s|=.*|=/bin/true|' "$units"/*.service
-    for unit in killswitchd.service killswitchd-boot.service killswitchd-gate.service killswitchd-hold.service; do
-        sed "s|^\(Exec[A-Za-z]*=-\{0,1\}\)[^ ]*/killswitchd|\1/usr/bin/killswitchd|" "$built/$unit" >"$units/$unit"
-    done
-    cp "$built/killswitchd.socket" "$built/killswitchd.path" "$units/"
-    mkdir -p "$units/sysinit.target.wants"
-    for unit in killswitchd.service killswitchd-boot.service killswitchd.socket killswitchd.path killswitchd-hold.service; do
-        ln -sf "../$unit" "$units/sysinit.target.wants/$unit"
-    done
-    network='Wants=network-pre.target\nBefore=network-pre.target\n'
-    stub nftables.service no sysinit.target "${network}Before=shutdown.target\nConflicts=shutdown.target\n"
-    stub ufw.service no multi-user.target "${network}After=local-fs.target\n"
-    case $2 in  # Services of the one make a cycle with those of the other, with us or without.
-    firewalld)
-        stub firewalld.service yes multi-user.target "${network}After=dbus.service polkit.service\n"
-        stub nftables-late.service yes multi-user.target "$network"
-        ;;
-    cloud-init)
-        stub cloud-init-local.service no cloud-init.target \
-            "${network}After=systemd-remount-fs.service\nBefore=NetworkManager.service sysinit.target\n"
-        stub cloud-init.service no cloud-init.target \
-            'After=cloud-init-local.service networking.service systemd-networkd.service\nBefore=network-online.target sysinit.target\n'
-        printf '[Unit]\n' >"$units/cloud-init.target"
-        ;;
-    esac
-    stub networking.service no multi-user.target \
-        'After=local-fs.target network-pre.target apparmor.service systemd-sysctl.service\nBefore=network.target\nWants=network.target\n'
-    stub NetworkManager.service yes multi-user.target 'Wants=network.target\nAfter=network-pre.target dbus.service\nBefore=network.target\n'
+    stub_managers
+    stub_firewalls "$1"
     stub apparmor.service no sysinit.target 'After=local-fs.target\nBefore=sysinit.target\n'
+    cp -R "$ours/." "$units"
+    sed -i "s|^\(Exec[A-Za-z]*=-\{0,1\}\)[^ ]*/killswitchd|\1/usr/bin/killswitchd|" "$units"/killswitchd*.service
+    mkdir -p "$root/usr/lib/systemd/system-preset"
+    { cat "$preset" && echo 'disable *'; } >"$root/usr/lib/systemd/system-preset/50-test.preset"
+    systemctl -q --root="$root" preset killswitchd.service killswitchd-boot.service killswitchd-hold.service \
+        killswitchd.path killswitchd.socket 2>/dev/null
+    chmod -R a+rX "$root"
 }
 
 cycles() {
-    systemd-analyze --root="$root" --man=no verify sysinit.target multi-user.target killswitchd-boot.service \
-        killswitchd.service killswitchd-hold.service killswitchd.socket nftables.service "$@" 2>&1 |
+    systemd-analyze --root="$root" --man=no verify sysinit.target multi-user.target "$units"/killswitchd*.service \
+        "$units"/killswitchd.socket "$units"/nftables.service 2>&1 |
         grep -i 'ordering cycle\|killswitchd.*\(unknown\|ignor\|fail\)' || true
 }
 
-for other in firewalld cloud-init; do
-    make_tree "with-$other" "$other"
-    found=$(cycles "$other.service")
-    [ -z "$found" ] || fail "with $other: $found"
-    for manager in systemd-networkd NetworkManager networking; do
-        mkdir -p "$units/$manager.service.requires"
-        ln -s ../killswitchd-gate.service "$units/$manager.service.requires/"
+# All that systemd makes of the tree, as it would at boot. It refuses to do so for root.
+dump() {
+    mkdir -p "$work/runtime"
+    chmod 0777 "$work/runtime"
+    as_nobody='setpriv --reuid=65534 --regid=65534 --clear-groups'
+    [ "$(id -u)" -eq 0 ] || as_nobody=
+    SYSTEMD_UNIT_PATH=$root/etc/systemd/system:$units HOME=/ XDG_RUNTIME_DIR=$work/runtime \
+        $as_nobody $systemd --test --system --unit=multi-user.target >"$work/dump" 2>&1 || true
+    grep -q -- '-> Unit killswitchd-boot.service:' "$work/dump" || fail "systemd says: $(tail -3 "$work/dump")"
+}
+
+# has UNIT RELATION OTHER: as it stands in the dump.
+has() {
+    awk -v unit="-> Unit $1:" -v relation="$2: $3 " '
+        /^[ \t]*-> Unit / { here = index($0, unit) }
+        here && index($0 " ", relation) { found = 1 }
+        END { exit !found }' "$work/dump"
+}
+
+ordered() {
+    for manager in $managers; do
+        has "$(instance "$manager")" After "$1" || echo "$manager"
     done
-    found=$(cycles "$other.service" killswitchd-gate.service)
-    [ -z "$found" ] || fail "with $other and the gate: $found"
+}
+
+for kind in debian arch firewalld; do
+    make_tree $kind
+    found=$(cycles)
+    [ -z "$found" ] || fail "$kind: $found"
+    dump
+    found=$(ordered killswitchd-boot.service)
+    [ -z "$found" ] || fail "$kind: not after the boot stage: $found"
+    has sysinit.target After killswitchd-boot.service || fail "$kind: sysinit.target is not after the boot stage"
+    has unheard-of.service After sysinit.target || fail "$kind: the stub has no default dependencies"
+    for unit in killswitchd.service killswitchd-boot.service killswitchd-hold.service killswitchd.path killswitchd.socket; do
+        has $unit WantedBy sysinit.target || fail "$kind: the preset leaves $unit disabled"
+    done
+    systemctl -q --root="$root" enable killswitchd-gate.service 2>/dev/null
+    chmod -R a+rX "$root"
+    found=$(cycles)
+    [ -z "$found" ] || fail "$kind with the gate: $found"
+    dump
+    found=$(ordered killswitchd-gate.service)
+    [ -z "$found" ] || fail "$kind: not after the gate: $found"
+    for manager in $managers; do
+        has "$(instance "$manager")" Requires killswitchd-gate.service || fail "$kind: $manager does not need the gate"
+    done
 done
 
-make_tree bad firewalld
-sed -i 's/^\[Service\]/After=firewalld.service\nBefore=sysinit.target\n&/' "$units/killswitchd-boot.service"
+make_tree firewalld
+sed -i 's/^\[Service\]/After=firewalld.service\n&/' "$units/killswitchd-boot.service"
 [ -n "$(cycles)" ] || fail 'a unit that makes a cycle passed, so this test proves nothing'
+sed -i '/^After=firewalld/d; /^Before=/,/[^\\]$/d' "$units/killswitchd-boot.service"
+dump
+[ -n "$(ordered killswitchd-boot.service)" ] || fail 'a unit without order passed, so this test proves nothing'
 
+for unit in "$ours"/killswitchd.* "$ours"/killswitchd-boot.service "$ours"/killswitchd-hold.service; do
+    grep -q '^IgnoreOnIsolate=yes' "$unit" || fail "$unit stops when another target is isolated"
+done
 for unit in killswitchd.service killswitchd-boot.service; do
-    if grep -q '^ExecStop=\|^Conflicts=' "$built/$unit"; then
+    if grep -q '^ExecStop=\|^Conflicts=' "$ours/$unit"; then
         fail "$unit does something when it is stopped"
     fi
-    systemd-analyze security --offline=true --threshold=$exposure_limit "$built/$unit" >"$work/security" 2>&1 ||
+done
+for unit in "$ours"/killswitchd*.service; do
+    systemd-analyze security --offline=true --threshold=$exposure_limit "$unit" >"$work/security" 2>&1 ||
         fail "$unit is more exposed than before: $(tail -1 "$work/security")"
 done
-if systemd-analyze security --offline=true --threshold=$((exposure_limit - 1)) "$built/killswitchd.service" >/dev/null 2>&1; then
+if systemd-analyze security --offline=true --threshold=$((exposure_limit - 1)) "$ours/killswitchd.service" >/dev/null 2>&1; then
     fail "the exposure is lower than recorded: lower exposure_limit"
 fi
