@@ -45,7 +45,55 @@ Fate fate_of(const Match& match, const Uplink& uplink) {
                           [](const match::Cgroup&) { return Fate::forget; },
                           [](const match::CtEstablished&) { return Fate::forget; },
                           [](const match::CtReply&) { return Fate::forget; },
-                          [](const auto&) { return Fate::keep; },
+                          [](const match::Family&) { return Fate::keep; },
+                          [](const match::Source&) { return Fate::keep; },
+                          [](const match::Destination&) { return Fate::keep; },
+                          [](const match::Protocol&) { return Fate::keep; },
+                          [](const match::SourcePort&) { return Fate::keep; },
+                          [](const match::DestinationPort&) { return Fate::keep; },
+                          [](const match::IcmpType&) { return Fate::keep; },
+                          [](const match::IcmpCode&) { return Fate::keep; },
+                          [](const match::InnerDestination&) { return Fate::keep; },
+                          [](const match::EtherType&) { return Fate::keep; },
+                          [](const match::LaterFragment&) { return Fate::keep; },
+                          [](const match::HopLimit&) { return Fate::keep; },
+                          [](const match::TcpNotOpening&) { return Fate::keep; },
+                          [](const match::Mark&) { return Fate::keep; },
+                          [](const match::InSet&) { return Fate::keep; },
+                      },
+                      match);
+}
+
+/// Whether a match looks into the transport header, which only the first fragment has.
+bool of_transport_header(const Match& match) {
+    return std::visit(Overloaded{
+                          [](const match::SourcePort&) { return true; },
+                          [](const match::DestinationPort&) { return true; },
+                          [](const match::IcmpType&) { return true; },
+                          [](const match::IcmpCode&) { return true; },
+                          [](const match::InnerDestination&) { return true; },
+                          [](const match::TcpNotOpening&) { return true; },
+                          [](const match::InInterface&) { return false; },
+                          [](const match::OutInterface&) { return false; },
+                          [](const match::InLoopback&) { return false; },
+                          [](const match::OutLoopback&) { return false; },
+                          [](const match::Family&) { return false; },
+                          [](const match::Source&) { return false; },
+                          [](const match::Destination&) { return false; },
+                          [](const match::Protocol&) { return false; },
+                          [](const match::CtEstablished&) { return false; },
+                          [](const match::CtReply&) { return false; },
+                          [](const match::ArpTarget&) { return false; },
+                          [](const match::EtherType&) { return false; },
+                          [](const match::LaterFragment&) { return false; },
+                          [](const match::HopLimit&) { return false; },
+                          [](const match::Mark&) { return false; },
+                          [](const match::User&) { return false; },
+                          [](const match::Group&) { return false; },
+                          [](const match::Cgroup&) { return false; },
+                          [](const match::ToEncrypt&) { return false; },
+                          [](const match::Decrypted&) { return false; },
+                          [](const match::InSet&) { return false; },
                       },
                       match);
 }
@@ -145,13 +193,11 @@ class EgressWriter {
     std::vector<Match> as_fragment(const std::vector<Match>& matches, IpFamily family) {
         std::vector<Match> out{match::Family{family}};
         for (const Match& match : matches) {
-            if (const auto* const set = std::get_if<match::InSet>(&match);
-                set != nullptr && set->key.of == SetKey::Of::endpoint) {
+            const auto* const set = std::get_if<match::InSet>(&match);
+            if (set != nullptr && set->key.of == SetKey::Of::endpoint) {
                 out.emplace_back(hosts_of(*set));
             } else if (!std::holds_alternative<match::Family>(match) &&
-                       !std::holds_alternative<match::SourcePort>(match) &&
-                       !std::holds_alternative<match::DestinationPort>(match) &&
-                       !std::holds_alternative<match::TcpNotOpening>(match)) {
+                       !of_transport_header(match)) {
                 out.push_back(match);
             }
         }

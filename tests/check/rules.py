@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rules that one file can break alone: licence line, length, words, sleeps, processes, paths."""
+"""Rules that one file can break alone: licence line, length, words, sleeps, processes, paths, visitors."""
 import dataclasses
 import re
 import typing
@@ -14,6 +14,7 @@ PATHS = re.compile(r"(?<![\w.$}*-])/(wo" r"rk|ro" r"ot|ho" r"me)/")
 CXX_SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep|clock_nanosleep|sleep)\s*\(")
 SH_SLEEP = re.compile(r"(^|[;&|({]|\b(do|then|else)\b)\s*sl" r"eep\s+[\d.$\"]")
 PY_SLEEP = re.compile(r"\btime\.sl" r"eep\b")
+CATCH_ALL = re.compile(r"\]\s*\((?:const\s+)?auto\s*(?:&{1,2})?\s*\)")
 PROCESS = re.compile(
     r"(?<![\w.>])(system|popen|exec[lv]|exec[lv]p|execle|execve|execvpe|execveat|fexecve|posix_spawnp?)\s*\("
 )
@@ -101,6 +102,17 @@ def processes(tree):
     ]
 
 
+def visitors(tree):
+    return [
+        problem
+        for path, text in tree.items()
+        if path.endswith(CXX)
+        for problem in matching_lines(
+            path, code_only(text), CATCH_ALL, "a new alternative must be decided here to compile"
+        )
+    ]
+
+
 CHECKS = {
     "licence": Check(
         licence,
@@ -142,5 +154,10 @@ CHECKS = {
             {"src/base/a.cpp": "posix_spawn(a);\n"},
         ],
         good=[{"src/lab/a.cpp": "::execvp(a, b);\n", "src/cli/a.cpp": "// system(x)\nfile_system(x);\n"}],
+    ),
+    "visitors": Check(
+        visitors,
+        bad=[{"src/a.cpp": "[](const auto&) { return 1; }\n"}, {"tests/a.hpp": "[&](auto&&) {}\n"}],
+        good=[{"src/a.cpp": "[&](const auto& m) { encode(m); }\n[](const Drop&) { return 1; }\n"}],
     ),
 }
