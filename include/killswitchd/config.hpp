@@ -39,7 +39,9 @@ inline constexpr std::size_t kMaxConfigBytes = 256UL * 1024;
 ///
 /// Each file is opened once and judged on the descriptor: regular, owned by root (or by the
 /// caller's effective user), not writable by group or others, at most kMaxConfigBytes, valid UTF-8.
-/// What fails becomes a diagnostic with line 0 whose message names the errno.
+/// So are the directory of the drop-ins and that of the main file, whose sticky bit counts only
+/// where no drop-ins do. What fails becomes a diagnostic with line 0 whose message names the errno,
+/// or the command that mends it.
 [[nodiscard]] LoadedConfig load_config(const std::string& main_file);
 
 }  // namespace ks

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/handle.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,14 +11,26 @@
 
 namespace ks {
 
+/// Where the file `path` lies; "." when it has no '/'.
+[[nodiscard]] std::string directory_of(const std::string& path);
+
 /// Reads a file that decides about safety.
 ///
 /// Opened once (O_NOFOLLOW is not set: an administrator may link it); all checks are made on the
 /// descriptor: regular file, owned by root or by the effective user, not writable by group or
 /// others, at most `max_bytes`.
-/// \return the errno of open(2)/read(2), EFBIG when too large, EPERM for owner or mode, EINVAL for
-///         anything that is not a regular file.
+/// \return the errno of open(2)/read(2), EFBIG when too large, EINVAL for anything that is not a
+///         regular file; without an errno for owner or mode: then `what` ends in the command that
+///         mends it.
 [[nodiscard]] Result<std::string> read_trusted_file(const std::string& path, std::size_t max_bytes);
+
+/// Whether the sticky bit makes a directory good that others may write to: it keeps them from
+/// replacing files, but not from adding some.
+enum class StickyBit : std::uint8_t { suffices, does_not_suffice };
+
+/// Opens a directory whose files decide about safety: owned by root or by the effective user, not
+/// writable by group or others. \return as read_trusted_file(); ENOTDIR for anything else.
+[[nodiscard]] Result<Fd> open_trusted_directory(const std::string& path, StickyBit sticky);
 
 /// Replaces `path` so that after a crash at any moment it holds the old or the new text, whole:
 /// temporary file beside it, fsync, rename, fsync of the directory. Mode 0600.

@@ -15,8 +15,6 @@
 
 namespace ks {
 
-namespace {
-
 std::string directory_of(const std::string& path) {
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) {
@@ -24,6 +22,8 @@ std::string directory_of(const std::string& path) {
     }
     return slash == 0 ? "/" : path.substr(0, slash);
 }
+
+namespace {
 
 Status sync_directory_of(const std::string& path) {
     const std::string directory = directory_of(path);
@@ -45,19 +45,29 @@ Status write_all(int fd, std::string_view text) {
     return Done{};
 }
 
-Status check_trust(const std::string& path, const struct stat& info) {
-    if (!S_ISREG(info.st_mode)) {
-        return Error{fmt::format("'{}' is not a regular file", path), EINVAL};
+/// `path` as a word of a shell command that people may copy.
+std::string shell_word(const std::string& path) {
+    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "0123456789%+,-./:=@_";
+    if (path.find_first_not_of(kPlain) == std::string::npos) {
+        return path;
     }
+    std::string word;
+    for (const char c : path) {
+        word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    }
+    return fmt::format("'{}'", word);
+}
+
+/// Whether nobody but root and the effective user can change what was opened as `path`.
+Status check_trust(const std::string& path, const struct stat& info) {
     if (info.st_uid != 0 && info.st_uid != ::geteuid()) {
         return Error{fmt::format("'{}' belongs to user {}, not to root; run: chown root {}", path,
-                                 info.st_uid, path),
-                     EPERM};
+                                 info.st_uid, shell_word(path))};
     }
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return Error{fmt::format("'{}' may be written by others than its owner; run: chmod go-w {}",
-                                 path, path),
-                     EPERM};
+        return Error{fmt::format("'{}' may be written by group or others; run: chmod go-w {}", path,
+                                 shell_word(path))};
     }
     return Done{};
 }
@@ -95,10 +105,31 @@ Result<std::string> read_trusted_file(const std::string& path, std::size_t max_b
     if (::fstat(fd.get(), &info) != 0) {
         return Error{fmt::format("cannot examine '{}'", path), errno};
     }
+    if (!S_ISREG(info.st_mode)) {
+        return Error{fmt::format("'{}' is not a regular file", path), EINVAL};
+    }
     if (auto trusted = check_trust(path, info); !trusted) {
         return std::move(trusted).error();
     }
     return read_at_most(fd.get(), path, max_bytes);
+}
+
+Result<Fd> open_trusted_directory(const std::string& path, StickyBit sticky) {
+    Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd) {
+        return Error{fmt::format("cannot open directory '{}'", path), errno};
+    }
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) {
+        return Error{fmt::format("cannot examine '{}'", path), errno};
+    }
+    if (sticky == StickyBit::suffices && (info.st_mode & S_ISVTX) != 0) {
+        info.st_mode &= ~static_cast<mode_t>(S_IWGRP | S_IWOTH);
+    }
+    if (auto trusted = check_trust(path, info); !trusted) {
+        return std::move(trusted).error();
+    }
+    return fd;
 }
 
 Status write_file_atomically(const std::string& path, std::string_view text) {

@@ -101,15 +101,19 @@ bool is_drop_in(std::string_view name) {
            name.substr(name.size() - kSuffix.size()) == kSuffix;
 }
 
-/// Paths of the drop-ins beside `main_file` in name order; empty for a file of another name.
+/// Paths of the drop-ins in `directory` in name order; none when there is no such directory.
 Result<std::vector<std::string>> find_drop_ins(const std::string& directory) {
-    errno = 0;
-    const Directory entries{::opendir(directory.c_str())};
-    if (!entries) {
-        return errno == ENOENT ? Result<std::vector<std::string>>(std::vector<std::string>{})
-                               : Error{"cannot open the directory of drop-ins", errno};
-    }
     std::vector<std::string> paths;
+    auto opened = open_trusted_directory(directory, StickyBit::does_not_suffice);
+    if (!opened) {
+        return opened.error().sys_errno == ENOENT ? Result<std::vector<std::string>>(paths)
+                                                  : std::move(opened).error();
+    }
+    const Directory entries{::fdopendir(opened->get())};
+    if (!entries) {
+        return Error{fmt::format("cannot read directory '{}'", directory), errno};
+    }
+    static_cast<void>(opened->release());
     for (;;) {
         errno = 0;
         const dirent* const entry = ::readdir(entries.get());
@@ -121,7 +125,7 @@ Result<std::vector<std::string>> find_drop_ins(const std::string& directory) {
         }
     }
     if (errno != 0) {
-        return Error{"cannot read the directory of drop-ins", errno};
+        return Error{fmt::format("cannot read directory '{}'", directory), errno};
     }
     std::sort(paths.begin(), paths.end());
     return paths;
@@ -152,12 +156,19 @@ LoadedConfig parse_config(const std::vector<ConfigText>& texts, const NameLookup
 LoadedConfig load_config(const std::string& main_file) {
     std::vector<std::string> paths{main_file};
     std::vector<Diagnostic> unreadable;
-    if (const auto directory = drop_in_directory(main_file)) {
-        auto drop_ins = find_drop_ins(*directory);
+    const auto drop_in_dir = drop_in_directory(main_file);
+    // Where drop-ins count, who may add a file decides as much as who may change one.
+    const auto beside = open_trusted_directory(
+        directory_of(main_file), drop_in_dir ? StickyBit::does_not_suffice : StickyBit::suffices);
+    if (!beside && beside.error().sys_errno != ENOENT) {
+        unreadable.push_back(whole_file(directory_of(main_file), beside.error().message()));
+    }
+    if (drop_in_dir) {
+        auto drop_ins = find_drop_ins(*drop_in_dir);
         if (drop_ins) {
             paths.insert(paths.end(), drop_ins->begin(), drop_ins->end());
         } else {
-            unreadable.push_back(whole_file(*directory, drop_ins.error().message()));
+            unreadable.push_back(whole_file(*drop_in_dir, drop_ins.error().message()));
         }
     }
     std::vector<ConfigText> texts;

@@ -17,13 +17,19 @@ namespace ks {
 namespace {
 
 constexpr std::size_t kMaxCgroupBytes = 255;
-constexpr std::size_t kMaxLabelBytes = 64;
+constexpr std::size_t kMaxLabelBytes = 64;  ///< A comment of a rule has room for 127.
 constexpr std::size_t kMaxKindBytes = 15;
 constexpr std::uint32_t kMaxRate = 1'000'000;
 constexpr std::string_view kDigits = "0123456789";
 
 bool is_all_of(std::string_view text, std::string_view alphabet) {
     return !text.empty() && text.find_first_not_of(alphabet) == std::string_view::npos;
+}
+
+/// Source: nft's scanner (nftables 1.0.6): a string ends at the next '"', and nothing escapes one.
+/// Backslashes are carried as they are; systemd writes them into the names of cgroups.
+bool fits_in_rules(std::string_view text) {
+    return printable(text) == text && text.find_first_of("\t\"") == std::string_view::npos;
 }
 
 template <class... Parts>
@@ -207,8 +213,9 @@ Result<std::string> parse_cgroup(std::string_view text) {
         return refuse("cgroup {} begins with '/'; write it without the leading slash",
                       in_quotes(text));
     }
-    if (printable(text) != text || text.find('\t') != std::string_view::npos) {
-        return refuse("cgroup {} has a control character", in_quotes(text));
+    if (!fits_in_rules(text)) {
+        return refuse("cgroup {} has a '\"' or a control character, which no rule can carry",
+                      in_quotes(text));
     }
     for (std::string_view rest = text;;) {
         const auto slash = rest.find('/');
@@ -228,8 +235,12 @@ Result<std::string> parse_label(std::string_view text) {
     if (text.empty() || text.size() > kMaxLabelBytes) {
         return refuse("name {} is not 1 to {} bytes long", in_quotes(text), kMaxLabelBytes);
     }
-    if (printable(text) != text || text.front() == ' ' || text.back() == ' ') {
-        return refuse("name {} has a control character, or a space at its end", in_quotes(text));
+    if (!fits_in_rules(text)) {
+        return refuse("name {} has a '\"' or a control character, which no rule can carry",
+                      in_quotes(text));
+    }
+    if (text.front() == ' ' || text.back() == ' ') {
+        return refuse("name {} begins or ends with a space", in_quotes(text));
     }
     return std::string(text);
 }

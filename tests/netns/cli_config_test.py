@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A mistake in the config never changes the rules in the kernel; `boot` and the built-in lock."""
 import os
+import re
 
 import cli_support
 from cli_support import Case, GOOD, NOBODY, needs_real_root, nft, ruleset, run, table_exists
@@ -139,6 +140,41 @@ class Check(Case):
     def test_a_slip_of_the_fingers_gets_the_right_key(self):
         self.write(POSITIONED["unknown key"])
         self.assertIn("tunnels", self.ks("check", expect=5).stderr)
+
+
+class Words(Case):
+    """Whatever passes `check` stands in rules that nft reads."""
+    SIGNS = [chr(code) for code in range(0x20, 0x7f)] + ["\u00e4", "\u20ac", "\u65e5"]
+
+    def accepted(self, line, signs):
+        """Those signs that `check` takes within `line`."""
+        taken = []
+        for first in range(0, len(signs), 32):
+            part = signs[first:first + 32]
+            self.write_lines(line, part)
+            said = self.ks("check").stderr
+            bad = {int(number) for number in re.findall(r":(\d+):\d+: error:", said)}
+            taken += [sign for row, sign in enumerate(part) if row + len(self.HEAD) + 1 not in bad]
+        return taken
+
+    HEAD = ("version: 1", "mode: always", "ownership: off", "tunnels:")
+
+    def write_lines(self, line, signs):
+        quoted = [sign.replace("'", "''") for sign in signs]
+        rows = [line.format(number=number, sign=sign) for number, sign in enumerate(quoted)]
+        self.write("\n".join([*self.HEAD, *rows, ""]))
+
+    def test_of_any_sign(self):
+        lines = {"name": "  - {{ interface: w{number}, name: 'a{sign}b', endpoints: [203.0.113.7/esp] }}",
+                 "interface": "  - {{ interface: 'w{number}{sign}b', endpoints: [203.0.113.7/esp] }}"}
+        for what, line in lines.items():
+            with self.subTest(what):
+                taken = self.accepted(line, self.SIGNS)
+                self.assertNotIn('"', taken)
+                self.assertGreater(len(taken), 60)
+                for first in range(0, len(taken), 32):
+                    self.write_lines(line, taken[first:first + 32])
+                    nft("-c", "-f", "-", stdin=self.ks("render", "--state", "protected", expect=0).stdout)
 
 
 class Boot(Case):

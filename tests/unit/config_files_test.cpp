@@ -118,7 +118,49 @@ TEST_CASE("a file that others may write is refused, with the rest still checked"
 
     CHECK(!loaded.ok());
     CHECK(loaded.diagnostics.size() == 2);
-    CHECK(mentions(loaded, drop_in, "EPERM"));
+    CHECK(mentions(loaded, drop_in,
+                   fmt::format("'{0}' may be written by group or others; "
+                               "run: chmod go-w {0}",
+                               drop_in)));
+    CHECK_FALSE(mentions(loaded, drop_in, "not permitted"));  // As if chmod had failed.
+}
+
+TEST_CASE("a directory in which others may add a file is refused",
+          "[config][files][fail-closed][regression]") {
+    const ConfigDirectory directory;
+    const std::string main_file = directory.put("killswitchd.yaml", kOff);
+    directory.put("conf.d/10-a.yaml", "ipv6: tunnel\n");
+    REQUIRE(load_config(main_file).ok());
+    const std::string loose = directory.path(GENERATE("conf.d", "."));
+    const mode_t mode = GENERATE(as<mode_t>{}, 0775U, 0757U, 01777U);
+
+    REQUIRE(::chmod(loose.c_str(), mode) == 0);
+    const LoadedConfig loaded = load_config(main_file);
+
+    CHECK(!loaded.ok());
+    REQUIRE(loaded.diagnostics.size() == 1);
+    CHECK(loaded.diagnostics[0].message.find("; run: chmod go-w /") != std::string::npos);
+}
+
+TEST_CASE("where no drop-ins count a sticky directory will do, an open one will not",
+          "[config][files]") {
+    const ConfigDirectory directory;
+    const std::string main_file = directory.put("other.yaml", kOff);
+
+    REQUIRE(::chmod(directory.path(".").c_str(), 01777) == 0);
+    CHECK(load_config(main_file).ok());
+    REQUIRE(::chmod(directory.path(".").c_str(), 0777) == 0);
+    CHECK(!load_config(main_file).ok());
+}
+
+TEST_CASE("a command that mends a path can be pasted into a shell", "[config][files]") {
+    const ConfigDirectory directory;
+    const std::string file = directory.put("it's a.yaml", kOff, 0666);
+
+    const LoadedConfig loaded = load_config(file);
+
+    const std::string quoted = directory.path("it'\\''s a.yaml");
+    CHECK(mentions(loaded, file, fmt::format("run: chmod go-w '{}'", quoted)));
 }
 
 TEST_CASE("what is no regular file of bearable size is refused", "[config][files]") {
