@@ -8,13 +8,13 @@
 using namespace ks;
 
 TEST_CASE("wireguard-go leaks nothing in any drill, and works again after each", "[wireguard]") {
-    test::require_programs({"wireguard-go", "wg"});
+    test::require_programs({"wireguard-go", "wg", "nft"});
 
     test::play_all("wireguard-go", test::demo_policy(), test::wireguard_go);
 }
 
 TEST_CASE("wireguard-go leaks nothing over IPv6 and with IPv6 in the tunnel", "[wireguard][long]") {
-    test::require_programs({"wireguard-go", "wg"});
+    test::require_programs({"wireguard-go", "wg", "nft"});
     if (!test::long_run()) {
         return;
     }

@@ -38,6 +38,20 @@ Status cover_run_directory(Node& node) {
     return Done{};
 }
 
+/// The server has to answer from the address it was asked at. wireguard-go from 2023-10 on forgets
+/// that address where the kernel coalesces datagrams (splitCoalescedMessages drops IP_PKTINFO), so
+/// it answers from the device's own, and the client follows it there: into the tunnel. As behind a
+/// NAT, the kernel remembers it.
+Status remember_addresses_asked_at(const Node& server, std::uint16_t port) {
+    return run_to_end(
+        server,
+        {"nft",
+         fmt::format("add table inet server; add chain inet server arriving {{ type nat hook "
+                     "prerouting priority dstnat; }}; "
+                     "add rule inet server arriving udp dport {} redirect",
+                     port)});
+}
+
 /// A private key in the lab's scratch directory. \return the public key.
 Result<std::string> make_key(Lab& lab, const std::string& side) {
     const std::string base = lab.scratch() + "/" + side;
@@ -96,6 +110,9 @@ class WireguardGo final : public drills::Vpn {
         server_key_ = *std::move(server_key);
         server_.emplace(*std::move(server));
         const std::uint16_t port = lab.options().endpoints.front().port;
+        if (auto remembered = remember_addresses_asked_at(lab.vpn(), port); !remembered) {
+            return remembered;
+        }
         return set_up(lab.vpn(), kServerDevice, lab::addr::kTunnelServer, lab::addr::kTunnelServer6,
                       {"listen-port", std::to_string(port), "private-key",
                        lab.scratch() + "/server.key", "peer", *client_key, "allowed-ips",
