@@ -71,10 +71,9 @@ int open_up(const char* why) {
 }  // namespace
 
 int boot(const Options& options) {
-    if (ControlClient::connect(options.paths.socket())) {
-        complain("the service runs already, and knows more than the boot stage",
-                 "use `killswitchd reload`");
-        return kRefused;
+    if (!options.gate && ControlClient::connect(options.paths.socket())) {
+        fmt::print("the service runs, and keeps the rules itself\n");
+        return kDone;
     }
     World world = observe(options);
     if (options.gate) {

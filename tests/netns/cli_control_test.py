@@ -60,6 +60,23 @@ class Control(Case):
         return self.receive(client)
 
 
+class BootStage(Control):
+    def test_beside_the_service_every_stage_succeeds_and_changes_nothing(self):
+        self.start_and_wait()
+        before = ruleset()
+        for stage in ([], ["--hold"], ["--gate"]):
+            self.ks("boot", *stage, expect=0)
+            self.assertEqual(ruleset(), before, stage)
+
+    def test_the_gate_asks_the_kernel_even_beside_the_service(self):
+        self.start_and_wait()
+        self.service.send_signal(signal.SIGSTOP)
+        nft("flush", "ruleset")
+        if table_exists():
+            self.skipTest("the service owns the table")
+        self.ks("boot", "--gate", expect=3)
+
+
 class Varlink(Control):
     def test_every_method_of_the_description_is_known(self):
         self.start_and_wait()
