@@ -5,6 +5,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
+#include <compare>
 #include <string>
 #include <vector>
 

@@ -2,6 +2,8 @@
 #include "killswitchd/error.hpp"
 
 #include <cstring>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 

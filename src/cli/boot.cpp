@@ -9,6 +9,7 @@
 #include "terminal.hpp"
 
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 

@@ -5,7 +5,9 @@
 #include "terminal.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
+#include <string>
 
 #include <fmt/format.h>
 

@@ -5,7 +5,12 @@
 #include "terminal.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

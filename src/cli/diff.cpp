@@ -14,8 +14,11 @@
 #include "terminal.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <map>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 

@@ -4,9 +4,12 @@
 #include "terminal.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>

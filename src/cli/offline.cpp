@@ -12,6 +12,10 @@
 #include "killswitchd/situation.hpp"
 #include "terminal.hpp"
 
+#include <chrono>
+#include <string>
+#include <utility>
+
 namespace ks::cli {
 
 World observe(const Options& options) {

@@ -10,7 +10,11 @@
 #include "terminal.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

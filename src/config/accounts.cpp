@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/accounts.hpp"
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
 #include <grp.h>
 #include <pwd.h>
 

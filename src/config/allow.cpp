@@ -5,6 +5,14 @@
 #include "text.hpp"
 #include "values.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 
 namespace ks {

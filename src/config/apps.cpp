@@ -2,6 +2,9 @@
 #include "killswitchd/policy.hpp"
 #include "schema.hpp"
 
+#include <array>
+#include <cstddef>
+
 namespace ks {
 
 namespace {

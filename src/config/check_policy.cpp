@@ -8,6 +8,7 @@
 #include "values.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include <fmt/format.h>
 

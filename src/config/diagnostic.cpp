@@ -2,6 +2,9 @@
 #include "killswitchd/diagnostic.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 

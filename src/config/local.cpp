@@ -6,6 +6,10 @@
 #include "text.hpp"
 #include "values.hpp"
 
+#include <array>
+#include <cstddef>
+#include <vector>
+
 #include <fmt/format.h>
 
 namespace ks {

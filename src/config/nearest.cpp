@@ -2,7 +2,12 @@
 #include "killswitchd/nearest.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <numeric>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace ks {
 

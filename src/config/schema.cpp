@@ -5,6 +5,11 @@
 #include "text.hpp"
 #include "values.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
 #include <fmt/format.h>
 
 namespace ks {

@@ -5,7 +5,14 @@
 #include "text.hpp"
 #include "values.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 

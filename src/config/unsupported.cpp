@@ -2,6 +2,9 @@
 #include "schema.hpp"
 #include "values.hpp"
 
+#include <array>
+#include <cstddef>
+
 namespace ks {
 
 namespace {

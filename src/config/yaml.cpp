@@ -3,8 +3,12 @@
 
 #include "text.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <optional>
 #include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 

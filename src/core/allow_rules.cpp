@@ -5,6 +5,9 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace ks {
 
 namespace {

@@ -3,6 +3,8 @@
 
 #include "draft.hpp"
 
+#include <cstdint>
+
 namespace ks {
 
 enum class Ports : std::uint8_t { named, any };

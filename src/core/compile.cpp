@@ -10,7 +10,12 @@
 #include "tunnel_rules.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace ks {
 

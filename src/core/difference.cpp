@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/difference.hpp"
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include <fmt/format.h>
 
 namespace ks {

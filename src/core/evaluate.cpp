@@ -7,6 +7,9 @@
 #include "killswitchd/ruleset.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
+#include <variant>
 
 namespace ks {
 

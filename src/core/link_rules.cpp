@@ -7,6 +7,10 @@
 #include "killswitchd/surroundings.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace ks {
 

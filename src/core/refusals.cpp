@@ -4,6 +4,11 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 
 namespace ks {

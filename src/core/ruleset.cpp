@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 namespace ks {
 

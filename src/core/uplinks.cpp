@@ -2,6 +2,9 @@
 #include "uplinks.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
 
 namespace ks {
 

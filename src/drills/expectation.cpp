@@ -4,7 +4,9 @@
 #include "killswitchd/net.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
+#include <vector>
 
 namespace ks::drills {
 

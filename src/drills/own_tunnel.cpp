@@ -5,7 +5,9 @@
 #include "killswitchd/policy.hpp"
 #include "vpn.hpp"
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 namespace ks::drills {
 

@@ -6,7 +6,13 @@
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

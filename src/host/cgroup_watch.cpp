@@ -4,6 +4,10 @@
 #include "killswitchd/files.hpp"
 
 #include <array>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 

@@ -7,6 +7,11 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace ks {
 

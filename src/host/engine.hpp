@@ -8,6 +8,10 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace ks {
 

@@ -5,6 +5,8 @@
 #include "killswitchd/time.hpp"
 
 #include <cerrno>
+#include <cstddef>
+#include <string>
 
 #include <fmt/format.h>
 

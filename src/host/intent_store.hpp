@@ -5,6 +5,7 @@
 #include "killswitchd/intents.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ks {

@@ -3,6 +3,8 @@
 
 #include "killswitchd/tunnels.hpp"
 
+#include <utility>
+
 namespace ks {
 
 IpsecWatch IpsecWatch::open(const Policy& policy) {

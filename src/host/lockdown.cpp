@@ -7,6 +7,8 @@
 #include "killswitchd/policy.hpp"
 #include "open_nftables.hpp"
 
+#include <utility>
+
 namespace ks {
 
 namespace {

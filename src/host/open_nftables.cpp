@@ -4,6 +4,8 @@
 #include "killswitchd/inherited.hpp"
 #include "killswitchd/log.hpp"
 
+#include <utility>
+
 #include <linux/netlink.h>
 #include <sys/socket.h>
 

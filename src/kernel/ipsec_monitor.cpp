@@ -5,8 +5,11 @@
 #include "netlink_socket.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <memory>
 #include <set>
+#include <utility>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>

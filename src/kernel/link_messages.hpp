@@ -4,6 +4,7 @@
 #include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>

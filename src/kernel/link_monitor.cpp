@@ -4,6 +4,10 @@
 #include "link_messages.hpp"
 #include "netlink_socket.hpp"
 
+#include <cstdint>
+#include <memory>
+#include <utility>
+
 #include <linux/rtnetlink.h>
 
 namespace ks {

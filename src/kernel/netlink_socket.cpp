@@ -2,7 +2,11 @@
 #include "netlink_socket.hpp"
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <netlink/msg.h>

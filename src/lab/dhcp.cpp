@@ -2,7 +2,13 @@
 #include "dhcp.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <optional>
+#include <span>
+#include <vector>
 
 namespace ks::lab {
 namespace {

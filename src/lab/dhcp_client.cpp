@@ -8,6 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 

@@ -3,6 +3,13 @@
 #include "killswitchd/net.hpp"
 #include "services.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
 namespace ks::lab {
 namespace {
 

@@ -7,6 +7,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace ks::lab {
 namespace {

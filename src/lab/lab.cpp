@@ -6,9 +6,15 @@
 #include "services.hpp"
 #include "topology.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

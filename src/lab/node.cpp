@@ -6,8 +6,13 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

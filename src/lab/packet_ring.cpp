@@ -3,7 +3,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <linux/filter.h>

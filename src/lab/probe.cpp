@@ -3,6 +3,13 @@
 #include "killswitchd/net.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

@@ -5,6 +5,11 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>

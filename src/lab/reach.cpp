@@ -5,8 +5,15 @@
 #include "killswitchd/net.hpp"
 #include "services.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include <poll.h>
 #include <unistd.h>

@@ -8,6 +8,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <string>
+#include <utility>
 
 #include <netinet/tcp.h>
 #include <poll.h>

@@ -5,7 +5,13 @@
 #include "killswitchd/net.hpp"
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

@@ -7,8 +7,15 @@
 #include "tunnel_device.hpp"
 #include "tunnel_wire.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 

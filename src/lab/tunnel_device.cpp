@@ -6,6 +6,10 @@
 #include "killswitchd/net.hpp"
 #include "tunnel_wire.hpp"
 
+#include <functional>
+#include <string>
+#include <utility>
+
 namespace ks::lab {
 
 Result<Fd> make_tunnel_device(Node& node, const std::string& name, const IpAddress& inner4,

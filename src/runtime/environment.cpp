@@ -2,8 +2,11 @@
 #include "environment.hpp"
 
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
+#include <system_error>
 
 namespace ks {
 

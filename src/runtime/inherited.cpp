@@ -4,6 +4,7 @@
 #include "environment.hpp"
 
 #include <cerrno>
+#include <cstdint>
 
 #include <fcntl.h>
 #include <sys/socket.h>

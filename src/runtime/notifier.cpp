@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <optional>
+#include <string_view>
 
 #include <sys/time.h>
 #include <unistd.h>

@@ -6,10 +6,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <ctime>
+#include <functional>
 #include <map>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

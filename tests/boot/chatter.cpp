@@ -9,6 +9,7 @@
 #include <atomic>
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <string>
 #include <string_view>
 

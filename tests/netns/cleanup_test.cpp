@@ -8,12 +8,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <compare>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 

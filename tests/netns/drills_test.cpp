@@ -7,6 +7,9 @@
 #include "support/node_run.hpp"
 #include "support/programs.hpp"
 
+#include <cstdint>
+#include <string>
+
 #include <fmt/format.h>
 
 using namespace ks;

@@ -8,8 +8,10 @@
 #include "killswitchd/policy.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <fcntl.h>

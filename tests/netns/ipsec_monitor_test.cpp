@@ -6,8 +6,11 @@
 #include "support/private_network.hpp"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

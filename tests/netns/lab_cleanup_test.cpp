@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <fcntl.h>

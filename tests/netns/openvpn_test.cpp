@@ -8,6 +8,9 @@
 #include "support/programs.hpp"
 
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 
 #include <fmt/format.h>
 

@@ -11,8 +11,13 @@
 #include "support/kernel_judge.hpp"
 #include "support/mutations.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

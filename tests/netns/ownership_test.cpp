@@ -14,6 +14,9 @@
 
 #include <cerrno>
 #include <csignal>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include <poll.h>
 #include <sys/wait.h>

@@ -8,7 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
+#include <optional>
+#include <utility>
+#include <vector>
 
 using namespace ks;
 using namespace ks::test;

@@ -4,6 +4,10 @@
 #include "support/node_run.hpp"
 #include "support/scene.hpp"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 using namespace ks;
 using namespace ks::test;
 using drills::Armed;

@@ -9,6 +9,9 @@
 #include "support/scene.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 #include <arpa/inet.h>

@@ -4,7 +4,9 @@
 #include "support/scene.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 using namespace ks;

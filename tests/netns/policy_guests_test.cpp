@@ -5,6 +5,11 @@
 #include "support/scene.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <sys/socket.h>

@@ -6,6 +6,7 @@
 #include "support/scene.hpp"
 
 #include <array>
+#include <string>
 
 using namespace ks;
 using namespace ks::test;

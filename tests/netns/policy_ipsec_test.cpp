@@ -5,6 +5,8 @@
 #include "support/node_run.hpp"
 #include "support/scene.hpp"
 
+#include <string>
+
 using namespace ks;
 using namespace ks::test;
 using drills::Armed;

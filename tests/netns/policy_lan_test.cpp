@@ -6,6 +6,8 @@
 #include "support/scene.hpp"
 
 #include <array>
+#include <cstdint>
+#include <utility>
 
 using namespace ks;
 using namespace ks::test;

@@ -8,6 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 using namespace ks;
 using namespace ks::test;

@@ -9,6 +9,8 @@
 #include "support/segment.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
 
 #include <netinet/in.h>
 

@@ -7,6 +7,8 @@
 #include "support/segment.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 
 using namespace ks;
 using namespace ks::test;

@@ -5,7 +5,10 @@
 #include "support/scene.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <sstream>
+#include <string>
+#include <vector>
 
 using namespace ks;
 using namespace ks::test;

@@ -12,7 +12,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <vector>
 
 #include <fmt/format.h>
 

@@ -3,6 +3,10 @@
 #include "killswitchd/config.hpp"
 #include "killswitchd/policy.hpp"
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 using namespace ks;
 using namespace ks::testing;
 

@@ -5,6 +5,10 @@
 #include "killswitchd/policy.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
 
 using namespace ks;
 using namespace ks::testing;

@@ -2,6 +2,10 @@
 #include "config_support.hpp"
 #include "killswitchd/config.hpp"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 using namespace ks;
 using namespace ks::testing;
 

@@ -4,7 +4,9 @@
 #include "killswitchd/diagnostic.hpp"
 
 #include <array>
+#include <cstddef>
 #include <random>
+#include <string>
 
 using namespace ks;
 using namespace ks::testing;

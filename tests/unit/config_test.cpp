@@ -7,6 +7,11 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
 using namespace ks;
 using namespace ks::testing;
 

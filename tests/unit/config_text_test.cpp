@@ -5,6 +5,9 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
+#include <string>
+#include <vector>
+
 using namespace ks;
 using namespace ks::testing;
 

@@ -14,6 +14,13 @@
 #include "policies.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 using namespace ks;
 using namespace ks::test;

@@ -4,8 +4,10 @@
 #include "killswitchd/log.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -2,6 +2,8 @@
 #include "catch.hpp"
 #include "killswitchd/net.hpp"
 
+#include <string_view>
+
 using namespace ks;
 
 TEST_CASE("addresses that inet_pton refuses are refused", "[net]") {

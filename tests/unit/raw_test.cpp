@@ -15,7 +15,13 @@
 #include "policies.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <random>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 using namespace ks;
 using namespace ks::test;

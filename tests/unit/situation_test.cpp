@@ -7,6 +7,9 @@
 #include "killswitchd/tunnels.hpp"
 #include "policies.hpp"
 
+#include <optional>
+#include <string>
+
 using namespace ks;
 using namespace ks::test;
 

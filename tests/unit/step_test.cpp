@@ -5,6 +5,11 @@
 #include "killswitchd/step.hpp"
 #include "policies.hpp"
 
+#include <chrono>
+#include <string>
+#include <utility>
+#include <variant>
+
 using namespace ks;
 using namespace ks::test;
 

@@ -6,6 +6,10 @@
 #include "killswitchd/surroundings.hpp"
 #include "policies.hpp"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 using namespace ks;
 using namespace ks::test;
 

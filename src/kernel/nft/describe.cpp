@@ -3,7 +3,10 @@
 #include "objects.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <string>
 
 #include <fmt/format.h>
 #include <libnftnl/udata.h>

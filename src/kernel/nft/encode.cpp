@@ -7,7 +7,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include <libnftnl/udata.h>
 

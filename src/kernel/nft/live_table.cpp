@@ -2,6 +2,10 @@
 #include "killswitchd/live_table.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 

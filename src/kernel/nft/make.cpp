@@ -4,7 +4,10 @@
 #include "objects.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <string>
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>

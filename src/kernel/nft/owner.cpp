@@ -4,6 +4,8 @@
 #include "batch.hpp"
 #include "read.hpp"
 
+#include <cstdint>
+
 namespace ks {
 
 namespace {

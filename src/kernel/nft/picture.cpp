@@ -4,6 +4,9 @@
 #include "batch.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
 
 namespace ks {
 

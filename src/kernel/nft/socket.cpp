@@ -2,7 +2,12 @@
 #include "socket.hpp"
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <string>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -6,10 +6,12 @@
 #include "private_network.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <string>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,13 @@
 #include "killswitchd/net.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace ks::test {
 

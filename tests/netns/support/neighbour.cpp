@@ -6,6 +6,10 @@
 #include "killswitchd/lab.hpp"
 #include "killswitchd/net.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 

@@ -3,6 +3,10 @@
 
 #include "killswitchd/error.hpp"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
 
 namespace ks::test {

@@ -6,6 +6,8 @@
 #include "killswitchd/lab.hpp"
 #include "killswitchd/net.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace ks::test {

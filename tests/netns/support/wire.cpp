@@ -3,7 +3,10 @@
 
 #include "killswitchd/net.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <string>
 
 namespace ks::test {
 

@@ -7,9 +7,16 @@
 #include "killswitchd/reactor.hpp"
 
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -5,9 +5,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 

@@ -5,8 +5,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/socket.h>
