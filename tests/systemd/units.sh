@@ -23,6 +23,7 @@ fail() {
 meson install -C "$build" --no-rebuild --destdir "$work/installed" >"$work/log" 2>&1 ||
     fail "cannot install: $(tail -3 "$work/log")"
 ours=$(dirname "$(find "$work/installed" -name killswitchd-boot.service)")
+holders='killswitchd.service killswitchd-boot.service killswitchd-hold.service killswitchd.path killswitchd.socket'
 preset=$(find "$work/installed" -name '*.preset')
 
 # values UNIT KEY: every word that the key has in the file, one a line.
@@ -127,8 +128,8 @@ make_tree() {
     sed -i "s|^\(Exec[A-Za-z]*=-\{0,1\}\)[^ ]*/killswitchd|\1/usr/bin/killswitchd|" "$units"/killswitchd*.service
     mkdir -p "$root/usr/lib/systemd/system-preset"
     { cat "$preset" && echo 'disable *'; } >"$root/usr/lib/systemd/system-preset/50-test.preset"
-    systemctl -q --root="$root" preset killswitchd.service killswitchd-boot.service killswitchd-hold.service \
-        killswitchd.path killswitchd.socket 2>/dev/null
+    # shellcheck disable=SC2086  # A list of names, split on purpose.
+    systemctl -q --root="$root" preset $holders 2>/dev/null
     chmod -R a+rX "$root"
 }
 
@@ -149,17 +150,19 @@ dump() {
     grep -q -- '-> Unit killswitchd-boot.service:' "$work/dump" || fail "systemd says: $(tail -3 "$work/dump")"
 }
 
-# has UNIT RELATION OTHER: as it stands in the dump.
-has() {
-    awk -v unit="-> Unit $1:" -v relation="$2: $3 " '
-        /^[ \t]*-> Unit / { here = index($0, unit) }
-        here && index($0 " ", relation) { found = 1 }
-        END { exit !found }' "$work/dump"
+# lacking RELATION OTHER UNIT...: those of the units that have no such line in the dump.
+lacking() {
+    # shellcheck disable=SC2046  # A list of names, split on purpose.
+    awk -v relation="$1: $2 " '
+        BEGIN { for (i = 2; i < ARGC; ++i) { wanted[ARGV[i]] = 1; delete ARGV[i] } }
+        /^[ \t]*-> Unit / { unit = substr($3, 1, length($3) - 1) }
+        index($0 " ", relation) { delete wanted[unit] }
+        END { for (unit in wanted) print unit }' "$work/dump" $(shift 2 && instances "$@")
 }
 
-ordered() {
-    for manager in $managers; do
-        has "$(instance "$manager")" After "$1" || echo "$manager"
+instances() {
+    for unit in "$@"; do
+        instance "$unit"
     done
 }
 
@@ -168,23 +171,21 @@ for kind in debian arch firewalld; do
     found=$(cycles)
     [ -z "$found" ] || fail "$kind: $found"
     dump
-    found=$(ordered killswitchd-boot.service)
+    # shellcheck disable=SC2086  # Lists of names, split on purpose.
+    found=$(lacking After killswitchd-boot.service sysinit.target $managers)
     [ -z "$found" ] || fail "$kind: not after the boot stage: $found"
-    has sysinit.target After killswitchd-boot.service || fail "$kind: sysinit.target is not after the boot stage"
-    has unheard-of.service After sysinit.target || fail "$kind: the stub has no default dependencies"
-    for unit in killswitchd.service killswitchd-boot.service killswitchd-hold.service killswitchd.path killswitchd.socket; do
-        has $unit WantedBy sysinit.target || fail "$kind: the preset leaves $unit disabled"
-    done
+    [ -z "$(lacking After sysinit.target unheard-of.service)" ] || fail "$kind: the stub has no default dependencies"
+    # shellcheck disable=SC2086
+    found=$(lacking WantedBy sysinit.target $holders)
+    [ -z "$found" ] || fail "$kind: the preset leaves disabled: $found"
     systemctl -q --root="$root" enable killswitchd-gate.service 2>/dev/null
     chmod -R a+rX "$root"
     found=$(cycles)
     [ -z "$found" ] || fail "$kind with the gate: $found"
     dump
-    found=$(ordered killswitchd-gate.service)
-    [ -z "$found" ] || fail "$kind: not after the gate: $found"
-    for manager in $managers; do
-        has "$(instance "$manager")" Requires killswitchd-gate.service || fail "$kind: $manager does not need the gate"
-    done
+    # shellcheck disable=SC2086
+    found=$(lacking After killswitchd-gate.service $managers && lacking Requires killswitchd-gate.service $managers)
+    [ -z "$found" ] || fail "$kind: not held by the gate: $found"
 done
 
 make_tree firewalld
@@ -192,10 +193,10 @@ sed -i 's/^\[Service\]/After=firewalld.service\n&/' "$units/killswitchd-boot.ser
 [ -n "$(cycles)" ] || fail 'a unit that makes a cycle passed, so this test proves nothing'
 sed -i '/^After=firewalld/d; /^Before=/,/[^\\]$/d' "$units/killswitchd-boot.service"
 dump
-[ -n "$(ordered killswitchd-boot.service)" ] || fail 'a unit without order passed, so this test proves nothing'
+[ "$(lacking After killswitchd-boot.service sysinit.target dhcpcd.service)" ] || fail 'a unit without order passed, so this test proves nothing'
 
-for unit in "$ours"/killswitchd.* "$ours"/killswitchd-boot.service "$ours"/killswitchd-hold.service; do
-    grep -q '^IgnoreOnIsolate=yes' "$unit" || fail "$unit stops when another target is isolated"
+for unit in $holders; do
+    grep -q '^IgnoreOnIsolate=yes' "$ours/$unit" || fail "$unit stops when another target is isolated"
 done
 for unit in killswitchd.service killswitchd-boot.service; do
     if grep -q '^ExecStop=\|^Conflicts=' "$ours/$unit"; then
