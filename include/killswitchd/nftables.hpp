@@ -3,7 +3,7 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/live_table.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
@@ -38,9 +38,9 @@ class Nftables {
     Nftables& operator=(Nftables&&) noexcept;
     ~Nftables();
 
-    /// The table as it is now, or nothing when there is none. A dump that another writer disturbed
-    /// is repeated. "Nothing" is only ever the kernel's own answer, never a failed question.
-    [[nodiscard]] Result<std::optional<LiveTable>> read();
+    /// Our tables as they are now, none where there is none. A dump that another writer disturbed
+    /// is repeated. "None" is only ever the kernel's own answer, never a failed question.
+    [[nodiscard]] Result<ObservedTables> read();
 
     /// Makes the tables exactly `ruleset` in one transaction, and proves it by reading back. Where
     /// the kernel refuses that, `inet` and `arp` go without `netdev`: see raw_problem(). Then the

@@ -4,6 +4,7 @@
 #include "killswitchd/control_client.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/policy.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
@@ -27,7 +28,7 @@ int hold(const World& world) {
         return fail(nftables.error());
     }
     const auto live = nftables->read();
-    if (live && !*live) {
+    if (live && find_table(*live, TableFamily::inet) == nullptr) {
         return enforce(world, *std::move(nftables));
     }
     const auto left = nftables->leave(*world.state.wanted);
@@ -48,7 +49,8 @@ int gate(const World& world) {
     }
     const auto live = nftables->read();
     const auto holds = nftables->holds();
-    if ((live && *live && !(*live)->dormant) || (holds && *holds)) {
+    const ObservedTable* const table = live ? find_table(*live, TableFamily::inet) : nullptr;
+    if ((table != nullptr && !table->dormant) || (holds && *holds)) {
         return kDone;
     }
     complain("armed, but the kernel holds no rules: the network stays down",

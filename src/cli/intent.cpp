@@ -4,8 +4,8 @@
 #include "killswitchd/error.hpp"
 #include "killswitchd/files.hpp"
 #include "killswitchd/intents.hpp"
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "offline.hpp"
 #include "terminal.hpp"
 
@@ -59,7 +59,7 @@ Result<std::optional<Reply>> await_service(const Options& options, const Change&
             return reply;
         }
         const auto live = nftables.read();
-        if (live && !*live) {
+        if (live && live->empty()) {
             return std::optional<Reply>();
         }
         ::poll(nullptr, 0, kPauseMs);
@@ -94,7 +94,8 @@ int change_through_systemd(const Options& options, const Change& change, const I
 
 bool belongs_to_another(Nftables& nftables) {
     const auto live = nftables.read();
-    return live && *live && (*live)->owner == TableOwner::somebody;
+    const ObservedTable* const table = live ? find_table(*live, TableFamily::inet) : nullptr;
+    return table != nullptr && table->owner == TableOwner::somebody;
 }
 
 /// The markers and the rules are changed by this process when no service is there to do it.

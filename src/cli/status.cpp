@@ -2,8 +2,8 @@
 #include "../daemon/status_report.hpp"
 #include "client.hpp"
 #include "killswitchd/error.hpp"
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/time.hpp"
 #include "offline.hpp"
@@ -127,8 +127,8 @@ json report_offline(const Options& options) {
     const World world = observe(options);
     const ConfigInfo info{world.config.files, world.config.hash, ""};
     auto nftables = Nftables::open(Ownership::off);
-    Result<std::optional<LiveTable>> live =
-        nftables ? nftables->read() : Result<std::optional<LiveTable>>(nftables.error());
+    Result<ObservedTables> live =
+        nftables ? nftables->read() : Result<ObservedTables>(nftables.error());
     const auto hold = nftables ? hold_of(*nftables) : StatusInput::Hold::absent;
     json report = status_report({StatusInput::Service::stopped, world.state, info, live, hold});
     if (!world.config.ok() && report["summary"] != "UNKNOWN") {

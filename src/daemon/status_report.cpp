@@ -3,6 +3,8 @@
 
 #include "../host/engine.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/difference.hpp"
+#include "killswitchd/differences.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
@@ -61,14 +63,14 @@ std::string why(const Situation& situation) {
 }
 
 /// Which state the kernel's rules are those of, when they are not the wanted ones.
-std::string recognise(const State& state, const std::optional<LiveTable>& live) {
+std::string recognise(const State& state, const ObservedTables& live) {
     for (const StateName candidate : {StateName::locked, StateName::panic}) {
         const Situation situation{candidate, {}, state.cgroups, state.situation.around};
-        if (differences_to(compile(state.policy, situation), live).empty()) {
+        if (differences(compile(state.policy, situation), live).empty()) {
             return std::string(word(candidate));
         }
     }
-    if (differences_to(builtin_lock(), live).empty()) {
+    if (differences(builtin_lock(), live).empty()) {
         return std::string(word(StateName::locked));
     }
     return std::string(word(state.situation.state));
@@ -82,7 +84,7 @@ Verdictline judge(const StatusInput& input) {
                 fmt::format("the kernel's rules cannot be read: {}", input.live.error().message()),
                 false};
     }
-    const std::optional<LiveTable>& live = *input.live;
+    const ObservedTables& live = *input.live;
     if (!drops_by_default(live) && input.hold == StatusInput::Hold::stands) {
         return {"DEGRADED", std::string(word(StateName::locked)),
                 "only the hold table is in the kernel; `systemctl start killswitchd` completes it, "
@@ -90,7 +92,7 @@ Verdictline judge(const StatusInput& input) {
                 false};
     }
     if (!drops_by_default(live)) {
-        const bool as_wanted = !is_armed && !live;
+        const bool as_wanted = !is_armed && live.empty();
         return {"OPEN", std::string(word(StateName::disarmed)),
                 !is_armed && state.policy.mode == Mode::off ? "mode is off in the config"
                 : !is_armed                                 ? "disarmed, nothing is blocked"
@@ -101,13 +103,13 @@ Verdictline judge(const StatusInput& input) {
         return {"DEGRADED", recognise(state, live), "disarmed, but a table is still in the kernel",
                 false};
     }
-    const auto wrong = differences_to(state.wanted, live);
+    const auto wrong = differences(state.wanted, live);
     if (!wrong.empty()) {
-        return {
-            "DEGRADED", recognise(state, live),
-            fmt::format("the rules in the kernel are not those of the config: {}{}", wrong[0],
-                        wrong.size() > 1 ? fmt::format(" (and {} more)", wrong.size() - 1) : ""),
-            false};
+        return {"DEGRADED", recognise(state, live),
+                fmt::format(
+                    "the rules in the kernel are not those of the config: {}{}", describe(wrong[0]),
+                    wrong.size() > 1 ? fmt::format(" (and {} more)", wrong.size() - 1) : ""),
+                false};
     }
     const std::string name(word(state.situation.state));
     if (input.service == StatusInput::Service::stopped) {
@@ -147,40 +149,36 @@ json tunnels(const State& state) {
     return all;
 }
 
-json counters(const std::optional<LiveTable>& live) {
+json counters(const ObservedTables& live) {
     json all = json::object();
-    if (live) {
-        for (const auto& [name, value] : live->counters) {
+    for (const auto& [family, table] : live) {
+        for (const auto& [name, value] : table.counters) {
             all[name] = {{"packets", value.packets}, {"bytes", value.bytes}};
-        }
-        if (const LiveTable* const raw = find_family(*live, TableFamily::netdev)) {
-            for (const auto& [name, value] : raw->counters) {
-                all[name] = {{"packets", value.packets}, {"bytes", value.bytes}};
-            }
         }
     }
     return all;
 }
 
 /// Of packet sockets and bridged guests, as the kernel has it now.
-std::string raw(const State& state, const std::optional<LiveTable>& live) {
-    if (live && find_family(*live, TableFamily::netdev) != nullptr) {
+std::string raw(const State& state, const ObservedTables& live) {
+    if (live.contains(TableFamily::netdev)) {
         return "blocked";
     }
     if (state.raw_support == RawSupport::kernel_cannot) {
         return "unsupported";
     }
-    const bool nothing_to_block = live && state.policy.raw == Raw::block &&
-                                  state.policy.scope == Scope::all &&
-                                  state.situation.around.uplinks.empty();
+    const bool nothing_to_block =
+        live.contains(TableFamily::inet) && state.policy.raw == Raw::block &&
+        state.policy.scope == Scope::all && state.situation.around.uplinks.empty();
     return nothing_to_block ? "blocked" : "allowed";
 }
 
-std::string ownership(const std::optional<LiveTable>& live) {
-    if (!live) {
+std::string ownership(const ObservedTables& live) {
+    const ObservedTable* const table = find_table(live, TableFamily::inet);
+    if (table == nullptr) {
         return "none";
     }
-    switch (live->owner) {
+    switch (table->owner) {
     case TableOwner::us:
     case TableOwner::somebody:
         return "owned";
@@ -215,7 +213,8 @@ StatusInput::Hold hold_of(Nftables& nftables) {
 json status_report(const StatusInput& input) {
     const State& state = input.state;
     const Verdictline line = judge(input);
-    const std::optional<LiveTable> live = input.live ? *input.live : std::nullopt;
+    const ObservedTables live = input.live ? *input.live : ObservedTables{};
+    const ObservedTable* const first = find_table(live, TableFamily::inet);
     return {
         {"schema", kReportSchema},
         {"summary", line.summary},
@@ -232,7 +231,7 @@ json status_report(const StatusInput& input) {
         {"counters", counters(live)},
         {"ownership", ownership(live)},
         {"raw", raw(state, live)},
-        {"persistent", live && live->persist},
+        {"persistent", first != nullptr && first->persist},
         {"hold", input.hold == StatusInput::Hold::stands},
         {"boot_lock", boot_lock(state)},
         {"config",

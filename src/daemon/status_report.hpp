@@ -2,8 +2,8 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/step.hpp"
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct StatusInput {
     const State& state;  ///< What is wanted; its `wanted` is compared with the kernel.
     const ConfigInfo& config;
     /// The kernel's own answer, asked now. An error means that nobody can tell.
-    const Result<std::optional<LiveTable>>& live;
+    const Result<ObservedTables>& live;
     enum class Hold : std::uint8_t { absent, stands } hold = Hold::absent;
 };
 

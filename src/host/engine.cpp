@@ -2,8 +2,9 @@
 #include "engine.hpp"
 
 #include "killswitchd/compile.hpp"
+#include "killswitchd/desired_tables.hpp"
+#include "killswitchd/differences.hpp"
 #include "killswitchd/error.hpp"
-#include "killswitchd/expected_table.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -46,31 +47,25 @@ void Engine::verify(const std::string& suspect) {
     if (!state_.in_force || !state_.wanted) {
         return;  // A retry is on its way, or there is nothing of ours to watch.
     }
-    const auto live = nftables_.read();
-    if (!live || !differences_to(state_.wanted, *live).empty()) {
+    const auto observed = nftables_.read();
+    if (!observed || !differences(state_.wanted, *observed).empty()) {
         handle(TableTouched{suspect});
     }
 }
 
-bool drops_by_default(const std::optional<LiveTable>& live) {
-    const auto strict = expected_table(builtin_lock());
-    return live && !live->dormant && strict &&
-           std::ranges::all_of(strict->chains, [&](const LiveChain& chain) {
-               return chain.base.empty() ||
-                      std::ranges::find(live->chains, chain.base, &LiveChain::base) !=
-                          live->chains.end();
+bool drops_by_default(const ObservedTables& observed) {
+    const auto strict = desired_tables(builtin_lock());
+    const auto stands = [&](TableFamily family, const ObservedChain& base) {
+        const ObservedTable* const table = find_table(observed, family);
+        return table != nullptr && !table->dormant &&
+               std::ranges::find(table->chains, base.base, &ObservedChain::base) !=
+                   table->chains.end();
+    };
+    return strict && std::ranges::all_of(*strict, [&](const auto& table) {
+               return std::ranges::all_of(table.second.chains, [&](const ObservedChain& chain) {
+                   return chain.base.empty() || stands(table.first, chain);
+               });
            });
-}
-
-std::vector<std::string> differences_to(const std::optional<Ruleset>& wanted,
-                                        const std::optional<LiveTable>& live) {
-    if (!wanted) {
-        return live ? std::vector<std::string>{"the table inet killswitchd should not be there"}
-                    : std::vector<std::string>{};
-    }
-    const auto expected = expected_table(*wanted);
-    return expected ? differences(*expected, live)
-                    : std::vector<std::string>{expected.error().message()};
 }
 
 }  // namespace ks

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/step.hpp"
 
@@ -49,11 +49,7 @@ class Engine {
 };
 
 /// Whether the kernel asks our table about every packet and drops by default. What else the table
-/// says is for differences_to(). Without this the host is open, however many rules are listed.
-[[nodiscard]] bool drops_by_default(const std::optional<LiveTable>& live);
-
-/// Differences between the kernel and `wanted`; none when there should be no table and is none.
-[[nodiscard]] std::vector<std::string> differences_to(const std::optional<Ruleset>& wanted,
-                                                      const std::optional<LiveTable>& live);
+/// says is for differences(). Without this the host is open, however many rules are listed.
+[[nodiscard]] bool drops_by_default(const ObservedTables& observed);
 
 }  // namespace ks

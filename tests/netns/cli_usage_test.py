@@ -121,7 +121,7 @@ class Render(Case):
         self.ks("arm", expect=0)
         self.assertIn("no difference", self.ks("diff", expect=0).stdout)
         nft("insert", "rule", "inet", "killswitchd", "output", "accept")
-        self.assertIn("in the kernel only", self.ks("diff", expect=1).stdout)
+        self.assertIn("+   1 ", self.ks("diff", expect=1).stdout)
         nft("delete", "table", "inet", "killswitchd")
         self.ks("diff", expect=1)
 

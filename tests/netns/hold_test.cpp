@@ -3,8 +3,8 @@
 #include "catch.hpp"
 #include "killswitchd/compile.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <atomic>
@@ -61,7 +61,7 @@ Nftables open(Ownership ownership, Fd held = Fd()) {
 bool stands() {
     const auto live = open(Ownership::off).read();
     REQUIRE(live);
-    return live->has_value();
+    return live->contains(TableFamily::inet);
 }
 
 bool hold_stands() {
@@ -147,7 +147,7 @@ TEST_CASE("a table made through a held socket outlives its maker and a flush by 
 
     REQUIRE(stands());
     auto successor = open(Ownership::automatic, duplicate(held));
-    CHECK((*successor.read())->owner == TableOwner::us);
+    CHECK(successor.read()->at(TableFamily::inet).owner == TableOwner::us);
     CHECK(successor.remove());
     CHECK_FALSE(stands());
 }
@@ -209,7 +209,7 @@ TEST_CASE("a plain table becomes an owned one and nothing passes meanwhile",
         nftables.prefer(Ownership::automatic);
         REQUIRE(nftables.apply(builtin_lock()));
         sender.watched = false;
-        REQUIRE((*nftables.read())->owner == TableOwner::us);
+        REQUIRE(nftables.read()->at(TableFamily::inet).owner == TableOwner::us);
         REQUIRE(nftables.remove());
     }
     REQUIRE(sender.refused > kRounds);

@@ -180,44 +180,50 @@ TEST_CASE("a second apply of the same rules commits nothing", "[nftables]") {
 
 TEST_CASE("a table that a foreign hand changed is restored", "[nftables][fail-closed]") {
     const auto [change, difference] = GENERATE(table<std::string, std::string>({
-        {"nft insert rule inet killswitchd output accept", "chain output: has "},
+        {"nft insert rule inet killswitchd output accept",
+         "chain inet killswitchd output rule 1: '[ immediate reg 0 accept ]' is not ours"},
         {"nft insert rule inet killswitchd output limit rate 1/hour accept", "[ limit "},
-        {"nft insert rule inet killswitchd refuse accept", "chain refuse: has 3 rules"},
-        {"nft flush chain inet killswitchd output", "chain output: has 0 rules"},
+        {"nft insert rule inet killswitchd refuse accept",
+         "chain inet killswitchd refuse rule 1: "},
+        {"nft flush chain inet killswitchd output",
+         "chain inet killswitchd output rule 1: 'oifname \"wg0\" "},
         {"nft delete rule inet killswitchd output handle $(nft -a list chain inet killswitchd "
          "output | sed -n 's/.*nothing passes here.* handle //p')",
-         "chain output: has "},
+         "nothing passes here\"' is missing"},
         {"nft replace rule inet killswitchd output handle $(nft -a list chain inet killswitchd "
          "output | sed -n 's/.*nothing passes here.* handle //p') accept",
          "[ immediate reg 0 accept ]"},
         {"nft chain inet killswitchd output '{ policy accept ; }'",
-         "is 'filter output 300 accept', should be 'filter output 300 drop'"},
+         "is 'type filter hook output priority 300; policy accept;', "
+         "should be 'type filter hook output priority 300; policy drop;'"},
         {"nft add chain inet killswitchd evil '{ type filter hook output priority 0 ; policy "
          "accept ; }' && nft add rule inet killswitchd evil accept",
-         "chain evil: not ours"},
+         "chain inet killswitchd evil"},
         {"nft add chain inet killswitchd evil '{ type filter hook ingress device lo priority 0 ; "
          "}'",
-         "chain evil: not ours"},
+         "chain inet killswitchd evil"},
         {"nft add chain inet killswitchd evil && nft insert rule inet killswitchd output jump evil",
-         "chain evil: not ours"},
+         "chain inet killswitchd evil"},
         {"nft add element inet killswitchd endpoints4_1 '{ 203.0.113.99 . udp . 53 }'",
-         "set endpoints4_1: has other elements (9 instead of 8)"},
+         "set inet killswitchd endpoints4_1: is '9 elements', should be '8 elements'"},
         {"nft delete element inet killswitchd endpoints4_1 '{ 203.0.113.7 . udp . 1 }'",
-         "set endpoints4_1: has other elements (7 instead of 8)"},
-        {"nft add set inet killswitchd evil '{ type ipv4_addr ; }'", "set evil: not ours"},
-        {"nft add table inet killswitchd '{ flags dormant ; }'", "the table is dormant"},
+         "set inet killswitchd endpoints4_1: is '7 elements'"},
+        {"nft add set inet killswitchd evil '{ type ipv4_addr ; }'", "set inet killswitchd evil: "},
+        {"nft add table inet killswitchd '{ flags dormant ; }'",
+         "table inet killswitchd: is 'dormant', should be 'active'"},
         {"nft delete table inet killswitchd && nft add table inet killswitchd && nft add chain "
          "inet killswitchd output '{ type filter hook output priority 0 ; policy accept ; }'",
-         "is 'filter output 0 accept', should be 'filter output 300 drop'"},
+         "is 'type filter hook output priority 0; policy accept;', "
+         "should be 'type filter hook output priority 300; policy drop;'"},
         {"nft delete table inet killswitchd && nft add table inet killswitchd && nft add chain "
          "inet killswitchd output",
-         "chain output: is ''"},
+         "chain inet killswitchd output: is ''"},
         {"nft delete table inet killswitchd && nft add table inet killswitchd && nft add set inet "
          "killswitchd endpoints4_1 '{ type ipv4_addr ; }'",
-         "set endpoints4_1: has other elements"},
+         "set inet killswitchd endpoints4_1: is 'type 7 length 4"},
         {"nft delete table inet killswitchd && nft add table inet killswitchd",
-         "counter uplink: missing"},
-        {"nft delete table inet killswitchd", "the table inet killswitchd is missing"},
+         "counter inet killswitchd uplink is missing"},
+        {"nft delete table inet killswitchd", "table inet killswitchd is missing"},
     }));
     enter();
     Nftables nftables = open_nftables(Ownership::off);
@@ -321,7 +327,7 @@ TEST_CASE("remove leaves no table, and is content when there is none", "[nftable
     require(nftables.remove());
 
     CHECK(must("nft list tables").empty());
-    CHECK_FALSE(nftables.read()->has_value());
+    CHECK(nftables.read()->empty());
     CHECK(nftables.remove());
 }
 

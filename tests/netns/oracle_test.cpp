@@ -3,8 +3,8 @@
 #include "killswitchd/compile.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/evaluate.hpp"
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/ruleset.hpp"
@@ -66,8 +66,7 @@ class Oracle {
     std::map<std::string, CounterValue> counters() {
         auto live = nftables_->read();
         REQUIRE(live);
-        REQUIRE(*live);
-        return (*live)->counters;
+        return live->at(TableFamily::inet).counters;
     }
     [[nodiscard]] bool has_cgroups() const { return !cgroups_.ids().empty(); }
 

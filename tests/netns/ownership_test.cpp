@@ -3,9 +3,9 @@
 #include "killswitchd/compile.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/nftables_watch.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
@@ -35,7 +35,7 @@ bool enter_where_tables_have_owners() {
     need_programs({"nft"});
     Nftables probe = open_nftables(Ownership::automatic);
     require(probe.apply(builtin_lock()));
-    const bool can = (*probe.read())->owner == TableOwner::us;
+    const bool can = probe.read()->at(TableFamily::inet).owner == TableOwner::us;
     require(probe.remove());
     if (!can) {
         WARN("this kernel cannot protect a table for its owner: nothing is tested");
@@ -46,8 +46,7 @@ bool enter_where_tables_have_owners() {
 TableOwner owner(Nftables& nftables) {
     const auto live = nftables.read();
     REQUIRE(live);
-    REQUIRE(live->has_value());
-    return (*live)->owner;
+    return live->at(TableFamily::inet).owner;
 }
 
 /// What the watch reports within the deadline; empty when nothing comes.
@@ -113,7 +112,7 @@ TEST_CASE("an owned table withstands flush, delete and edit", "[ownership][fail-
         Nftables unprotected = open_nftables(Ownership::off);
         require(unprotected.apply(ruleset));
         must("nft flush ruleset");  // Else the test proves nothing.
-        REQUIRE_FALSE(unprotected.read()->has_value());
+        REQUIRE(unprotected.read()->empty());
     }
     Nftables nftables = open_nftables(Ownership::automatic);
     require(nftables.apply(ruleset));
@@ -154,7 +153,7 @@ TEST_CASE("the table stays when its owner's socket closes, and the next one clai
     }
 
     CHECK(owner(second) == TableOwner::us);
-    CHECK((*second.read())->persist);
+    CHECK(second.read()->at(TableFamily::inet).persist);
     CHECK(run("nft delete table inet killswitchd").status != 0);
 }
 

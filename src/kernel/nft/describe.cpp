@@ -43,7 +43,7 @@ std::string device_of(const nftnl_chain* chain) {
     if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_DEV)) {
         return "nowhere";
     }
-    return nftnl_chain_get_str(chain, NFTNL_CHAIN_DEV);
+    return fmt::format("\"{}\"", nftnl_chain_get_str(chain, NFTNL_CHAIN_DEV));
 }
 
 }  // namespace
@@ -62,11 +62,12 @@ std::string describe_base(const nftnl_chain* chain, TableFamily family) {
                                                      : kNetdev;
     const std::uint32_t hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
     const char* const type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
-    return fmt::format("{} {}{} {} {}", type ? type : "?", hook < hooks.size() ? hooks[hook] : "?",
-                       family == TableFamily::netdev ? " " + device_of(chain) : std::string(),
-                       nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
-                       nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop"
-                                                                                 : "accept");
+    return fmt::format(
+        "type {} hook {}{} priority {}; policy {};", type ? type : "?",
+        hook < hooks.size() ? hooks[hook] : "?",
+        family == TableFamily::netdev ? " device " + device_of(chain) : std::string(),
+        nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
+        nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop" : "accept");
 }
 
 std::string describe_key(const nftnl_set* set) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/nftables.hpp"
 
-#include "killswitchd/expected_table.hpp"
-#include "killswitchd/live_table.hpp"
+#include "killswitchd/desired_tables.hpp"
+#include "killswitchd/difference.hpp"
+#include "killswitchd/differences.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "owner.hpp"
 #include "picture.hpp"
 #include "plan.hpp"
@@ -20,7 +22,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace ks {
 
@@ -32,13 +33,13 @@ constexpr std::array kFirstLayer{TableFamily::inet, TableFamily::arp};
 constexpr std::array kSecondLayer{TableFamily::netdev};
 
 /// The table of one family, empty where there is none.
-LiveTable live_part(const LiveTable& table, TableFamily family) {
-    const LiveTable* const part = find_family(table, family);
-    return part == nullptr ? LiveTable{family} : *part;
+ObservedTable part_of(const ObservedTables& tables, TableFamily family) {
+    const ObservedTable* const part = find_table(tables, family);
+    return part == nullptr ? ObservedTable{} : *part;
 }
 
-bool goes_with_its_owner(const std::optional<LiveTable>& table) {
-    return table && !table->persist &&
+bool goes_with_its_owner(const ObservedTable* table) {
+    return table != nullptr && !table->persist &&
            (table->owner == TableOwner::us || table->owner == TableOwner::somebody);
 }
 
@@ -53,24 +54,21 @@ bool is_about_device(const Error& error, const Ruleset& ruleset) {
                                [&](const Chain& chain) { return is_about(error, chain); });
 }
 
-Error unlike(const std::vector<std::string>& wrong) {
-    return Error{fmt::format("the kernel holds other rules than were committed: {}", wrong[0])};
+Error unlike(const Difference& wrong) {
+    return Error{
+        fmt::format("the kernel holds other rules than were committed: {}", describe(wrong))};
 }
 
-bool is_second_layer(const LiveTable& table) {
-    return table.family == TableFamily::netdev;
-}
-
-TableStep step_for(const LiveTable& expected, const std::optional<LiveTable>& live,
+TableStep step_for(const ObservedTable& desired, const std::optional<ObservedTable>& observed,
                    std::uint32_t flags) {
-    if (!live) {
+    if (!observed) {
         return TableStep::keep;
     }
     // A plain table cannot be given an owner. Source: Linux nf_tables_updtable().
-    if (incompatible(expected, *live) || (live->owner == TableOwner::none && flags != 0)) {
+    if (incompatible(desired, *observed) || (observed->owner == TableOwner::none && flags != 0)) {
         return TableStep::rebuild;
     }
-    return live->owner == TableOwner::orphan && flags != 0 ? TableStep::claim : TableStep::keep;
+    return observed->owner == TableOwner::orphan && flags != 0 ? TableStep::claim : TableStep::keep;
 }
 
 /// Whether the kernel's rules had to be touched.
@@ -94,19 +92,20 @@ struct Nftables::Impl {
         return {kTable, ownership == Ownership::automatic ? able : 0};
     }
     Result<Change> commit_once(const Target& target, Families families, const Ruleset& ruleset,
-                               const LiveTable& expected, const Picture& live);
+                               const ObservedTables& desired, const Picture& observed);
     /// Makes the tables of `families` those of `ruleset`. \return what the kernel holds afterwards.
     Result<Picture> try_apply(const Target& target, Families families, const Ruleset& ruleset,
-                              const LiveTable& expected);
+                              const ObservedTables& desired);
     /// The second layer alone, at every device that can have it. \return why not at all of them.
     std::optional<Error> try_devices(const Target& target, Ruleset ruleset);
     /// Both layers; where the kernel refuses, the first stands without the second.
     /// \return what the kernel holds afterwards, and why it is not both.
     struct Standing {
-        std::optional<LiveTable> table;
+        ObservedTables tables;
         std::optional<Error> raw_problem;
     };
-    Result<Standing> stand(const Target& target, const Ruleset& ruleset, const LiveTable& expected);
+    Result<Standing> stand(const Target& target, const Ruleset& ruleset,
+                           const ObservedTables& desired);
 };
 
 Nftables::Nftables(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -136,24 +135,24 @@ void Nftables::prefer(Ownership ownership) {
     impl_->ownership = ownership;
 }
 
-Result<std::optional<LiveTable>> Nftables::read() {
+Result<ObservedTables> Nftables::read() {
     auto picture = read_all(impl_->socket, kTable);
     if (!picture) {
         return std::move(picture).error();
     }
-    return std::move(*picture).whole();
+    return std::move(*picture).tables();
 }
 
 Result<Change> Nftables::Impl::commit_once(const Target& target, Families families,
-                                           const Ruleset& ruleset, const LiveTable& expected,
-                                           const Picture& live) {
-    std::uint32_t generation = live.generation();
+                                           const Ruleset& ruleset, const ObservedTables& desired,
+                                           const Picture& observed) {
+    std::uint32_t generation = observed.generation();
     const bool rebuilds = std::ranges::any_of(families, [&](TableFamily family) {
-        return step_for(live_part(expected, family), live.of(family).table, target.flags) ==
+        return step_for(part_of(desired, family), observed.of(family).table, target.flags) ==
                TableStep::rebuild;
     });
     if (rebuilds && target.name == kTable) {
-        if (auto held = stand({kHoldTable, 0}, ruleset, expected); !held) {
+        if (auto held = stand({kHoldTable, 0}, ruleset, desired); !held) {
             return std::move(held).error().within("holding while the table is built anew");
         }
         const auto now = read_generation(socket);
@@ -164,8 +163,8 @@ Result<Change> Nftables::Impl::commit_once(const Target& target, Families famili
     }
     Batch batch(socket, generation, target.name);
     for (const TableFamily family : families) {
-        const Snapshot& there = live.of(family);
-        const LiveTable wanted = live_part(expected, family);
+        const Snapshot& there = observed.of(family);
+        const ObservedTable wanted = part_of(desired, family);
         const TableStep step = step_for(wanted, there.table, target.flags);
         const bool stays = there.table && step == TableStep::keep;
         batch.select(family);
@@ -185,17 +184,17 @@ Result<Change> Nftables::Impl::commit_once(const Target& target, Families famili
 }
 
 Result<Picture> Nftables::Impl::try_apply(const Target& target, Families families,
-                                          const Ruleset& ruleset, const LiveTable& expected) {
+                                          const Ruleset& ruleset, const ObservedTables& desired) {
     for (int attempt = 0;; ++attempt) {
-        auto live = read_all(socket, target.name);
-        if (!live) {
-            return live;
+        auto observed = read_all(socket, target.name);
+        if (!observed) {
+            return observed;
         }
-        auto committed = commit_once(target, families, ruleset, expected, *live);
+        auto committed = commit_once(target, families, ruleset, desired, *observed);
         if (committed) {
-            return *committed == Change::none ? std::move(live) : read_all(socket, target.name);
+            return *committed == Change::none ? std::move(observed) : read_all(socket, target.name);
         }
-        const std::optional<LiveTable>& table = live->of(families.front()).table;
+        const std::optional<ObservedTable>& table = observed->of(families.front()).table;
         if (committed.error().sys_errno == EPERM && table && table->owner == TableOwner::somebody) {
             return std::move(committed).error().within(
                 "the table belongs to another process, probably to a killswitchd that runs");
@@ -210,18 +209,18 @@ Result<Picture> Nftables::Impl::try_apply(const Target& target, Families familie
 std::optional<Error> Nftables::Impl::try_devices(const Target& target, Ruleset ruleset) {
     std::optional<Error> problem;
     for (;;) {
-        const auto expected = expected_table(ruleset);
-        if (!expected) {
-            return expected.error();
+        const auto desired = desired_tables(ruleset);
+        if (!desired) {
+            return desired.error();
         }
-        auto live = try_apply(target, kSecondLayer, ruleset, *expected);
-        if (live) {
+        auto observed = try_apply(target, kSecondLayer, ruleset, *desired);
+        if (observed) {
             return problem;
         }
         // A device that went away, or cannot have the hook, must not keep it from the others.
         const auto gone = std::erase_if(
-            ruleset.chains, [&](const Chain& chain) { return is_about(live.error(), chain); });
-        problem = std::move(live).error();
+            ruleset.chains, [&](const Chain& chain) { return is_about(observed.error(), chain); });
+        problem = std::move(observed).error();
         if (gone == 0) {
             return problem;
         }
@@ -229,50 +228,49 @@ std::optional<Error> Nftables::Impl::try_devices(const Target& target, Ruleset r
 }
 
 Result<Nftables::Impl::Standing> Nftables::Impl::stand(const Target& target, const Ruleset& ruleset,
-                                                       const LiveTable& expected) {
-    auto live = try_apply(target, kFamilies, ruleset, expected);
-    if (live) {
-        return Standing{std::move(*live).whole(), {}};
+                                                       const ObservedTables& desired) {
+    auto observed = try_apply(target, kFamilies, ruleset, desired);
+    if (observed) {
+        return Standing{std::move(*observed).tables(), {}};
     }
-    live = try_apply(target, kFirstLayer, ruleset, expected);
-    if (!live) {
-        return std::move(live).error();
+    observed = try_apply(target, kFirstLayer, ruleset, desired);
+    if (!observed) {
+        return std::move(observed).error();
     }
     auto problem = try_devices(target, ruleset);
-    live = read_all(socket, target.name);
-    if (!live) {
-        return std::move(live).error();
+    observed = read_all(socket, target.name);
+    if (!observed) {
+        return std::move(observed).error();
     }
-    return Standing{std::move(*live).whole(), std::move(problem)};
+    return Standing{std::move(*observed).tables(), std::move(problem)};
 }
 
 Status Nftables::apply(const Ruleset& ruleset) {
-    auto expected = expected_table(ruleset);
-    if (!expected) {
-        return std::move(expected).error();
+    auto desired = desired_tables(ruleset);
+    if (!desired) {
+        return std::move(desired).error();
     }
     impl_->raw_problem.reset();
-    auto live = impl_->stand(impl_->table(), ruleset, *expected);
-    if (!live) {
-        return std::move(live).error();
+    auto standing = impl_->stand(impl_->table(), ruleset, *desired);
+    if (!standing) {
+        return std::move(standing).error();
     }
-    std::optional<LiveTable>& found = live->table;
-    impl_->raw_problem = std::move(live->raw_problem);
-    const bool somebody_may_leave =
-        goes_with_its_owner(found) && found->owner == TableOwner::somebody;
-    if (auto wrong = differences(*expected, found); !wrong.empty()) {
+    ObservedTables& observed = standing->tables;
+    impl_->raw_problem = std::move(standing->raw_problem);
+    if (!equivalent(*desired, observed)) {
+        const std::vector<Difference> wrong = differences(ruleset, observed);
+        for (const Difference& difference : wrong) {
+            if (difference.family != TableFamily::netdev) {
+                return unlike(difference);
+            }
+        }
         if (!impl_->raw_problem) {
-            impl_->raw_problem = unlike(wrong);
-        }
-        std::erase_if(expected->beside, is_second_layer);
-        if (found) {
-            std::erase_if(found->beside, is_second_layer);
-        }
-        wrong = differences(*expected, found);
-        if (!wrong.empty()) {
-            return unlike(wrong);
+            impl_->raw_problem = unlike(wrong[0]);
         }
     }
+    const ObservedTable* const first = find_table(observed, TableFamily::inet);
+    const bool somebody_may_leave =
+        goes_with_its_owner(first) && first->owner == TableOwner::somebody;
     return somebody_may_leave ? Status(Done{}) : remove_all(impl_->socket, kHoldTable);
 }
 
@@ -292,27 +290,27 @@ Status Nftables::remove() {
 }
 
 Status Nftables::leave(const Ruleset& in_force) {
-    const auto live = read();
-    if (!live) {
-        return live.error();
+    const auto observed = read();
+    if (!observed) {
+        return observed.error();
     }
-    if (!goes_with_its_owner(*live)) {
+    if (!goes_with_its_owner(find_table(*observed, TableFamily::inet))) {
         return Done{};
     }
-    const auto expected = expected_table(in_force);
-    if (!expected) {
-        return expected.error();
+    const auto desired = desired_tables(in_force);
+    if (!desired) {
+        return desired.error();
     }
-    const auto held = impl_->stand({kHoldTable, 0}, in_force, *expected);
+    const auto held = impl_->stand({kHoldTable, 0}, in_force, *desired);
     return held ? Status(Done{}) : held.error();
 }
 
 Result<bool> Nftables::holds() {
-    const auto live = read_table(impl_->socket, TableFamily::inet, kHoldTable);
-    if (!live) {
-        return live.error();
+    const auto observed = read_table(impl_->socket, TableFamily::inet, kHoldTable);
+    if (!observed) {
+        return observed.error();
     }
-    return live->table && !live->table->dormant;
+    return observed->table && !observed->table->dormant;
 }
 
 Result<std::uint32_t> Nftables::generation() {

@@ -14,14 +14,14 @@ bool Picture::anything() const {
     return std::ranges::any_of(parts, [](const Snapshot& part) { return !!part.table; });
 }
 
-std::optional<LiveTable> Picture::whole() && {
-    std::optional<LiveTable> inet = std::move(parts[0].table);
-    for (Snapshot& part : parts) {
-        if (inet && part.table && part.table->family != TableFamily::inet) {
-            inet->beside.push_back(*std::move(part.table));
+ObservedTables Picture::tables() && {
+    ObservedTables tables;
+    for (const TableFamily family : kFamilies) {
+        if (std::optional<ObservedTable>& table = parts[static_cast<std::size_t>(family)].table) {
+            tables.emplace(family, *std::move(table));
         }
     }
-    return inet;
+    return tables;
 }
 
 Result<Picture> read_all(NftSocket& socket, const char* name) {
@@ -45,16 +45,16 @@ Result<Picture> read_all(NftSocket& socket, const char* name) {
 
 Status remove_all(NftSocket& socket, const char* name) {
     for (int attempt = 0;; ++attempt) {
-        const auto live = read_all(socket, name);
-        if (!live) {
-            return live.error();
+        const auto observed = read_all(socket, name);
+        if (!observed) {
+            return observed.error();
         }
-        if (!live->anything()) {
+        if (!observed->anything()) {
             return Done{};
         }
-        Batch batch(socket, live->generation(), name);
+        Batch batch(socket, observed->generation(), name);
         for (const TableFamily family : kFamilies) {
-            if (live->of(family).table) {
+            if (observed->of(family).table) {
                 batch.select(family);
                 batch.delete_table();
             }

@@ -2,14 +2,13 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/live_table.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "read.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 namespace ks {
 
@@ -23,8 +22,7 @@ struct Picture {
     [[nodiscard]] std::uint32_t generation() const { return parts[0].generation; }
     /// Whether there is any table.
     [[nodiscard]] bool anything() const;
-    /// As callers know it: without the table of family inet there is nothing.
-    [[nodiscard]] std::optional<LiveTable> whole() &&;
+    [[nodiscard]] ObservedTables tables() &&;
 };
 
 /// \return see Nftables::read().

@@ -25,15 +25,16 @@ const T* find_named(const std::vector<T>& all, const std::string& name) {
     return found == all.end() ? nullptr : &*found;
 }
 
-/// "filter output 300 drop" without its last word: the policy can be changed in place.
+/// The head of a base chain without its last word: the policy can be changed in place.
 std::string without_policy(const std::string& base) {
     return base.substr(0, base.rfind(' '));
 }
 
 class Planner {
   public:
-    Planner(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const LiveTable& live)
-        : batch_(batch), ruleset_(ruleset), expected_(expected), live_(live) {}
+    Planner(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
+            const ObservedTable& observed)
+        : batch_(batch), ruleset_(ruleset), desired_(desired), observed_(observed) {}
 
     Status run() {
         flush_chains();
@@ -51,7 +52,7 @@ class Planner {
   private:
     Status counters() {
         for (const std::string& name : ruleset_.counters) {
-            if (live_.counters.contains(name)) {
+            if (observed_.counters.contains(name)) {
                 continue;
             }
             const NftObject counter = make_counter(name);
@@ -65,8 +66,8 @@ class Planner {
 
     Status sets() {
         for (const Set& set : ruleset_.sets) {
-            const std::vector<std::string>& wanted = find_named(expected_.sets, set.name)->elements;
-            const LiveSet* const there = find_named(live_.sets, set.name);
+            const std::vector<std::string>& wanted = find_named(desired_.sets, set.name)->elements;
+            const ObservedSet* const there = find_named(observed_.sets, set.name);
             if (there == nullptr || misshapen(*there)) {
                 const NftSet made = make_set(set);
                 if (!made) {
@@ -88,8 +89,8 @@ class Planner {
 
     Status chains() {
         for (const Chain& chain : ruleset_.chains) {
-            const LiveChain* const there = find_named(live_.chains, chain.name);
-            if (there != nullptr && there->base == find_named(expected_.chains, chain.name)->base) {
+            const ObservedChain* const there = find_named(observed_.chains, chain.name);
+            if (there != nullptr && there->base == find_named(desired_.chains, chain.name)->base) {
                 continue;
             }
             const NftChain made = make_chain(chain);
@@ -102,22 +103,23 @@ class Planner {
     }
 
     /// Whether a set of ours holds keys of another type.
-    [[nodiscard]] bool misshapen(const LiveSet& there) const {
-        const LiveSet* const wanted = find_named(expected_.sets, there.name);
+    [[nodiscard]] bool misshapen(const ObservedSet& there) const {
+        const ObservedSet* const wanted = find_named(desired_.sets, there.name);
         return wanted != nullptr && wanted->key != there.key;
     }
 
     [[nodiscard]] bool same_rules(const std::string& chain) const {
         // A set can only be replaced while no rule refers to it.
-        if (std::ranges::any_of(live_.sets, [&](const LiveSet& set) { return misshapen(set); })) {
+        if (std::ranges::any_of(observed_.sets,
+                                [&](const ObservedSet& set) { return misshapen(set); })) {
             return false;
         }
-        const LiveChain* const there = find_named(live_.chains, chain);
-        return there != nullptr && there->rules == find_named(expected_.chains, chain)->rules;
+        const ObservedChain* const there = find_named(observed_.chains, chain);
+        return there != nullptr && there->rules == find_named(desired_.chains, chain)->rules;
     }
 
     void flush_chains() {
-        for (const LiveChain& there : live_.chains) {
+        for (const ObservedChain& there : observed_.chains) {
             const bool stays = find_named(ruleset_.chains, there.name) != nullptr;
             if (!there.rules.empty() && (!stays || !same_rules(there.name))) {
                 batch_.flush_chain(there.name);
@@ -126,7 +128,7 @@ class Planner {
     }
 
     void remove_misshapen_sets() {
-        for (const LiveSet& there : live_.sets) {
+        for (const ObservedSet& there : observed_.sets) {
             if (misshapen(there)) {
                 batch_.remove_set(there.name);
             }
@@ -153,17 +155,17 @@ class Planner {
 
     /// Order: behind the rules, which may still have referred to them.
     void remove_strangers() {
-        for (const LiveChain& there : live_.chains) {
+        for (const ObservedChain& there : observed_.chains) {
             if (find_named(ruleset_.chains, there.name) == nullptr) {
                 batch_.remove_chain(there.name);
             }
         }
-        for (const LiveSet& there : live_.sets) {
+        for (const ObservedSet& there : observed_.sets) {
             if (find_named(ruleset_.sets, there.name) == nullptr) {
                 batch_.remove_set(there.name);
             }
         }
-        for (const auto& [name, value] : live_.counters) {
+        for (const auto& [name, value] : observed_.counters) {
             if (std::ranges::find(ruleset_.counters, name) == ruleset_.counters.end()) {
                 batch_.remove_counter(name);
             }
@@ -172,36 +174,37 @@ class Planner {
 
     Batch& batch_;
     const Ruleset& ruleset_;
-    const LiveTable& expected_;
-    const LiveTable& live_;
+    const ObservedTable& desired_;
+    const ObservedTable& observed_;
 };
 
 }  // namespace
 
-bool incompatible(const LiveTable& expected, const LiveTable& live) {
-    return std::ranges::any_of(expected.chains, [&](const LiveChain& wanted) {
-        const LiveChain* const there = find_named(live.chains, wanted.name);
+bool incompatible(const ObservedTable& desired, const ObservedTable& observed) {
+    return std::ranges::any_of(desired.chains, [&](const ObservedChain& wanted) {
+        const ObservedChain* const there = find_named(observed.chains, wanted.name);
         return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
     });
 }
 
-Status plan(Batch& batch, const Ruleset& ruleset, const LiveTable& expected, const Snapshot& live,
-            std::uint32_t table_flags, TableStep step) {
+Status plan(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
+            const Snapshot& observed, std::uint32_t table_flags, TableStep step) {
     if (ruleset.chains.empty()) {
-        if (live.table) {
+        if (observed.table) {
             batch.delete_table();
         }
         return Done{};
     }
-    const bool rebuild = live.table && step == TableStep::rebuild;
+    const bool rebuild = observed.table && step == TableStep::rebuild;
     if (rebuild) {
         batch.delete_table();
     }
-    if (!live.table || rebuild || live.table->dormant || step == TableStep::claim) {
+    if (!observed.table || rebuild || observed.table->dormant || step == TableStep::claim) {
         batch.create_table(table_flags);
     }
-    const LiveTable nothing;
-    return Planner(batch, ruleset, expected, live.table && !rebuild ? *live.table : nothing).run();
+    const ObservedTable nothing;
+    return Planner(batch, ruleset, desired, observed.table && !rebuild ? *observed.table : nothing)
+        .run();
 }
 
 }  // namespace ks

@@ -109,7 +109,6 @@ class Reader {
                                             ? nftnl_table_get_u32(table.get(), NFTNL_TABLE_OWNER)
                                             : 0;
             snapshot_.table.emplace();
-            snapshot_.table->family = family_;
             snapshot_.table->dormant = (snapshot_.flags & kDormant) != 0;
             snapshot_.table->persist = (snapshot_.flags & kPersist) != 0;
             snapshot_.table->owner = owner_from(snapshot_.flags, owner);
@@ -146,7 +145,7 @@ class Reader {
     }
 
     Status read_rules() {
-        std::ranges::sort(snapshot_.table->chains, {}, &LiveChain::name);
+        std::ranges::sort(snapshot_.table->chains, {}, &ObservedChain::name);
         const Request request(socket_, family_, NFT_MSG_GETRULE, NLM_F_DUMP);
         const NftRule key{nftnl_rule_alloc()};
         nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, table_);
@@ -154,7 +153,7 @@ class Reader {
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const RulePlace place = place_of(message);
             const auto chain =
-                std::ranges::find(snapshot_.table->chains, place.chain, &LiveChain::name);
+                std::ranges::find(snapshot_.table->chains, place.chain, &ObservedChain::name);
             if (place.table != table_ || chain == snapshot_.table->chains.end()) {
                 return;
             }
@@ -162,8 +161,8 @@ class Reader {
             const NftRule rule{nftnl_rule_alloc()};
             const bool readable = nftnl_rule_nlmsg_parse(message, rule.get()) >= 0;
             chain->rules.push_back(
-                readable ? LiveRule{describe_expressions(rule.get()), comment_of(rule.get())}
-                         : LiveRule{"[ unknown ]", {}});
+                readable ? ObservedRule{describe_expressions(rule.get()), comment_of(rule.get())}
+                         : ObservedRule{"[ unknown ]", {}});
         });
     }
 
@@ -184,8 +183,8 @@ class Reader {
         if (!asked) {
             return asked;
         }
-        std::ranges::sort(snapshot_.table->sets, {}, &LiveSet::name);
-        for (LiveSet& set : snapshot_.table->sets) {
+        std::ranges::sort(snapshot_.table->sets, {}, &ObservedSet::name);
+        for (ObservedSet& set : snapshot_.table->sets) {
             if (auto read = read_elements(set); !read) {
                 return read;
             }
@@ -193,11 +192,11 @@ class Reader {
         return Done{};
     }
 
-    Status read_elements(LiveSet& live) {
+    Status read_elements(ObservedSet& observed) {
         const Request request(socket_, family_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
         const NftSet key{nftnl_set_alloc()};
         nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
-        nftnl_set_set_str(key.get(), NFTNL_SET_NAME, live.name.c_str());
+        nftnl_set_set_str(key.get(), NFTNL_SET_NAME, observed.name.c_str());
         nftnl_set_elems_nlmsg_build_payload(request.get(), key.get());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftSet set{nftnl_set_alloc()};
@@ -208,11 +207,11 @@ class Reader {
             while (nftnl_set_elem* const element = nftnl_set_elems_iter_next(iter)) {
                 std::uint32_t length = 0;
                 const void* const data = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &length);
-                live.elements.emplace_back(static_cast<const char*>(data), length);
+                observed.elements.emplace_back(static_cast<const char*>(data), length);
             }
             nftnl_set_elems_iter_destroy(iter);
         });
-        std::ranges::sort(live.elements);
+        std::ranges::sort(observed.elements);
         return asked;
     }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/live_table.hpp"
+#include "killswitchd/observed_tables.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "socket.hpp"
 
@@ -18,7 +18,7 @@ constexpr int kAttempts = 100;
 struct Snapshot {
     std::uint32_t generation = 0;
     std::uint32_t flags = 0;
-    std::optional<LiveTable> table;
+    std::optional<ObservedTable> table;
 };
 
 [[nodiscard]] Result<std::uint32_t> read_generation(NftSocket& socket);

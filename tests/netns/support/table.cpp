@@ -2,9 +2,9 @@
 #include "table.hpp"
 
 #include "killswitchd/compile.hpp"
+#include "killswitchd/difference.hpp"
+#include "killswitchd/differences.hpp"
 #include "killswitchd/error.hpp"
-#include "killswitchd/expected_table.hpp"
-#include "killswitchd/live_table.hpp"
 #include "killswitchd/net.hpp"
 #include "private_network.hpp"
 
@@ -96,12 +96,15 @@ Ruleset example_rules(StateName state) {
 }
 
 std::vector<std::string> wrong(Nftables& nftables, const Ruleset& ruleset) {
-    const auto expected = expected_table(ruleset);
-    const auto live = nftables.read();
-    if (!expected || !live) {
+    const auto observed = nftables.read();
+    if (!observed) {
         throw std::runtime_error("the table cannot be read");
     }
-    return differences(*expected, *live);
+    std::vector<std::string> lines;
+    for (const Difference& difference : differences(ruleset, *observed)) {
+        lines.push_back(describe(difference));
+    }
+    return lines;
 }
 
 std::string normalised(const std::string& listing) {

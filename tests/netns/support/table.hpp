@@ -21,7 +21,7 @@ void require(const Status& status);
 [[nodiscard]] Policy example_policy();
 [[nodiscard]] Ruleset example_rules(StateName state);
 
-/// differences() between `ruleset` and what the kernel holds now.
+/// differences() between `ruleset` and what the kernel holds now, one line each.
 [[nodiscard]] std::vector<std::string> wrong(Nftables& nftables, const Ruleset& ruleset);
 /// Our table as nft lists it, without what says nothing about rules: counted packets, the order of
 /// set elements, the order in which chains, sets and counters were made.

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/ruleset.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ks {
+
+struct CounterValue {
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+    friend bool operator==(const CounterValue&, const CounterValue&) = default;
+};
+
+/// One rule as the kernel holds it.
+struct ObservedRule {
+    std::string expressions;  ///< libnftnl's notation: equal where the kernel does the same.
+    std::string comment;
+    friend bool operator==(const ObservedRule&, const ObservedRule&) = default;
+};
+
+struct ObservedChain {
+    std::string name;
+    /// "type filter hook input priority 300; policy drop;" for a base chain, empty for a regular
+    /// one.
+    std::string base;
+    std::vector<ObservedRule> rules;
+    friend bool operator==(const ObservedChain&, const ObservedChain&) = default;
+};
+
+struct ObservedSet {
+    std::string name;
+    std::string key;                    ///< Key type and length, flags.
+    std::vector<std::string> elements;  ///< Raw key bytes, sorted.
+    friend bool operator==(const ObservedSet&, const ObservedSet&) = default;
+};
+
+/// Who, if anybody, the kernel protects the table for.
+enum class TableOwner : std::uint8_t {
+    none,      ///< Anybody with CAP_NET_ADMIN may change it.
+    orphan,    ///< Persistent, the owner is gone: anybody may change it until it is claimed.
+    us,        ///< Only this socket may change it.
+    somebody,  ///< Only another socket may change it.
+};
+
+/// A table of ours, read back from the kernel.
+struct ObservedTable {
+    bool dormant = false;  ///< The kernel skips it: the host is open although the rules are listed.
+    bool persist = false;  ///< Outlives its owner.
+    TableOwner owner = TableOwner::none;
+    std::vector<ObservedChain> chains;  ///< Sorted by name.
+    std::vector<ObservedSet> sets;      ///< Sorted by name.
+    std::map<std::string, CounterValue> counters;
+};
+
+/// Our tables of all families, side by side, of one generation of the kernel's rules.
+using ObservedTables = std::map<TableFamily, ObservedTable>;
+
+/// The table of `family`; null when there is none.
+[[nodiscard]] const ObservedTable* find_table(const ObservedTables& tables,
+                                              TableFamily family) noexcept;
+
+}  // namespace ks
