@@ -83,7 +83,7 @@ class Readme(Case):
 
     def test_the_states_are_those_of_the_program(self):
         text = (ROOT / "README.md").read_text(encoding="utf-8")
-        source = (ROOT / "src/daemon/report.cpp").read_text(encoding="utf-8")
+        source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.cpp"))
         for word in re.findall(r"^\| `([A-Z]+)`", text, re.MULTILINE):
             known = '"{}"'.format(word) in source or word in ("PROTECTED", "LOCKED", "PANIC")
             self.assertTrue(known, word)
