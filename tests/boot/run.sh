@@ -136,6 +136,7 @@ END
     cat >"$root/etc/systemd/system/scenario.service" <<'END'
 [Unit]
 After=multi-user.target
+DefaultDependencies=no
 IgnoreOnIsolate=yes
 [Service]
 ExecStart=/bin/sh /boot-test/scenario.sh
@@ -144,6 +145,13 @@ WantedBy=multi-user.target
 END
     mkdir -p "$root/etc/systemd/system.conf.d"
     printf '[Manager]\nDefaultTimeoutStopSec=10s\n' >"$root/etc/systemd/system.conf.d/boot-test.conf"
+    # Their shells would hang up the console, and with it the scenario.
+    for target in emergency rescue; do
+        mkdir "$root/etc/systemd/system/$target.service.d"
+        printf '%s\n' '[Service]' 'Type=oneshot' 'RemainAfterExit=yes' 'StandardInput=null' 'StandardOutput=journal' \
+            'StandardError=journal' 'ExecStartPre=' 'ExecStart=' 'ExecStart=/bin/true' \
+            >"$root/etc/systemd/system/$target.service.d/boot-test.conf"
+    done
     mkdir -p "$root/var/log/journal"
     chroot "$root" systemctl -q mask systemd-networkd-wait-online dhcpcd
     chroot "$root" systemctl -q enable chatter scenario systemd-networkd nftables

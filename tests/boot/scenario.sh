@@ -78,6 +78,7 @@ if grep -q boot-test.unordered /proc/cmdline; then
 fi
 if grep -q killswitchd.second /proc/cmdline; then
     check ended_well killswitchd-boot.service
+    check ended_well killswitchd-hold.service
     grep -q killswitchd.dead /proc/cmdline && systemctl stop killswitchd.service
     phase shutdown
     systemctl poweroff
@@ -134,6 +135,8 @@ phase upgrade
 dpkg -i /boot-test/killswitchd.deb >/dev/null
 check active
 check stands
+check systemctl restart killswitchd-boot.service
+check systemctl start killswitchd-gate.service
 phase isolate
 systemctl isolate emergency.target
 nft flush ruleset
@@ -143,17 +146,13 @@ systemctl isolate rescue.target
 nft flush ruleset
 check stands
 phase stops
-mkdir -p /run/systemd/system/killswitchd.service.d /run/systemd/system/killswitchd.socket.d
-printf '[Unit]\nIgnoreOnIsolate=no\n' |
-    tee /run/systemd/system/killswitchd.service.d/stops.conf >/run/systemd/system/killswitchd.socket.d/stops.conf
-systemctl daemon-reload
-systemctl isolate emergency.target
+# What a target that stops them would do.
+systemctl stop killswitchd.path killswitchd.service killswitchd.socket
 nft flush ruleset
 check gone
 /boot-test/chatter wait 25
-rm -r /run/systemd/system/killswitchd.*.d
-systemctl daemon-reload
 systemctl isolate multi-user.target
+systemctl start killswitchd.path killswitchd.socket killswitchd.service
 check active
 phase back
 phase wireguard

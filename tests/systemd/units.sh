@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Checks the installed units as systemd reads them: `units.sh BUILD_DIRECTORY MANUAL_PAGE`. Before every network
-# manager, no ordering cycle with any of them or a firewall, nothing that opens when it is stopped,
-# no exposure above what it was.
+# Checks the installed units as systemd reads them: `units.sh BUILD_DIRECTORY MANUAL_PAGE`. Before
+# every network manager, no ordering cycle with any of them or a firewall, nothing that opens when it
+# is stopped, no exposure above what it was.
 set -eu
 command -v systemd-analyze >/dev/null || exit 77
 systemd=/lib/systemd/systemd
@@ -45,8 +45,7 @@ done
 # An instance, where the name is that of many units.
 instance() {
     case $1 in
-    *@.service) echo "${1%.service}eth0.service" ;;
-    *-.service) echo "${1%.service}eth0.service" ;;
+    *@.service | *-.service) echo "${1%.service}eth0.service" ;;
     *) echo "$1" ;;
     esac
 }
