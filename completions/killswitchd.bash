@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completions of killswitchd(8) for bash.
 _killswitchd() {
-    local commands='arm boot check diff disarm lock monitor reload render run status test unlock'
+    local commands='arm boot check confirm diff disarm lock monitor pause reload render resume run status test unlock'
     local options='--config --state-dir --runtime-dir --color --help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' word index
@@ -32,7 +32,9 @@ _killswitchd() {
                 mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
             fi
             ;;
+        arm) options+=' --confirm' ;;
         boot) options+=' --gate --hold' ;;
+        disarm) options+=' --all' ;;
         monitor) options+=' --json' ;;
         render) options+=' --state --format' ;;
         status) options+=' --json --watch' ;;

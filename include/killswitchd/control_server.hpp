@@ -54,10 +54,10 @@ class ControlServer {
         std::function<void(ClientId)> closed;
     };
 
-    /// Binds `path` with mode 0666 (admission is by credentials), replacing a dead socket. The
-    /// reactor must outlive the server and stay where it is.
-    /// \return EADDRINUSE when a live server answers there or something other than a socket is
-    /// there;
+    /// Binds `path` with mode 0666 (admission is by credentials), replacing a dead socket and any
+    /// other file. The reactor must outlive the server and stay where it is.
+    /// \return EADDRINUSE when a live server answers there; ENOTEMPTY when a directory with
+    ///         something in it is there;
     ///         ENAMETOOLONG when the path does not fit a socket address.
     [[nodiscard]] static Result<ControlServer> listen(Reactor& reactor, const std::string& path,
                                                       Handlers handlers);

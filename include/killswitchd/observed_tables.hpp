@@ -52,6 +52,7 @@ struct ObservedTable {
     bool dormant = false;  ///< The kernel skips it: the host is open although the rules are listed.
     bool persist = false;  ///< Outlives its owner.
     TableOwner owner = TableOwner::none;
+    std::uint32_t owner_port = 0;       ///< Netlink port id of the owner's socket; 0: none.
     std::vector<ObservedChain> chains;  ///< Sorted by name.
     std::vector<ObservedSet> sets;      ///< Sorted by name.
     std::map<std::string, CounterValue> counters;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace ks {
@@ -38,7 +39,10 @@ class Reactor {
     /// Runs once after `delay`, from the loop. Nothing wakes the process while no timer is due.
     /// Time spent in suspend counts (CLOCK_BOOTTIME), so a deadline cannot be slept away.
     TimerId after(std::chrono::milliseconds delay, Callback callback);
-    void cancel(TimerId id) noexcept;
+    void cancel(TimerId id);
+    /// As after(), in place of the timer with the same key, if there is one.
+    void after(const std::string& key, std::chrono::milliseconds delay, Callback callback);
+    void cancel(const std::string& key);  ///< Nothing happens without such a timer.
 
     /// Blocks the signals for this process and delivers them through `callback` from the loop.
     [[nodiscard]] Status on_signals(const std::vector<int>& signals,

@@ -16,7 +16,7 @@
 
 namespace ks {
 
-enum class StateName : std::uint8_t { disarmed, locked, protected_, panic };
+enum class StateName : std::uint8_t { disarmed, locked, protected_, paused, panic };
 [[nodiscard]] std::string_view word(StateName state) noexcept;  ///< "disarmed", "locked", ...
 [[nodiscard]] std::optional<StateName> state_from(std::string_view word) noexcept;
 
@@ -36,7 +36,8 @@ struct Situation {
 /// The names of everything that traffic may leave through in `situation`.
 [[nodiscard]] std::vector<std::string> ways_out(const Situation& situation);
 
-/// The state that config, links and intents call for. Without `links` (unknown) nothing is up.
+/// The state that config, links and intents call for, `intents` as they are now: see expire().
+/// Without `links` (unknown) nothing is up.
 [[nodiscard]] Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
                                const Intents& intents, CgroupIds cgroups,
                                const IpsecGateways& ipsec = {});

@@ -8,6 +8,7 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
+#include "killswitchd/time.hpp"
 #include "killswitchd/tunnels.hpp"
 
 #include <chrono>
@@ -37,6 +38,18 @@ struct PolicyLoaded {
 };
 struct IntentsChanged {
     Intents intents;
+    std::string by;  ///< Who asked, for people.
+};
+/// A deadline may have come.
+struct TimeIs {
+    Instant now;
+};
+/// Intents reached the disk, or not: a restart would then go by those that did.
+struct Remembered {
+    Intents intents;
+};
+struct NotRemembered {
+    Error why;
 };
 struct CgroupsChanged {
     CgroupIds cgroups;
@@ -53,10 +66,14 @@ struct CommitFailed {
 struct TableTouched {
     std::string by;
 };
+/// What the kernel holds cannot be read, so nobody knows whether it is still ours.
+struct TableUnreadable {
+    Error why;
+};
 struct RetryDue {};
 using Event = std::variant<LinksChanged, LinksUnknown, IpsecChanged, IpsecUnknown, PolicyLoaded,
-                           IntentsChanged, CgroupsChanged, CommitSucceeded, CommitFailed,
-                           TableTouched, RetryDue>;
+                           IntentsChanged, TimeIs, Remembered, NotRemembered, CgroupsChanged,
+                           CommitSucceeded, CommitFailed, TableTouched, TableUnreadable, RetryDue>;
 
 /// Make the kernel hold exactly this; no ruleset: remove the table.
 struct Commit {
@@ -65,18 +82,32 @@ struct Commit {
 struct RetryAfter {
     std::chrono::milliseconds delay;
 };
+/// Send TimeIs then; takes the place of an earlier wish. No moment: none is needed.
+struct WakeAt {
+    std::optional<Instant> moment;
+};
+/// Write this to the disk before the next effect is carried out.
+struct Remember {
+    Intents intents;
+    std::string by;
+};
 /// Tell people. `key` is one of the stable event keys of killswitchd(8).
 struct Announce {
     std::string key;
     std::string text;
 };
-using Effect = std::variant<Commit, RetryAfter, Announce>;
+using Effect = std::variant<Commit, RetryAfter, WakeAt, Remember, Announce>;
 
 struct State {
     Policy policy;
     std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
     IpsecGateways ipsec;             ///< None also while it is unknown.
     Intents intents;
+    std::string asked_by;         ///< Who changed the intents last.
+    Intents remembered;           ///< What the disk holds.
+    std::string remember_error;   ///< Why it does not hold `intents`; empty when it does.
+    Instant now;                  ///< As far as it was announced.
+    std::optional<Instant> wake;  ///< The moment that was last asked for.
     CgroupIds cgroups;
     RawSupport raw_support = RawSupport::kernel_can;
     std::vector<std::string> refused;  ///< refused_tunnels() that people were told of.
@@ -100,7 +131,9 @@ struct Step {
 /// The whole state machine. Pure: no clock, no system call.
 ///
 /// Invariants: an uncertain world never widens the rules; only an intent or `mode: off` removes the
-/// table; a failed commit is retried for ever, 100 ms to 10 s apart.
+/// table; a failed commit is retried for ever, 100 ms to 10 s apart. An intent that closes is
+/// remembered before it is committed, one that opens after the kernel has it: whatever ends the
+/// process in between, the next start is closed.
 [[nodiscard]] Step step(State state, const Event& event);
 
 }  // namespace ks

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <string>
 
 namespace ks {
 
 /// The wall clock as RFC 3339 in UTC with milliseconds: "2026-01-31T23:59:59.123Z".
 [[nodiscard]] std::string utc_now();
+
+/// A moment of one boot of the machine. Time spent in suspend counts; setting the clock does not.
+struct Instant {
+    std::string boot;  ///< Names the boot; moments of different boots cannot be compared.
+    std::chrono::nanoseconds since_boot{};
+    friend bool operator==(const Instant&, const Instant&) = default;
+};
+
+/// Time since boot, with suspend. Source: clock_gettime(2), CLOCK_BOOTTIME.
+[[nodiscard]] std::chrono::nanoseconds since_boot() noexcept;
 
 }  // namespace ks

@@ -22,4 +22,10 @@ std::string utc_now() {
                        milliseconds.count());
 }
 
+std::chrono::nanoseconds since_boot() noexcept {
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
 }  // namespace ks

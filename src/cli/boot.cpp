@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../host/lockdown.hpp"
+#include "../host/change.hpp"
+#include "../host/engine.hpp"
+#include "../host/observe.hpp"
 #include "../host/open_nftables.hpp"
+#include "../host/retry.hpp"
+#include "../host/without_config.hpp"
 #include "killswitchd/control_client.hpp"
-#include "killswitchd/intents.hpp"
-#include "killswitchd/nftables.hpp"
-#include "killswitchd/observed_tables.hpp"
-#include "killswitchd/policy.hpp"
-#include "offline.hpp"
+#include "options.hpp"
 #include "terminal.hpp"
 
 #include <cstdio>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -18,20 +17,43 @@ namespace ks::cli {
 
 namespace {
 
+/// Whether the rules of the boot stage stand: ours, or the fallback table.
+Result<KernelView> look_now() {
+    return with_retries([]() -> Result<KernelView> {
+        auto nftables = Nftables::open(Ownership::off);
+        if (!nftables) {
+            return std::move(nftables).error();
+        }
+        KernelView view = look(*nftables);
+        return view.tables ? Result(std::move(view)) : Result<KernelView>(view.tables.error());
+    });
+}
+
+Result<State> enforce_with_retries(const Paths& paths, const World& world) {
+    return with_retries([&]() -> Result<State> {
+        auto nftables = open_nftables(world.state.policy.ownership);
+        return nftables ? enforce(paths, world, *std::move(nftables))
+                        : Result<State>(nftables.error());
+    });
+}
+
 /// What systemd runs when the service has ended, however it ended: the rules must outlast systemd.
-int hold(const World& world) {
+int keep(const Options& options, const World& world) {
     if (!world.state.wanted) {
         return kDone;
     }
-    auto nftables = Nftables::open(world.state.policy.ownership);
-    if (!nftables) {
-        return fail(nftables.error());
+    const auto view = look_now();
+    if (!view) {
+        return fail(view.error());
     }
-    const auto live = nftables->read();
-    if (live && find_table(*live, TableFamily::inet) == nullptr) {
-        return enforce(world, *std::move(nftables));
+    if (view->tables->empty()) {
+        const auto done = enforce_with_retries(options.paths, world);
+        return done ? kDone : fail(done.error());
     }
-    const auto left = nftables->leave(*world.state.wanted);
+    const auto left = with_retries([&] {
+        auto nftables = Nftables::open(world.state.policy.ownership);
+        return nftables ? nftables->leave(*world.state.wanted) : Status(nftables.error());
+    });
     return left ? kDone : fail(left.error());
 }
 
@@ -39,18 +61,16 @@ int hold(const World& world) {
 int gate(const World& world) {
     const Intents& intents = world.state.intents;
     const bool unreadable = !world.config.ok() && (!intents.disarmed || intents.panic);
-    const bool open_by_wish = world.state.policy.boot == BootLock::open && !intents.panic;
+    const bool open_by_wish =
+        world.state.policy.boot == BootLock::open && !intents.panic && !intents.engaged;
     if (!unreadable && (!world.state.wanted || open_by_wish)) {
         return kDone;
     }
-    auto nftables = Nftables::open(world.state.policy.ownership);
-    if (!nftables) {
-        return fail(nftables.error());
+    const auto view = look_now();
+    if (!view) {
+        return fail(view.error());
     }
-    const auto live = nftables->read();
-    const auto holds = nftables->holds();
-    const ObservedTable* const table = live ? find_table(*live, TableFamily::inet) : nullptr;
-    if ((table != nullptr && !table->dormant) || (holds && *holds)) {
+    if (drops_by_default(*view->tables) || view->fallback) {
         return kDone;
     }
     complain("armed, but the kernel holds no rules: the network stays down",
@@ -60,14 +80,29 @@ int gate(const World& world) {
 
 /// Nothing is to be locked; a lock of the initramfs, which cannot know that, ends here.
 int open_up(const char* why) {
-    auto nftables = open_nftables(Ownership::automatic);
-    if (!nftables) {
-        return fail(nftables.error());
-    }
-    if (const auto removed = nftables->remove(); !removed) {
+    const auto removed = with_retries([] {
+        auto nftables = open_nftables(Ownership::automatic);
+        return nftables ? nftables->remove() : Status(nftables.error());
+    });
+    if (!removed) {
         return fail(removed.error());
     }
     fmt::print("{}: nothing is blocked\n", why);
+    return kDone;
+}
+
+int lock_now(const Options& options, World& world) {
+    if (world.state.links) {  // Before the network there is no tunnel; later the service opens it.
+        for (auto& [index, link] : *world.state.links) {
+            link.up = false;
+        }
+    }
+    if (const auto done = enforce_with_retries(options.paths, world); !done) {
+        complain(done.error().message());
+        lock_without_config(world.state.intents);
+        return kFailed;
+    }
+    fmt::print("locked: tunnels open when the service runs\n");
     return kDone;
 }
 
@@ -78,39 +113,28 @@ int boot(const Options& options) {
         fmt::print("the service runs, and keeps the rules itself\n");
         return kDone;
     }
-    World world = observe(options);
+    World world = observe(options.paths);
+    if (world.intents_problem) {
+        complain(world.intents_problem->message());
+    }
     if (options.gate) {
         return gate(world);
     }
     if (!world.config.ok()) {
         complain(world.config.diagnostics);
-        hold_without_config(world.state.intents);
+        lock_without_config(world.state.intents);
         return kConfigInvalid;
     }
     if (options.hold) {
-        return hold(world);
+        return keep(options, world);
     }
-    if (world.state.policy.boot == BootLock::open && !world.state.intents.panic) {
-        return open_up("boot is open in the config");
+    // Not in the middle of a boot's life: the service has died, and its lock must stay.
+    const bool opens_at_boot = world.state.policy.boot == BootLock::open &&
+                               !world.state.intents.panic && !world.state.intents.engaged;
+    if (!world.state.wanted || opens_at_boot) {
+        return open_up(world.state.wanted ? "boot is open in the config" : "not armed");
     }
-    if (!world.state.wanted) {
-        return open_up("not armed");
-    }
-    if (world.state.links) {  // Before the network there is no tunnel; later the service opens it.
-        for (auto& [index, link] : *world.state.links) {
-            link.up = false;
-        }
-    }
-    auto nftables = open_nftables(world.state.policy.ownership);
-    if (!nftables) {
-        return fail(nftables.error());
-    }
-    if (const int code = enforce(world, *std::move(nftables)); code != kDone) {
-        hold_without_config(world.state.intents);
-        return code;
-    }
-    fmt::print("locked: tunnels open when the service runs\n");
-    return kDone;
+    return lock_now(options, world);
 }
 
 }  // namespace ks::cli

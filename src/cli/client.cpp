@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "client.hpp"
 
+#include "../wire/status_json.hpp"
 #include "killswitchd/control_client.hpp"
 #include "terminal.hpp"
 
@@ -44,7 +45,8 @@ Result<json> receive(ControlClient& client, std::optional<std::chrono::milliseco
 
 }  // namespace
 
-Result<std::optional<Reply>> ask_service(const Options& options, const std::string& method) {
+Result<std::optional<Reply>> ask_service(const Options& options, const std::string& method,
+                                         const std::vector<Parameter>& parameters) {
     auto client = ControlClient::connect(options.paths.socket());
     if (!client) {
         if (nobody_listens(client.error())) {
@@ -52,24 +54,28 @@ Result<std::optional<Reply>> ask_service(const Options& options, const std::stri
         }
         return std::move(client).error();
     }
-    if (auto sent = client->send(json{{"method", method}, {"parameters", json::object()}}.dump());
-        !sent) {
+    json wire = json::object();
+    for (const Parameter& parameter : parameters) {
+        std::visit([&](auto value) { wire[parameter.name] = value; }, parameter.value);
+    }
+    if (auto sent = client->send(json{{"method", method}, {"parameters", wire}}.dump()); !sent) {
         return std::move(sent).error();
     }
     auto message = receive(*client, kPatience);
     if (!message) {
         return std::move(message).error();
     }
-    const json parameters = message->value("parameters", json::object());
+    const json answer = message->value("parameters", json::object());
     Reply reply;
     reply.error = message->value("error", "");
-    reply.reason = parameters.value("reason", "");
-    reply.json = parameters.dump();
+    reply.reason = answer.value("reason", "");
+    reply.hint = answer.value("hint", "");
+    reply.status = report_from(answer.value("status", json::object()));
     return std::optional(std::move(reply));
 }
 
 Result<std::optional<Done>> watch_service(const Options& options,
-                                          const std::function<bool(const json&)>& each) {
+                                          const std::function<bool(const ServiceEvent&)>& each) {
     auto client = ControlClient::connect(options.paths.socket());
     if (!client) {
         if (nobody_listens(client.error())) {
@@ -90,7 +96,10 @@ Result<std::optional<Done>> watch_service(const Options& options,
         if (message->contains("error")) {
             return Error{message->value("error", ""), EPERM};
         }
-        if (!each((*message)["parameters"]["event"])) {
+        const json& event = (*message)["parameters"]["event"];
+        if (!each({event.value("time", ""), event.value("key", ""), event.value("text", ""),
+                   report_from(event.value("status", json::object())),
+                   event.dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace)})) {
             return std::optional(Done{});
         }
     }
@@ -111,7 +120,7 @@ int explain_error(const Reply& reply) {
         complain("the service does not allow this to you", "run it as root");
         return kNoPermission;
     }
-    complain(reply.reason.empty() ? reply.error : reply.reason);
+    complain(reply.reason.empty() ? reply.error : reply.reason, reply.hint);
     return reply.error == "org.killswitchd.Refused" ? kRefused : kFailed;
 }
 

@@ -1,32 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "../host/status_report.hpp"
 #include "killswitchd/error.hpp"
 #include "options.hpp"
 
 #include <functional>
 #include <optional>
 #include <string>
-
-#include <nlohmann/json_fwd.hpp>
+#include <variant>
+#include <vector>
 
 namespace ks::cli {
 
 /// What the service said to one request.
 struct Reply {
-    std::string error;   ///< Empty, or the varlink name of an error.
-    std::string reason;  ///< Of the error, for people.
-    std::string json;    ///< The parameters, serialised.
+    std::string error;    ///< Empty, or the varlink name of an error.
+    std::string reason;   ///< Of the error, for people.
+    std::string hint;     ///< What would make it go; may be empty.
+    StatusReport status;  ///< What holds now, unless there is an error.
+};
+
+/// One parameter of a request.
+struct Parameter {
+    std::string name;
+    std::variant<bool, std::uint64_t> value;
 };
 
 /// Asks the running service. Nothing when no service listens; an error when it does not answer.
-[[nodiscard]] Result<std::optional<Reply>> ask_service(const Options& options,
-                                                       const std::string& method);
+[[nodiscard]] Result<std::optional<Reply>>
+ask_service(const Options& options, const std::string& method,
+            const std::vector<Parameter>& parameters = {});
+
+/// One event of the service.
+struct ServiceEvent {
+    std::string time;  ///< RFC 3339, UTC.
+    std::string key;
+    std::string text;
+    StatusReport status;
+    std::string json;  ///< All of it, as one line.
+};
 
 /// Streams `org.killswitchd.Monitor`: `each` gets every event, until it says false or the service
 /// goes away. Nothing when no service listens.
 [[nodiscard]] Result<std::optional<Done>>
-watch_service(const Options& options, const std::function<bool(const nlohmann::json&)>& each);
+watch_service(const Options& options, const std::function<bool(const ServiceEvent&)>& each);
 
 /// What starts the service on this machine. Source: sd_booted(3).
 [[nodiscard]] std::string start_command();

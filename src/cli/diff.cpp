@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "../host/observe.hpp"
 #include "killswitchd/difference.hpp"
 #include "killswitchd/differences.hpp"
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/situation.hpp"
-#include "offline.hpp"
 #include "terminal.hpp"
 
 #include <cstdio>
@@ -41,7 +41,7 @@ void print_side(const Options& options, const Difference& difference, char sign,
 }  // namespace
 
 int diff(const Options& options) {
-    const World world = observe(options);
+    const World world = observe(options.paths);
     if (!world.config.ok()) {
         complain(world.config.diagnostics);
         return kConfigInvalid;

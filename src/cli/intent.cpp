@@ -1,172 +1,197 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../host/intent_store.hpp"
+#include "../host/change.hpp"
+#include "../host/observe.hpp"
 #include "client.hpp"
-#include "killswitchd/error.hpp"
-#include "killswitchd/files.hpp"
-#include "killswitchd/intents.hpp"
-#include "killswitchd/nftables.hpp"
-#include "killswitchd/observed_tables.hpp"
-#include "offline.hpp"
+#include "duration.hpp"
+#include "killswitchd/escape.hpp"
+#include "options.hpp"
 #include "terminal.hpp"
 
-#include <cerrno>
-#include <chrono>
+#include <cstdint>
 #include <cstdio>
-#include <functional>
 #include <optional>
 #include <string>
-#include <utility>
+#include <variant>
+#include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include <poll.h>
 #include <unistd.h>
 
 namespace ks::cli {
 
 namespace {
 
-/// One of arm, disarm, lock, unlock.
-struct Change {
+/// One request, as the core and as the service know it.
+struct Wish {
+    Request request;
     const char* method;
-    std::function<void(Intents&)> edit;
+    std::vector<Parameter> parameters{};
+    /// Whether nothing may be locked afterwards.
+    enum class After : std::uint8_t { anything, open } after = After::anything;
 };
 
-Status save(const Options& options, const Intents& intents) {
-    return IntentStore(options.paths.state_dir, options.paths.runtime_dir)
-        .save(intents, fmt::format("uid {}", ::getuid()));
+std::string line_of(const Judgement& judgement) {
+    return escaped(fmt::format("{}: {}", word(judgement.summary), judgement.reason));
 }
 
-int show(const Reply& reply) {
+int show(const Reply& reply, const Wish& wish) {
     if (!reply.error.empty()) {
         return explain_error(reply);
     }
-    const auto status = nlohmann::json::parse(reply.json)["status"];
-    fmt::print("{}: {}\n", status.value("summary", ""), status.value("reason", ""));
+    fmt::print("{}\n", line_of(reply.status.judgement));
+    if (wish.after == Wish::After::open && reply.status.judgement.summary != Summary::open) {
+        complain("a lock still stands; see: killswitchd status");
+        return kFailed;
+    }
     return kDone;
 }
 
-/// Asks until the service answers or the table is gone, as it is after a disarm.
-Result<std::optional<Reply>> await_service(const Options& options, const Change& change,
-                                           Nftables& nftables) {
-    constexpr std::chrono::seconds kPatience{20};
-    constexpr int kPauseMs = 100;
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (std::chrono::steady_clock::now() < deadline) {
-        auto reply = ask_service(options, change.method);
-        if (!reply || *reply) {
-            return reply;
-        }
-        const auto live = nftables.read();
-        if (live && live->empty()) {
-            return std::optional<Reply>();
-        }
-        ::poll(nullptr, 0, kPauseMs);
-    }
-    return Error{"the rules belong to the socket of killswitchd.socket and the service does not "
-                 "start; see: systemctl status killswitchd.service killswitchd.socket",
-                 ETIMEDOUT};
-}
-
-/// Only the service can change a table whose owner is a socket that systemd holds. killswitchd.path
-/// starts it when something changes in the state directory, so the decision is on disk before.
-int change_through_systemd(const Options& options, const Change& change, const Intents& intents,
-                           Nftables nftables) {
-    auto saved = save(options, intents);
-    if (saved) {  // Also where the markers were so already.
-        saved = write_file_atomically(options.paths.state_dir + "/wake", "");
-    }
-    if (!saved) {
-        return fail(std::move(saved).error().within(
-            "the service does not run and cannot be told; run: systemctl start killswitchd"));
-    }
-    const auto reply = await_service(options, change, nftables);
-    if (!reply) {
-        return fail(reply.error());
-    }
-    if (*reply) {
-        return show(**reply);
-    }
-    fmt::print("disarmed: traffic may leave by any way\n");
-    return kDone;
-}
-
-bool belongs_to_another(Nftables& nftables) {
-    const auto live = nftables.read();
-    const ObservedTable* const table = live ? find_table(*live, TableFamily::inet) : nullptr;
-    return table != nullptr && table->owner == TableOwner::somebody;
-}
-
-/// The markers and the rules are changed by this process when no service is there to do it.
-/// Order: kernel first; a disk that cannot be written must not keep the machine open.
-int change_offline(const Options& options, const Change& change) {
-    World world = observe(options);
-    change.edit(world.state.intents);
-    const bool needs_policy = !world.state.intents.disarmed && !world.state.intents.panic;
-    if (!world.config.ok() && needs_policy) {
+int explain(const Refusal& refusal, const World& world) {
+    if (refusal.why == Refusal::Why::no_config) {
         complain(world.config.diagnostics);
         return kConfigInvalid;
     }
-    if (world.state.policy.mode == Mode::off && needs_policy) {
-        complain(fmt::format("mode is off in {}", options.paths.config),
-                 "set 'mode: always', then run `killswitchd arm` again");
-        return kRefused;
+    complain(refusal.text, refusal.hint);
+    return kRefused;
+}
+
+int show_offline(const State& state) {
+    switch (state.situation.state) {
+    case StateName::panic:
+        fmt::print("panic: nothing leaves until `killswitchd unlock`");
+        break;
+    case StateName::disarmed:
+    case StateName::paused:
+        fmt::print("disarmed: traffic may leave by any way");
+        break;
+    case StateName::locked:
+    case StateName::protected_:
+        fmt::print("locked: no tunnel opens until the service runs");
+        break;
     }
-    auto nftables = Nftables::open(world.state.policy.ownership);
-    if (!nftables) {
-        return fail(nftables.error());
+    fmt::print("; the service is not running\n");
+    if (!state.remember_error.empty()) {
+        complain(fmt::format("a restart or reboot will go by the older decision: {}",
+                             state.remember_error));
+        return kFailed;
     }
-    if (belongs_to_another(*nftables)) {
-        return change_through_systemd(options, change, world.state.intents, *std::move(nftables));
-    }
-    world.state.links.reset();  // Nobody would follow them: a tunnel opens when the service starts.
-    if (const int code = enforce(world, *std::move(nftables)); code != kDone) {
-        return code;
-    }
-    if (auto saved = save(options, world.state.intents); !saved) {
-        return fail(std::move(saved).error().within("done, but it will not be remembered"));
-    }
-    fmt::print("{}; the service is not running\n",
-               world.state.intents.panic      ? "panic: nothing leaves until `killswitchd unlock`"
-               : world.state.intents.disarmed ? "disarmed: traffic may leave by any way"
-                                              : "locked: no tunnel opens until the service runs");
     return kDone;
 }
 
-int apply(const Options& options, const Change& change) {
-    const auto reply = ask_service(options, change.method);
+int run_offline(const Options& options, const Wish& wish) {
+    World world = observe(options.paths);
+    if (world.intents_problem) {
+        complain(world.intents_problem->message());
+    }
+    const auto outcome =
+        change(options.paths, world, wish.request, fmt::format("uid {}", ::getuid()));
+    return std::visit(Overloaded{
+                          [](const State& state) { return show_offline(state); },
+                          [&](const Refusal& refusal) { return explain(refusal, world); },
+                          [](const Error& error) { return fail(error); },
+                      },
+                      outcome);
+}
+
+int run(const Options& options, const Wish& wish) {
+    const auto reply = ask_service(options, wish.method, wish.parameters);
     if (!reply) {
         return fail(reply.error());
     }
-    if (!*reply) {
-        return change_offline(options, change);
+    return *reply ? show(**reply, wish) : run_offline(options, wish);
+}
+
+int usage(const std::string& problem) {
+    complain(problem, "write a number with s, m or h, such as 90s or 10m");
+    return kUsage;
+}
+
+/// Waits for the confirmation, or for the service to undo what was not confirmed.
+int await_confirmation(const Options& options) {
+    fmt::print("It opens again unless you confirm, from a NEW login:  sudo killswitchd confirm\n");
+    std::fflush(stdout);
+    std::optional<int> code;
+    const auto watched = watch_service(options, [&](const ServiceEvent& event) {
+        if (event.status.judgement.summary == Summary::open) {
+            code = kUnconfirmed;
+        } else if (!event.status.confirm_within) {
+            code = kDone;
+        }
+        return !code;
+    });
+    if (!watched || !code) {
+        complain("the service is gone; it goes on when it starts", "killswitchd status");
+        return kFailed;
     }
-    return show(**reply);
+    fmt::print("{}\n", *code == kDone ? "Confirmed." : "Not confirmed in time: open again.");
+    return *code;
 }
 
 }  // namespace
 
 int arm(const Options& options) {
-    return apply(options, {"org.killswitchd.Arm", [](Intents& i) {
-                               i.disarmed = false;
-                               i.engaged = true;
-                           }});
+    if (options.confirm.empty()) {
+        return run(options, {request::Arm{}, "org.killswitchd.Arm"});
+    }
+    const auto within = parse_duration(options.confirm);
+    if (!within) {
+        return usage(within.error().what);
+    }
+    const Wish wish{request::Arm{*within},
+                    "org.killswitchd.Arm",
+                    {{"confirm_within", static_cast<std::uint64_t>(within->count())}}};
+    const auto reply = ask_service(options, wish.method, wish.parameters);
+    if (!reply) {
+        return fail(reply.error());
+    }
+    if (!*reply) {
+        return run_offline(options, wish);
+    }
+    const int code = show(**reply, wish);
+    if (code != kDone) {
+        return code;
+    }
+    if (!(*reply)->status.confirm_within) {
+        fmt::print("It was armed already, so there is nothing to confirm.\n");
+        return kDone;
+    }
+    return await_confirmation(options);
+}
+
+int confirm(const Options& options) {
+    return run(options, {request::Confirm{}, "org.killswitchd.Confirm"});
 }
 
 int disarm(const Options& options) {
-    return apply(options, {"org.killswitchd.Disarm", [](Intents& i) {
-                               i.disarmed = true;
-                               i.engaged = false;
-                           }});
+    if (options.all) {
+        return run(
+            options,
+            {request::OpenAll{}, "org.killswitchd.Disarm", {{"all", true}}, Wish::After::open});
+    }
+    return run(options, {request::Disarm{}, "org.killswitchd.Disarm", {}, Wish::After::open});
 }
 
 int lock(const Options& options) {
-    return apply(options, {"org.killswitchd.Lock", [](Intents& i) { i.panic = true; }});
+    return run(options, {request::Lock{}, "org.killswitchd.Lock"});
 }
 
 int unlock(const Options& options) {
-    return apply(options, {"org.killswitchd.Unlock", [](Intents& i) { i.panic = false; }});
+    return run(options, {request::Unlock{}, "org.killswitchd.Unlock"});
+}
+
+int pause(const Options& options) {
+    const auto duration = parse_duration(options.duration);
+    if (!duration) {
+        return usage(duration.error().what);
+    }
+    return run(options, {request::Pause{*duration},
+                         "org.killswitchd.Pause",
+                         {{"seconds", static_cast<std::uint64_t>(duration->count())}}});
+}
+
+int resume(const Options& options) {
+    return run(options, {request::Resume{}, "org.killswitchd.Resume"});
 }
 
 }  // namespace ks::cli

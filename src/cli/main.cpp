@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/daemon.hpp"
 #include "killswitchd/nearest.hpp"
 #include "options.hpp"
 #include "terminal.hpp"
@@ -20,8 +21,7 @@ namespace ks::cli {
 namespace {
 
 /// Words of the public contract that this version does not know yet.
-constexpr std::string_view kPlanned[] = {"confirm", "pause",     "resume", "explain",
-                                         "blocked", "endpoints", "init"};
+constexpr std::string_view kPlanned[] = {"explain", "blocked", "endpoints", "init"};
 
 /// Where descriptions begin: the longest text behind it still ends before column 80.
 constexpr std::size_t kHelpColumn = 26;
@@ -99,10 +99,19 @@ class Program {
             ->option_text("FORMAT")
             ->check(CLI::IsMember({"nft", "json"}));
         add("diff", diff, "Compare the kernel's rules with those wanted");
-        add("arm", arm, "Block from now on, also after a reboot");
-        add("disarm", disarm, "Open, until the next arm, also after a reboot");
+        add("arm", arm, "Block from now on, also after a reboot")
+            ->add_option("--confirm", options_.confirm, "Open again unless confirmed within")
+            ->option_text("SECONDS");
+        add("confirm", confirm, "Keep what `arm --confirm` began");
+        add("disarm", disarm, "Open, until the next arm, also after a reboot")
+            ->add_flag("--all", options_.all, "End a panic as well");
         add("lock", lock, "Panic: cut everything but loopback");
         add("unlock", unlock, "End the panic");
+        add("pause", pause, "Open for a while, such as 10m; ends by itself")
+            ->add_option("DURATION", options_.duration, "A number with s, m or h")
+            ->option_text(" ")
+            ->required();
+        add("resume", resume, "End a pause");
         add("reload", reload, "Read the config again");
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "client.hpp"
+#include "killswitchd/escape.hpp"
 #include "terminal.hpp"
 
 #include <cstdio>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace ks::cli {
 
 int monitor(const Options& options) {
-    const auto watched = watch_service(options, [&](const nlohmann::json& event) {
+    const auto watched = watch_service(options, [&](const ServiceEvent& event) {
         if (options.json) {
-            fmt::print("{}\n", event.dump());
+            fmt::print("{}\n", event.json);
         } else {
-            fmt::print("{} {}: {}\n", event.value("time", ""), event.value("key", ""),
-                       event.value("text", ""));
+            fmt::print("{}\n",
+                       escaped(fmt::format("{} {}: {}", event.time, event.key, event.text)));
         }
         return std::fflush(stdout) == 0;
     });

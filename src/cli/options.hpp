@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "../daemon/daemon.hpp"
+#include "killswitchd/paths.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,6 +16,7 @@ enum Exit : int {
     kRefused = 3,
     kNoPermission = 4,
     kConfigInvalid = 5,
+    kUnconfirmed = 6,
 };
 
 enum class Color : std::uint8_t { automatic, always, never };
@@ -26,24 +27,30 @@ struct Options {
     Color color = Color::automatic;
     bool json = false;
     bool watch = false;
-    bool hold = false;   ///< `boot --hold`
-    bool gate = false;   ///< `boot --gate`
-    std::string file;    ///< `check FILE`
-    std::string state;   ///< `render --state`
-    std::string format;  ///< `render --format`
-    std::string drill;   ///< `test --drill`
+    bool hold = false;     ///< `boot --hold`
+    bool gate = false;     ///< `boot --gate`
+    std::string file;      ///< `check FILE`
+    std::string state;     ///< `render --state`
+    std::string format;    ///< `render --format`
+    std::string drill;     ///< `test --drill`
+    bool all = false;      ///< `disarm --all`
+    std::string confirm;   ///< `arm --confirm`
+    std::string duration;  ///< `pause DURATION`
 };
 
 // One file per command.
 [[nodiscard]] int arm(const Options& options);
 [[nodiscard]] int boot(const Options& options);
 [[nodiscard]] int check(const Options& options);
+[[nodiscard]] int confirm(const Options& options);
 [[nodiscard]] int diff(const Options& options);
 [[nodiscard]] int disarm(const Options& options);
 [[nodiscard]] int lock(const Options& options);
 [[nodiscard]] int monitor(const Options& options);
+[[nodiscard]] int pause(const Options& options);
 [[nodiscard]] int reload(const Options& options);
 [[nodiscard]] int render(const Options& options);
+[[nodiscard]] int resume(const Options& options);
 [[nodiscard]] int status(const Options& options);
 [[nodiscard]] int test(const Options& options);
 [[nodiscard]] int unlock(const Options& options);

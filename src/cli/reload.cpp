@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "client.hpp"
+#include "killswitchd/escape.hpp"
 #include "terminal.hpp"
 
 #include <cstdio>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace ks::cli {
 
@@ -22,8 +22,8 @@ int reload(const Options& options) {
     if (!(*reply)->error.empty()) {
         return explain_error(**reply);
     }
-    const auto status = nlohmann::json::parse((*reply)->json)["status"];
-    fmt::print("reloaded; {}: {}\n", status.value("summary", ""), status.value("reason", ""));
+    const Judgement& now = (*reply)->status.judgement;
+    fmt::print("reloaded; {}\n", escaped(fmt::format("{}: {}", word(now.summary), now.reason)));
     return kDone;
 }
 

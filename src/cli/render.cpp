@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "../host/observe.hpp"
 #include "killswitchd/compile.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/situation.hpp"
-#include "offline.hpp"
 #include "render_json.hpp"
 #include "terminal.hpp"
 
@@ -41,7 +41,7 @@ CgroupIds with_placeholders(const Policy& policy, CgroupIds ids) {
 }  // namespace
 
 int render(const Options& options) {
-    const World world = observe(options);
+    const World world = observe(options.paths);
     if (!world.config.ok()) {
         complain(world.config.diagnostics);
         return kConfigInvalid;

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../daemon/status_report.hpp"
+#include "../host/status_report.hpp"
+#include "../wire/status_json.hpp"
 #include "client.hpp"
-#include "killswitchd/error.hpp"
+#include "killswitchd/escape.hpp"
 #include "killswitchd/nftables.hpp"
-#include "killswitchd/observed_tables.hpp"
-#include "killswitchd/policy.hpp"
-#include "killswitchd/time.hpp"
-#include "offline.hpp"
+#include "options.hpp"
 #include "terminal.hpp"
 
-#include <cerrno>
-#include <cstdint>
 #include <cstdio>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,128 +19,144 @@ namespace ks::cli {
 
 namespace {
 
-using nlohmann::json;
-
-Tone tone_of(const std::string& summary) {
-    if (summary == "OPEN" || summary == "PAUSED" || summary == "UNKNOWN") {
+Tone tone_of(Summary summary) {
+    switch (summary) {
+    case Summary::open:
+    case Summary::paused:
+    case Summary::unknown:
         return Tone::bad;
+    case Summary::degraded:
+        return Tone::warning;
+    case Summary::protected_:
+    case Summary::locked:
+    case Summary::panic:
+        break;
     }
-    return summary == "DEGRADED" ? Tone::warning : Tone::good;
+    return Tone::good;
 }
 
 /// "wg0 (wireguard)"; what has no interface is named by its kind.
-std::string device_text(const json& tunnel) {
-    const std::string interface = tunnel.value("interface", "");
-    const std::string kind = tunnel.value("kind", "");
-    if (interface.empty() || kind.empty()) {
-        return interface + kind;
+std::string device_text(const TunnelReport& tunnel) {
+    if (tunnel.interface.empty() || tunnel.kind.empty()) {
+        return tunnel.interface + tunnel.kind;
     }
-    return fmt::format("{} ({})", interface, kind);
+    return fmt::format("{} ({})", tunnel.interface, tunnel.kind);
 }
 
-std::string tunnel_text(const json& tunnel) {
-    std::string text = fmt::format("  tunnel   {}: {} {}\n", tunnel.value("name", ""),
-                                   device_text(tunnel), tunnel.value("up", false) ? "up" : "down");
-    for (const json& endpoint : tunnel["endpoints"]) {
-        text += fmt::format("             to {} ({})\n", endpoint.value("endpoint", ""),
-                            endpoint.value("source", ""));
-    }
-    return text;
-}
-
-std::string holes_text(const json& holes) {
-    if (holes.empty()) {
-        return "  holes    none\n";
-    }
-    std::string text;
-    for (const json& hole : holes) {
-        text += fmt::format("  {:<8} {}\n", text.empty() ? "holes" : "", hole.get<std::string>());
-    }
-    return text;
-}
-
-std::string refused_text(const json& counters) {
-    std::vector<std::string> parts;
-    for (const auto& [reason, value] : counters.items()) {
-        if (const auto packets = value.value("packets", std::uint64_t{0}); packets != 0) {
-            parts.push_back(fmt::format("{} {}", reason, packets));
+void add_tunnels(const StatusReport& report, std::vector<std::string>& lines) {
+    for (const TunnelReport& tunnel : report.tunnels) {
+        lines.push_back(fmt::format("  tunnel   {}: {} {}", tunnel.name, device_text(tunnel),
+                                    tunnel.up ? "up" : "down"));
+        for (const auto& known : tunnel.endpoints) {
+            lines.push_back(fmt::format("             to {} ({})", known.endpoint, known.source));
         }
     }
-    return fmt::format("  refused  {}\n",
-                       parts.empty() ? "nothing yet"
-                                     : fmt::format("{} (packets)", fmt::join(parts, ", ")));
+}
+
+void add_holes(const StatusReport& report, std::vector<std::string>& lines) {
+    if (report.holes.empty()) {
+        lines.emplace_back("  holes    none");
+    }
+    for (const std::string& hole : report.holes) {
+        lines.push_back(
+            fmt::format("  {:<8} {}", &hole == report.holes.data() ? "holes" : "", hole));
+    }
 }
 
 /// In the open the config's wishes are not in force, so they are not listed.
-std::string rules_text(const json& report) {
-    if (report.value("summary", "") == "OPEN") {
-        return "  rules    none in force\n";
+void add_rules(const StatusReport& report, std::vector<std::string>& lines) {
+    if (report.judgement.summary == Summary::open || report.judgement.summary == Summary::paused) {
+        lines.emplace_back("  rules    none in force");
+        return;
     }
-    return fmt::format("{}  rules    {}, owner: {}, IPv6 {}\n", refused_text(report["counters"]),
-                       report.value("verified", false) ? "verified in the kernel"
-                                                       : "not as they should be",
-                       report.value("ownership", ""),
-                       report.value("ipv6", "") == "block" ? "blocked" : "in the tunnel only");
+    std::vector<std::string> refused;
+    for (const auto& [reason, value] : report.counters) {
+        if (value.packets != 0) {
+            refused.push_back(fmt::format("{} {}", reason, value.packets));
+        }
+    }
+    lines.push_back(refused.empty()
+                        ? "  refused  nothing yet"
+                        : fmt::format("  refused  {} (packets)", fmt::join(refused, ", ")));
+    lines.push_back(
+        fmt::format("  rules    {}, owner: {}, IPv6 {}",
+                    report.judgement.verified ? "verified in the kernel" : "not as they should be",
+                    report.ownership, report.ipv6 == "block" ? "blocked" : "in the tunnel only"));
+}
+
+void add_deadlines(const StatusReport& report, std::vector<std::string>& lines) {
+    if (report.confirm_within) {
+        lines.push_back(fmt::format("  confirm  within {} s, or it opens again: sudo killswitchd "
+                                    "confirm",
+                                    *report.confirm_within));
+    }
+    if (report.paused_for) {
+        lines.push_back(fmt::format("  pause    ends in {} s; end it now: sudo killswitchd resume",
+                                    *report.paused_for));
+    }
 }
 
 /// For who is cut off and does not know why.
-std::string way_on(const json& report) {
-    if (report.value("armed", false) && report.value("service", "") == "stopped") {
-        return fmt::format("hint: start the service: {}; or open: sudo killswitchd disarm\n",
+std::string way_on(const StatusReport& report) {
+    if (report.armed && !report.service_running) {
+        return fmt::format("hint: start the service: {}; or open: sudo killswitchd disarm",
                            start_command());
     }
-    if (report.value("summary", "") == "LOCKED") {
-        return "hint: start the VPN; or open: sudo killswitchd disarm\n";
+    if (report.judgement.summary == Summary::locked) {
+        return "hint: start the VPN; or open: sudo killswitchd disarm";
     }
     return {};
 }
 
-std::string text_of(const Options& options, const json& report) {
-    const std::string summary = report.value("summary", "UNKNOWN");
-    std::string text = fmt::format("{}: {}\n", paint(options, tone_of(summary), summary),
-                                   report.value("reason", ""));
-    for (const json& tunnel : report["tunnels"]) {
-        text += tunnel_text(tunnel);
+std::string text_of(const Options& options, const StatusReport& report) {
+    std::vector<std::string> lines;
+    add_tunnels(report, lines);
+    add_holes(report, lines);
+    add_rules(report, lines);
+    add_deadlines(report, lines);
+    lines.push_back(fmt::format("  service  {}, mode {}, {}",
+                                report.service_running ? "running" : "stopped", report.mode,
+                                report.armed ? "armed" : "not armed"));
+    if (!report.last_error.empty()) {
+        lines.push_back(fmt::format("  error    {}", report.last_error));
     }
-    text += holes_text(report["holes"]);
-    text += rules_text(report);
-    text +=
-        fmt::format("  service  {}, mode {}, {}\n", report.value("service", ""),
-                    report.value("mode", ""), report.value("armed", false) ? "armed" : "not armed");
-    if (const std::string error = report.value("last_error", ""); !error.empty()) {
-        text += fmt::format("  error    {}\n", error);
+    for (const std::string& file : report.config.files) {
+        lines.push_back(fmt::format("  config   {}", file));
     }
-    const json& config = report["config"];
-    for (const json& file : config["files"]) {
-        text += fmt::format("  config   {}\n", file.get<std::string>());
+    if (std::string hint = way_on(report); !hint.empty()) {
+        lines.push_back(std::move(hint));
     }
-    return text + way_on(report);
+    const Judgement& judgement = report.judgement;
+    std::string text =
+        fmt::format("{}: {}\n", paint(options, tone_of(judgement.summary), word(judgement.summary)),
+                    escaped(judgement.reason));
+    for (const std::string& line : lines) {
+        text += escaped(line) + "\n";
+    }
+    return text;
 }
 
 /// The same report without the service, straight from the kernel.
-json report_offline(const Options& options) {
-    const World world = observe(options);
-    const ConfigInfo info{world.config.files, world.config.hash, ""};
-    auto nftables = Nftables::open(Ownership::off);
-    Result<ObservedTables> live =
-        nftables ? nftables->read() : Result<ObservedTables>(nftables.error());
-    const auto hold = nftables ? hold_of(*nftables) : StatusInput::Hold::absent;
-    json report = status_report({StatusInput::Service::stopped, world.state, info, live, hold});
-    if (!world.config.ok() && report["summary"] != "UNKNOWN") {
-        complain(world.config.diagnostics);
-        if (report["summary"] == "OPEN" && !world.state.intents.disarmed) {
-            report["reason"] = "the config cannot be used, and nothing is blocked";
-        } else if (report["summary"] != "OPEN") {
-            report["reason"] = "the config cannot be used; the rules in the kernel stand";
-        }
+StatusReport report_offline(const Options& options) {
+    const World world = observe(options.paths);
+    if (world.intents_problem) {
+        complain(world.intents_problem->message());
     }
-    return report;
+    if (!world.config.ok()) {
+        complain(world.config.diagnostics);
+    }
+    auto nftables = Nftables::open(Ownership::off);
+    const KernelView view =
+        nftables ? look(*nftables) : KernelView{Result<ObservedTables>(nftables.error()), false};
+    Observed observed = compare(world.state, view);
+    observed.broken_config = what_is_broken(world.config);
+    return make_report(world.state, observed, view, {world.config.files, world.config.hash, ""});
 }
 
-Result<json> fetch(const Options& options) {
-    const auto reply = ask_service(options, "org.killswitchd.GetStatus");
+Result<StatusReport> fetch(const Options& options) {
+    auto reply = ask_service(options, "org.killswitchd.GetStatus");
     if (!reply) {
-        return reply.error();
+        return std::move(reply).error();
     }
     if (!*reply) {
         return report_offline(options);
@@ -155,27 +166,28 @@ Result<json> fetch(const Options& options) {
                    ? Error{"the service does not allow this to you, run it as root"}
                    : Error{fmt::format("the service answered {}", (*reply)->error)};
     }
-    return json::parse((*reply)->json)["status"];
+    return std::move((*reply)->status);
 }
 
-int show(const Options& options, const json& report) {
+int show(const Options& options, const StatusReport& report) {
     if (options.json) {
-        fmt::print("{}\n", report.dump(options.watch ? -1 : 2));
+        fmt::print("{}\n", to_json(report).dump(options.watch ? -1 : 2, ' ', /*ensure_ascii=*/true,
+                                                nlohmann::json::error_handler_t::replace));
     } else {
         fmt::print("{}", text_of(options, report));
     }
     std::fflush(stdout);
-    return status_exit_code(report);
+    return exit_code(report.judgement.summary);
 }
 
 /// Every event's report, until the service goes away; then once more, from the kernel.
 /// \param code  The exit code of what was shown before the first event.
 int watch(const Options& options, int code) {
-    const auto watched = watch_service(options, [&](const json& event) {
+    const auto watched = watch_service(options, [&](const ServiceEvent& event) {
         if (!options.json) {
-            fmt::print("\n{}\n", event.value("time", ""));
+            fmt::print("\n{}\n", escaped(event.time));
         }
-        static_cast<void>(show(options, event["status"]));
+        static_cast<void>(show(options, event.status));
         return true;
     });
     if (watched && !*watched) {

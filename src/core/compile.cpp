@@ -85,7 +85,7 @@ void restrict_to_apps(Draft& draft, const Common& common) {
 }  // namespace
 
 std::optional<Ruleset> compile(const Policy& policy, const Situation& situation) {
-    if (situation.state == StateName::disarmed) {
+    if (situation.state == StateName::disarmed || situation.state == StateName::paused) {
         return std::nullopt;
     }
     Draft draft(policy, situation);

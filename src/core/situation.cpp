@@ -4,7 +4,6 @@
 #include "killswitchd/intents.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/policy.hpp"
-#include "killswitchd/step.hpp"
 #include "killswitchd/surroundings.hpp"
 #include "killswitchd/tunnels.hpp"
 
@@ -20,10 +19,11 @@ namespace ks {
 
 namespace {
 
-constexpr std::array<std::pair<StateName, std::string_view>, 4> kWords{{
+constexpr std::array<std::pair<StateName, std::string_view>, 5> kWords{{
     {StateName::disarmed, "disarmed"},
     {StateName::locked, "locked"},
     {StateName::protected_, "protected"},
+    {StateName::paused, "paused"},
     {StateName::panic, "panic"},
 }};
 
@@ -56,9 +56,14 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         }
         return situation;
     }
-    const bool waiting = policy.mode == Mode::on_drop && !intents.engaged;
+    const bool waiting =
+        policy.mode == Mode::on_drop && policy.boot == BootLock::open && !intents.engaged;
     if (intents.disarmed || policy.mode == Mode::off || waiting) {
         situation.state = StateName::disarmed;
+        return situation;
+    }
+    if (intents.open_until) {
+        situation.state = StateName::paused;
         return situation;
     }
     if (links) {
@@ -67,15 +72,6 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         situation.around = surroundings(policy, *links);
     }
     situation.state = ways_out(situation).empty() ? StateName::locked : StateName::protected_;
-    return situation;
-}
-
-Situation decide(const State& state) {
-    Situation situation =
-        decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec);
-    if (state.raw_support == RawSupport::kernel_cannot) {
-        situation.around.uplinks.clear();
-    }
     return situation;
 }
 

@@ -31,6 +31,8 @@ std::string describe(const Situation& situation) {
     case StateName::protected_:
         return fmt::format("protected: traffic leaves only through {}",
                            fmt::join(ways_out(situation), ", "));
+    case StateName::paused:
+        return "paused: traffic may leave by any way until the pause ends";
     case StateName::panic:
         return "panic: nothing leaves until `killswitchd unlock`";
     }
@@ -48,12 +50,37 @@ std::chrono::milliseconds backoff(unsigned failures) {
     return std::min(kFirst * (1U << std::min(failures, kDoublings)), kLast);
 }
 
-/// `mode: on-drop` arms itself when a tunnel comes up, and stays so.
+/// Whether something that is up stands for the tunnel.
+bool any_tunnel_up(const State& state) {
+    return (state.links && !live_tunnels(state.policy, *state.links).empty()) ||
+           !live_ipsec(state.policy, state.ipsec).empty();
+}
+
+/// `mode: on-drop` arms itself when a tunnel comes up, and stays so. Where the boot stage opens, it
+/// must know that a lock is in force already.
 void engage(State& state) {
-    if (state.policy.mode == Mode::on_drop && state.links && !state.intents.disarmed &&
-        (!live_tunnels(state.policy, *state.links).empty() ||
-         !live_ipsec(state.policy, state.ipsec).empty())) {
+    const bool open_at_boot = state.policy.boot == BootLock::open;
+    const bool armed = state.policy.mode == Mode::always ||
+                       (state.policy.mode == Mode::on_drop && any_tunnel_up(state));
+    if (open_at_boot && armed && !state.intents.disarmed && !state.intents.engaged) {
         state.intents.engaged = true;
+        state.asked_by = "the service";
+    }
+}
+
+/// Has the intents written where that must come first, or can come at any time.
+void remember_early(const State& state, bool commits, std::vector<Effect>& effects) {
+    const bool late = commits && opens(state.remembered, state.intents);
+    if (state.intents != state.remembered && !late) {
+        effects.emplace_back(Remember{state.intents, state.asked_by});
+    }
+}
+
+void watch_deadlines(State& state, std::vector<Effect>& effects) {
+    auto wake = next_deadline(state.intents, state.now);
+    if (wake != state.wake) {
+        effects.emplace_back(WakeAt{wake});
+        state.wake = std::move(wake);
     }
 }
 
@@ -72,13 +99,16 @@ void warn_of_refused(State& state, std::vector<Effect>& effects) {
 
 /// Recomputes what is wanted, and asks for it where it is not what the kernel holds.
 Step settle(State state) {
+    state.intents = expire(std::move(state.intents), state.now);
     engage(state);
     std::vector<Effect> effects;
     warn_of_refused(state, effects);
+    watch_deadlines(state, effects);
     state.situation = decide(state);
     std::optional<Ruleset> wanted = compile(state.policy, state.situation);
     const bool news = wanted != state.wanted || !state.in_force;
     state.wanted = std::move(wanted);
+    remember_early(state, news, effects);
     if (!news) {
         return {std::move(state), std::move(effects)};
     }
@@ -110,6 +140,7 @@ Step committed(State state, const CommitSucceeded& event) {
     state.failed_commits = 0;
     state.last_error.clear();
     std::vector<Effect> effects = note_raw(state, event.raw_problem);
+    remember_early(state, /*commits=*/false, effects);
     std::string news = describe(state.situation);
     if (state.announced != news) {  // Only now: before the kernel's word it is a promise.
         effects.emplace_back(Announce{"state-change", news});
@@ -134,6 +165,15 @@ Step restore(State state, std::string key, std::string text) {
 }
 
 }  // namespace
+
+Situation decide(const State& state) {
+    Situation situation =
+        decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec);
+    if (state.raw_support == RawSupport::kernel_cannot) {
+        situation.around.uplinks.clear();
+    }
+    return situation;
+}
 
 Step step(State state, const Event& event) {
     return std::visit(
@@ -170,7 +210,28 @@ Step step(State state, const Event& event) {
             },
             [&](const IntentsChanged& e) {
                 state.intents = e.intents;
+                state.asked_by = e.by;
                 return settle(std::move(state));
+            },
+            [&](const TimeIs& e) {
+                state.now = e.now;
+                const Intents due = expire(state.intents, state.now);
+                if (due != state.intents) {
+                    state.asked_by = "a deadline";
+                }
+                return settle(std::move(state));
+            },
+            [&](const Remembered& e) {
+                state.remembered = e.intents;
+                state.remember_error.clear();
+                return Step{std::move(state), {}};
+            },
+            [&](const NotRemembered& e) {
+                state.remember_error = e.why.message();
+                Announce say{"state-not-saved",
+                             fmt::format("a restart would go by an older decision: {}",
+                                         state.remember_error)};
+                return Step{std::move(state), {std::move(say)}};
             },
             [&](const CgroupsChanged& e) {
                 state.cgroups = e.cgroups;
@@ -181,6 +242,10 @@ Step step(State state, const Event& event) {
             [&](const TableTouched& e) {
                 return restore(std::move(state), "table-altered",
                                fmt::format("the rules were changed by '{}', restoring them", e.by));
+            },
+            [&](const TableUnreadable& e) {
+                return restore(std::move(state), "table-unreadable",
+                               fmt::format("committing the rules again: {}", e.why.message()));
             },
             [&](const RetryDue&) {
                 Step next{std::move(state), {}};

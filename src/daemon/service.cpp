@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "service.hpp"
 
+#include "../wire/status_json.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/time.hpp"
 
 #include <algorithm>
-#include <cstdint>
+#include <chrono>
 #include <map>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <utility>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,14 +28,19 @@ type Event (time: string, key: string, text: string, status: object)
 method GetStatus() -> (status: object)
 # With "more": one answer for every event.
 method Monitor() -> (event: Event)
-method Arm() -> (status: object)
-method Disarm() -> (status: object)
+# "confirm_within": disarmed again unless confirmed within so many seconds.
+method Arm(confirm_within: ?int) -> (status: object)
+method Confirm() -> (status: object)
+# "all": ends a panic as well.
+method Disarm(all: ?bool) -> (status: object)
 method Lock() -> (status: object)
 method Unlock() -> (status: object)
+method Pause(seconds: int) -> (status: object)
+method Resume() -> (status: object)
 method Reload() -> (status: object)
 
 error PermissionDenied ()
-error Refused (reason: string)
+error Refused (reason: string, hint: string)
 error Failed (reason: string)
 error ConfigInvalid (reason: string)
 )";
@@ -71,6 +74,18 @@ std::string error_reply(const std::string& error, const json& parameters = json:
                                                                    json::error_handler_t::replace);
 }
 
+std::string describe(const json& parameters) {
+    const auto found = parameters.find("interface");
+    const std::string name =
+        found != parameters.end() && found->is_string() ? found->get<std::string>() : std::string();
+    if (name == "org.killswitchd") {
+        return reply({{"description", kInterface}});
+    }
+    return name == "org.varlink.service"
+               ? reply({{"description", kVarlinkInterface}})
+               : error_reply("org.varlink.service.InterfaceNotFound", {{"interface", name}});
+}
+
 bool has_gid(const Peer& peer, std::uint32_t gid) {
     return std::ranges::find(peer.gids, gid) != peer.gids.end();
 }
@@ -81,17 +96,69 @@ bool flag(const json& request, const char* name) {
     return found != request.end() && found->is_boolean() && found->get<bool>();
 }
 
+/// A parameter that is there but of another type than it has to be: to ignore it could turn a
+/// wish for a moment into one for good.
+std::optional<std::string> misfit(const json& parameters) {
+    for (const auto& [name, value] : parameters.items()) {
+        const bool number = name == "confirm_within" || name == "seconds";
+        if ((number && !value.is_number_unsigned()) || (name == "all" && !value.is_boolean())) {
+            return name;
+        }
+    }
+    return std::nullopt;
+}
+
+/// A whole number of seconds, if it is there. The core knows the limits.
+std::optional<std::chrono::seconds> seconds(const json& parameters, const char* name) {
+    const auto found = parameters.find(name);
+    if (found == parameters.end()) {
+        return std::nullopt;
+    }
+    constexpr std::uint64_t kMost = 1'000'000'000;  // Keeps the sum of two in range.
+    return std::chrono::seconds(std::min(found->get<std::uint64_t>(), kMost));
+}
+
+/// The request that `method` stands for; nothing for another method.
+std::optional<Request> request_from(const std::string& method, const json& parameters) {
+    if (method == "org.killswitchd.Arm") {
+        return request::Arm{seconds(parameters, "confirm_within")};
+    }
+    if (method == "org.killswitchd.Disarm") {
+        return flag(parameters, "all") ? Request(request::OpenAll{}) : Request(request::Disarm{});
+    }
+    if (method == "org.killswitchd.Pause") {
+        return request::Pause{seconds(parameters, "seconds").value_or(std::chrono::seconds(0))};
+    }
+    const std::map<std::string, Request> plain{{"org.killswitchd.Confirm", request::Confirm{}},
+                                               {"org.killswitchd.Lock", request::Lock{}},
+                                               {"org.killswitchd.Unlock", request::Unlock{}},
+                                               {"org.killswitchd.Resume", request::Resume{}}};
+    const auto found = plain.find(method);
+    return found == plain.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string failure_reply(const Failure& failure) {
+    switch (failure.kind) {
+    case Failure::Kind::refused:
+        return error_reply("org.killswitchd.Refused",
+                           {{"reason", failure.reason}, {"hint", failure.hint}});
+    case Failure::Kind::config_invalid:
+        return error_reply("org.killswitchd.ConfigInvalid", {{"reason", failure.reason}});
+    case Failure::Kind::failed:
+        break;
+    }
+    return error_reply("org.killswitchd.Failed", {{"reason", failure.reason}});
+}
+
+std::string answer_reply(const Answer& answer) {
+    return answer ? reply({{"status", to_json(*answer)}}) : failure_reply(answer.error());
+}
+
 }  // namespace
 
-Answer Answer::ok(json parameters) {
-    return {{}, std::make_unique<json>(std::move(parameters))};
-}
-
-Answer Answer::fail(std::string error, const std::string& reason) {
-    return {std::move(error), std::make_unique<json>(json{{"reason", reason}})};
-}
-
 Status Service::listen(Reactor& reactor, const std::string& path) {
+    server_.reset();  // Order: it removes its socket file as it goes.
+    monitors_.clear();
     auto server = ControlServer::listen(
         reactor, path,
         {[this](const Peer& peer) { return may_read(peer); },
@@ -125,66 +192,60 @@ bool Service::may_read(const Peer& peer) const {
 void Service::request(ControlServer::ClientId client, const Peer& peer, std::string_view text) {
     const json request = json::parse(text, nullptr, /*allow_exceptions=*/false);
     const auto method = request.is_object() ? request.find("method") : request.end();
-    if (!request.is_object() || method == request.end() || !method->is_string()) {
-        server_->send(
-            client, error_reply("org.varlink.service.InvalidParameter", {{"parameter", "method"}}));
-        server_->finish(client);
+    const bool oneway = request.is_object() && flag(request, "oneway");
+    std::string answer =
+        !request.is_object() || method == request.end() || !method->is_string()
+            ? error_reply("org.varlink.service.InvalidParameter", {{"parameter", "method"}})
+            : dispatch(client, peer, request);
+    if (answer.empty()) {
         return;
     }
-    if (*method == "org.varlink.service.GetInterfaceDescription") {
-        const auto parameters = request.value("parameters", json::object());
-        const std::string name = parameters.is_object() && parameters.contains("interface") &&
-                                         parameters["interface"].is_string()
-                                     ? parameters["interface"].get<std::string>()
-                                     : std::string();
-        server_->send(client, name == "org.killswitchd" ? reply({{"description", kInterface}})
-                              : name == "org.varlink.service"
-                                  ? reply({{"description", kVarlinkInterface}})
-                                  : error_reply("org.varlink.service.InterfaceNotFound",
-                                                {{"interface", name}}));
-        server_->finish(client);
-        return;
+    if (!oneway) {
+        server_->send(client, answer);
     }
-    dispatch(client, peer, method->get<std::string>(), flag(request, "more"),
-             flag(request, "oneway"));
+    server_->finish(client);
 }
 
-void Service::dispatch(ControlServer::ClientId client, const Peer& peer, const std::string& method,
-                       bool more, bool oneway) {
-    const auto answer = [&](const std::string& message) {
-        if (!oneway) {
-            server_->send(client, message);
-        }
-        server_->finish(client);
-    };
+std::string Service::dispatch(ControlServer::ClientId client, const Peer& peer,
+                              const json& request) {
+    const auto method = request["method"].get<std::string>();
+    json parameters = request.value("parameters", json::object());
+    if (!parameters.is_object()) {
+        parameters = json::object();
+    }
     if (method == "org.varlink.service.GetInfo") {
-        return answer(reply(info()));
+        return reply(info());
+    }
+    if (method == "org.varlink.service.GetInterfaceDescription") {
+        return describe(parameters);
     }
     if (method == "org.killswitchd.GetStatus") {
-        return answer(reply({{"status", actions_.status()}}));
+        return reply({{"status", to_json(actions_.status())}});
     }
     if (method == "org.killswitchd.Monitor") {
-        if (!more) {
-            return answer(error_reply("org.varlink.service.ExpectedMore"));
+        if (!flag(request, "more")) {
+            return error_reply("org.varlink.service.ExpectedMore");
         }
         monitors_.insert(client);
-        return;  // Stays open; publish() answers.
+        return {};  // publish() answers.
     }
-    const std::map<std::string, decltype(ServiceActions::arm)*> changes{
-        {"org.killswitchd.Arm", &actions_.arm},       {"org.killswitchd.Disarm", &actions_.disarm},
-        {"org.killswitchd.Lock", &actions_.lock},     {"org.killswitchd.Unlock", &actions_.unlock},
-        {"org.killswitchd.Reload", &actions_.reload},
-    };
-    const auto change = changes.find(method);
-    if (change == changes.end()) {
-        return answer(error_reply("org.varlink.service.MethodNotFound", {{"method", method}}));
+    return change(peer, method, parameters);
+}
+
+std::string Service::change(const Peer& peer, const std::string& method, const json& parameters) {
+    const bool known = request_from(method, json::object()).has_value();
+    if (!known && method != "org.killswitchd.Reload") {
+        return error_reply("org.varlink.service.MethodNotFound", {{"method", method}});
     }
     if (!may_change(peer)) {
-        return answer(error_reply("org.killswitchd.PermissionDenied"));
+        return error_reply("org.killswitchd.PermissionDenied");
     }
-    const Answer done = (*change->second)(fmt::format("uid {} (pid {})", peer.uid, peer.pid));
-    answer(done.error.empty() ? reply(*done.parameters)
-                              : error_reply(done.error, *done.parameters));
+    if (const auto name = misfit(parameters)) {
+        return error_reply("org.varlink.service.InvalidParameter", {{"parameter", *name}});
+    }
+    const std::string who = fmt::format("uid {} (pid {})", peer.uid, peer.pid);
+    const auto request = request_from(method, parameters);
+    return answer_reply(request ? actions_.change(*request, who) : actions_.reload(who));
 }
 
 void Service::publish(const std::string& key, const std::string& text) {
@@ -192,7 +253,7 @@ void Service::publish(const std::string& key, const std::string& text) {
         return;
     }
     const json event{
-        {"time", utc_now()}, {"key", key}, {"text", text}, {"status", actions_.status()}};
+        {"time", utc_now()}, {"key", key}, {"text", text}, {"status", to_json(actions_.status())}};
     const std::string message = json{{"parameters", {{"event", event}}}, {"continues", true}}.dump(
         -1, ' ', false, json::error_handler_t::replace);
     const auto receivers = monitors_;  // send() may lose one.

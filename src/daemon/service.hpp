@@ -1,35 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "../host/status_report.hpp"
 #include "killswitchd/control_server.hpp"
 #include "killswitchd/error.hpp"
+#include "killswitchd/intents.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/reactor.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <nlohmann/json_fwd.hpp>
 
 namespace ks {
 
-/// Answer to a method of org.killswitchd: parameters, or the name of an error and its parameters.
-struct Answer {
-    std::string error;  ///< Empty, or "org.killswitchd.Refused".
-    std::unique_ptr<nlohmann::json> parameters;
-
-    [[nodiscard]] static Answer ok(nlohmann::json parameters);
-    [[nodiscard]] static Answer fail(std::string error, const std::string& reason);
+/// Why the daemon did not do what it was asked.
+struct Failure {
+    enum class Kind : std::uint8_t { refused, failed, config_invalid } kind = Kind::failed;
+    std::string reason;
+    std::string hint{};
 };
+using Answer = Result<StatusReport, Failure>;
 
-/// What the control socket can ask of the daemon.
+/// What the control socket can ask of the daemon. `who` names the peer, for people.
 struct ServiceActions {
-    std::function<nlohmann::json()> status;
-    std::function<Answer(const std::string&who)> arm, disarm, lock, unlock, reload;
+    std::function<StatusReport()> status;
+    std::function<Answer(const Request& request, const std::string& who)> change;
+    std::function<Answer(const std::string& who)> reload;
 };
 
 /// The varlink interface org.killswitchd on top of ControlServer: parses requests, checks who may
@@ -39,6 +41,7 @@ class Service {
     Service(ServiceActions actions, Control control)
         : actions_(std::move(actions)), control_(control) {}
 
+    /// Listens at `path`, anew when it did already: then every client is gone.
     /// \return EADDRINUSE when another service answers at `path`.
     [[nodiscard]] Status listen(Reactor& reactor, const std::string& path);
     void allow(Control control) { control_ = control; }
@@ -49,8 +52,11 @@ class Service {
     [[nodiscard]] bool may_read(const Peer& peer) const;
     [[nodiscard]] bool may_change(const Peer& peer) const;
     void request(ControlServer::ClientId client, const Peer& peer, std::string_view text);
-    void dispatch(ControlServer::ClientId client, const Peer& peer, const std::string& method,
-                  bool more, bool oneway);
+    /// The answer to a method, or nothing when more of them follow.
+    [[nodiscard]] std::string dispatch(ControlServer::ClientId client, const Peer& peer,
+                                       const nlohmann::json& request);
+    [[nodiscard]] std::string change(const Peer& peer, const std::string& method,
+                                     const nlohmann::json& parameters);
 
     ServiceActions actions_;
     Control control_;

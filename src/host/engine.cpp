@@ -27,11 +27,21 @@ void Engine::handle(Event event) {
             std::visit(Overloaded{
                            [&](Commit& e) { pending.push_back(commit(std::move(e.ruleset))); },
                            [&](RetryAfter& e) { hooks_.retry_after(e.delay); },
+                           [&](WakeAt& e) { hooks_.wake_at(e.moment); },
+                           [&](Remember& e) { pending.push_back(remember(std::move(e))); },
                            [&](Announce& e) { hooks_.announce(e); },
                        },
                        effect);
         }
     }
+}
+
+Event Engine::remember(Remember wish) {
+    auto done = hooks_.remember(wish.intents, wish.by);
+    if (!done) {
+        return NotRemembered{std::move(done).error()};
+    }
+    return Remembered{std::move(wish.intents)};
 }
 
 Event Engine::commit(std::optional<Ruleset> ruleset) {
@@ -48,7 +58,9 @@ void Engine::verify(const std::string& suspect) {
         return;  // A retry is on its way, or there is nothing of ours to watch.
     }
     const auto observed = nftables_.read();
-    if (!observed || !differences(state_.wanted, *observed).empty()) {
+    if (!observed) {
+        handle(TableUnreadable{observed.error()});
+    } else if (!differences(state_.wanted, *observed).empty()) {
         handle(TableTouched{suspect});
     }
 }

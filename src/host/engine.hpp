@@ -23,6 +23,9 @@ class Engine {
     struct Hooks {
         std::function<void(const Announce&)> announce;
         std::function<void(std::chrono::milliseconds)> retry_after;
+        std::function<void(const std::optional<Instant>&)> wake_at;
+        /// Writes the intents to the disk, on behalf of `by`.
+        std::function<Status(const Intents&, const std::string& by)> remember;
     };
 
     Engine(Nftables nftables, State state, Hooks hooks)
@@ -42,6 +45,7 @@ class Engine {
 
   private:
     [[nodiscard]] Event commit(std::optional<Ruleset> ruleset);
+    [[nodiscard]] Event remember(Remember wish);
 
     Nftables nftables_;
     State state_;

@@ -2,71 +2,141 @@
 #include "intent_store.hpp"
 
 #include "killswitchd/files.hpp"
-#include "killswitchd/time.hpp"
+#include "killswitchd/handle.hpp"
 
+#include <algorithm>
 #include <cerrno>
-#include <cstddef>
-#include <string>
+#include <sstream>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace ks {
 
 namespace {
 
-constexpr const char* kDisarmed = "disarmed";
-constexpr const char* kPanic = "panic";
-constexpr const char* kEngaged = "engaged";
-constexpr std::size_t kMaxMarkerBytes = 4096;
+constexpr std::size_t kMaxBytes = 4096;
+constexpr std::string_view kHeader = "killswitchd intents 1";
+constexpr std::string_view kEnd = "end";
+constexpr std::string_view kDisarmed = "disarmed";
+constexpr std::string_view kPanic = "panic";
+constexpr std::string_view kEngaged = "engaged";
+constexpr std::string_view kOpenUntil = "open-until";
+constexpr std::string_view kConfirmBy = "confirm-by";
+constexpr std::string_view kBy = "by";
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) {
+        lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
+/// The words after `key` in its line; nothing when there is no such line.
+std::optional<std::string> value_of(const std::vector<std::string>& lines, std::string_view key) {
+    for (const std::string& line : lines) {
+        if (line == key) {
+            return std::string();
+        }
+        if (line.starts_with(key) && line[key.size()] == ' ') {
+            return line.substr(key.size() + 1);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Instant> instant_in(const std::vector<std::string>& lines, std::string_view key) {
+    const auto value = value_of(lines, key);
+    if (!value) {
+        return std::nullopt;
+    }
+    Instant instant;
+    std::int64_t nanoseconds = 0;
+    std::istringstream(*value) >> instant.boot >> nanoseconds;
+    instant.since_boot = std::chrono::nanoseconds(nanoseconds);
+    return instant;  // One that cannot be read is past, as every moment of no boot.
+}
+
+bool is_whole(const std::vector<std::string>& lines) {
+    return lines.size() >= 2 && lines.front() == kHeader && lines.back() == kEnd;
+}
+
+/// For one line of the file.
+std::string one_line(std::string text) {
+    std::ranges::replace_if(
+        text, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+    return text;
+}
+
+/// What is believed of a file that others may have written, or that lost a part. Never waits, as
+/// reading a FIFO would.
+bool mentions_panic(const std::string& path) {
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    std::string text(kMaxBytes, '\0');
+    const ssize_t got = ::read(fd.get(), text.data(), text.size());
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return value_of(lines_of(text), kPanic).has_value();
+}
 
 }  // namespace
 
-std::string IntentStore::path(const char* marker) const {
-    return fmt::format("{}/{}", marker == kEngaged ? until_reboot_ : directory_, marker);
-}
-
-IntentStore::Loaded IntentStore::load() const {
+IntentStore::Loaded IntentStore::load(const Instant& now) const {
     Loaded loaded;
-    const auto read = [&](const char* marker, bool when_doubtful) {
-        const auto text = read_trusted_file(path(marker), kMaxMarkerBytes);
-        if (text && text->starts_with(fmt::format("{} ", marker))) {
-            return true;
+    const auto text = read_trusted_file(path_, kMaxBytes);
+    const std::vector<std::string> lines = text ? lines_of(*text) : std::vector<std::string>{};
+    if (!text || !is_whole(lines)) {
+        struct stat entry {};  // A link whose target is missing is a file that cannot be read.
+        if (!text && lstat(path_.c_str(), &entry) != 0 && errno == ENOENT) {
+            return loaded;
         }
-        // A link whose target is missing is a marker all the same.
-        struct stat entry {};
-        if (lstat(path(marker).c_str(), &entry) != 0 && errno == ENOENT) {
-            return false;
-        }
-        loaded.problems.push_back(text ? Error{fmt::format("marker '{}' is damaged", path(marker))}
-                                       : text.error());
-        return when_doubtful;
-    };
-    loaded.intents.disarmed = read(kDisarmed, /*when_doubtful=*/false);
-    loaded.intents.panic = read(kPanic, /*when_doubtful=*/true);
-    loaded.intents.engaged = read(kEngaged, /*when_doubtful=*/true);
+        loaded.intents.engaged = true;
+        loaded.intents.panic = mentions_panic(path_);
+        loaded.problem = text ? Error{fmt::format("'{}' is damaged", path_)} : text.error();
+        return loaded;
+    }
+    loaded.intents.disarmed = value_of(lines, kDisarmed).has_value();
+    loaded.intents.panic = value_of(lines, kPanic).has_value();
+    loaded.intents.engaged = value_of(lines, kEngaged) == now.boot;
+    loaded.intents.open_until = instant_in(lines, kOpenUntil);
+    loaded.intents.confirm_by = instant_in(lines, kConfirmBy);
+    loaded.by = value_of(lines, kBy).value_or("");
     return loaded;
 }
 
-Status IntentStore::save(const Intents& intents, const std::string& who) const {
-    for (const std::string& directory : {directory_, until_reboot_}) {
-        if (auto made = ensure_directory(directory); !made) {
-            return made;
-        }
+Status IntentStore::save(const Intents& intents, const Instant& now, const std::string& by) const {
+    if (auto made = ensure_directory(path_.substr(0, path_.rfind('/'))); !made) {
+        return made;
     }
-    const auto put = [&](const char* marker, bool wanted) {
-        return wanted ? write_file_atomically(path(marker), fmt::format("{} since {} by {}\n",
-                                                                        marker, utc_now(), who))
-                      : remove_file(path(marker));
+    std::string text = fmt::format("{}\n", kHeader);
+    const auto add = [&](std::string_view key, const std::string& value) {
+        text += value.empty() ? fmt::format("{}\n", key) : fmt::format("{} {}\n", key, value);
     };
-    if (auto done = put(kPanic, intents.panic); !done) {
-        return done;
+    const auto add_instant = [&](std::string_view key, const std::optional<Instant>& instant) {
+        if (instant) {
+            add(key, fmt::format("{} {}", instant->boot, instant->since_boot.count()));
+        }
+    };
+    if (intents.disarmed) {
+        add(kDisarmed, {});
     }
-    if (auto done = put(kEngaged, intents.engaged); !done) {
-        return done;
+    if (intents.panic) {
+        add(kPanic, {});
     }
-    return put(kDisarmed, intents.disarmed);
+    if (intents.engaged) {
+        add(kEngaged, now.boot);
+    }
+    add_instant(kOpenUntil, intents.open_until);
+    add_instant(kConfirmBy, intents.confirm_by);
+    add(kBy, fmt::format("{} at {}", one_line(by), utc_now()));
+    add(kEnd, {});
+    return write_file_atomically(path_, text);
 }
 
 }  // namespace ks

@@ -3,40 +3,36 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/intents.hpp"
+#include "killswitchd/time.hpp"
 
+#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace ks {
 
-/// The administrator's wishes, kept as marker files in the state directory so that they outlive
+/// The administrator's wishes, kept in one file of the state directory so that they outlive
 /// reboots.
 ///
-/// A marker counts only when it is a trusted file that begins with its own name. One that is
-/// missing, damaged or unreadable means the closed side: armed. A panic marker counts in any
-/// condition.
+/// What opens counts only in a file that is trusted and whole. One that is missing, damaged or
+/// unreadable means armed; a panic that can be read there counts in any condition.
 class IntentStore {
   public:
-    /// `until_reboot` keeps what must not outlive one: that `mode: on-drop` has armed itself.
-    IntentStore(std::string directory, std::string until_reboot)
-        : directory_(std::move(directory)), until_reboot_(std::move(until_reboot)) {}
+    explicit IntentStore(const std::string& state_dir) : path_(state_dir + "/intents") {}
 
     struct Loaded {
         Intents intents;
-        std::vector<Error> problems;  ///< Markers that were there but could not be believed.
+        std::string by;                ///< Who asked for them, for people; may be empty.
+        std::optional<Error> problem;  ///< Why the file could not be believed.
     };
-    [[nodiscard]] Loaded load() const;
+    /// \param now  What was true of another boot alone is left out; see Intents::engaged.
+    [[nodiscard]] Loaded load(const Instant& now) const;
 
-    /// Writes or removes what differs between the directory and `intents`; creates the directory.
-    /// `who` is recorded for people. On an error the markers are as they were, or one of them is
-    /// new.
-    [[nodiscard]] Status save(const Intents& intents, const std::string& who) const;
+    /// Replaces the file; creates the directory. On an error it is as it was.
+    [[nodiscard]] Status save(const Intents& intents, const Instant& now,
+                              const std::string& by) const;
 
   private:
-    [[nodiscard]] std::string path(const char* marker) const;
-    std::string directory_;
-    std::string until_reboot_;
+    std::string path_;
 };
 
 }  // namespace ks

@@ -2,20 +2,17 @@
 #include "killswitchd/reactor.hpp"
 
 #include "killswitchd/handle.hpp"
+#include "killswitchd/time.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
-#include <cstddef>
-#include <cstdint>
 #include <ctime>
-#include <functional>
 #include <map>
-#include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -29,12 +26,6 @@ namespace ks {
 namespace {
 
 using Nanoseconds = std::chrono::nanoseconds;
-
-Nanoseconds now() noexcept {
-    timespec t{};
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return std::chrono::seconds(t.tv_sec) + Nanoseconds(t.tv_nsec);
-}
 
 /// One descriptor. Callbacks are shared so that one that replaces itself stays alive while it runs.
 struct Watch {
@@ -56,6 +47,7 @@ struct Reactor::Impl {
     std::vector<Fd> signals;
     std::map<int, Watch> watches;
     std::map<std::pair<Nanoseconds, TimerId>, Callback> timers;
+    std::map<std::string, TimerId> keyed;
     TimerId next_timer = 1;
     std::uint32_t next_generation = 1;
     bool stopped = false;
@@ -63,7 +55,7 @@ struct Reactor::Impl {
     Status watch(int fd, std::uint32_t input_events, Callback callback);
     Status update(int fd, Watch& watch, std::uint32_t events);
     void dispatch(const epoll_event& event);
-    void arm_clock() noexcept;
+    void arm_clock();
     void run_due_timers();
 };
 
@@ -120,7 +112,7 @@ void Reactor::Impl::dispatch(const epoll_event& event) {
     }
 }
 
-void Reactor::Impl::arm_clock() noexcept {
+void Reactor::Impl::arm_clock() {
     itimerspec when{};  // All zero disarms.
     if (!timers.empty()) {
         const Nanoseconds due = std::max(timers.begin()->first.first, Nanoseconds(1));
@@ -128,14 +120,17 @@ void Reactor::Impl::arm_clock() noexcept {
         when.it_value.tv_sec = seconds.count();
         when.it_value.tv_nsec = (due - seconds).count();
     }
-    timerfd_settime(clock.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+    // Only a bad descriptor or value can fail here, and then no deadline would ever come.
+    if (timerfd_settime(clock.get(), TFD_TIMER_ABSTIME, &when, nullptr) != 0) {
+        throw std::system_error(errno, std::generic_category(), "timerfd_settime");
+    }
 }
 
 void Reactor::Impl::run_due_timers() {
     std::uint64_t expirations = 0;
     static_cast<void>(!read(clock.get(), &expirations, sizeof expirations));
     // Timers that these callbacks add wait for the next turn, so that descriptors get theirs.
-    const auto limit = std::pair(now(), next_timer);
+    const auto limit = std::pair(since_boot(), next_timer);
     const TimerId first_new = next_timer;
     auto at = timers.begin();
     while (at != timers.end() && at->first <= limit && !stopped) {
@@ -206,14 +201,14 @@ Reactor::TimerId Reactor::after(std::chrono::milliseconds delay, Callback callba
                                                                std::chrono::hours(24 * 36'525));
     const TimerId id = impl_->next_timer++;
     const auto at =
-        impl_->timers.emplace(std::pair(now() + bounded, id), std::move(callback)).first;
+        impl_->timers.emplace(std::pair(since_boot() + bounded, id), std::move(callback)).first;
     if (at == impl_->timers.begin()) {
         impl_->arm_clock();
     }
     return id;
 }
 
-void Reactor::cancel(TimerId id) noexcept {
+void Reactor::cancel(TimerId id) {
     const auto at = std::find_if(impl_->timers.begin(), impl_->timers.end(),
                                  [id](const auto& timer) { return timer.first.second == id; });
     if (at == impl_->timers.end()) {
@@ -223,6 +218,21 @@ void Reactor::cancel(TimerId id) noexcept {
     impl_->timers.erase(at);
     if (was_first) {
         impl_->arm_clock();
+    }
+}
+
+void Reactor::after(const std::string& key, std::chrono::milliseconds delay, Callback callback) {
+    cancel(key);
+    impl_->keyed[key] = after(delay, [self = impl_.get(), key, callback = std::move(callback)] {
+        self->keyed.erase(key);
+        callback();
+    });
+}
+
+void Reactor::cancel(const std::string& key) {
+    if (const auto at = impl_->keyed.find(key); at != impl_->keyed.end()) {
+        cancel(at->second);
+        impl_->keyed.erase(at);
     }
 }
 

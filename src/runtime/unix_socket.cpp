@@ -35,13 +35,20 @@ Result<bool> is_live(const UnixAddress& address) {
     return Error{"cannot tell whether a server is there", errno};
 }
 
+/// A file that somebody left at our path must not keep the service from being asked.
+Status remove_stray(const std::string& path, mode_t mode) {
+    const int removed = S_ISDIR(mode) ? rmdir(path.c_str()) : unlink(path.c_str());
+    return removed == 0 ? Status(Done{})
+                        : Status(Error{"something that is not a socket is in the way", errno});
+}
+
 Status remove_dead_socket(const std::string& path, const UnixAddress& address) {
     struct stat found {};
     if (lstat(path.c_str(), &found) != 0) {
         return errno == ENOENT ? Status(Done{}) : Status(Error{"cannot examine it", errno});
     }
     if (!S_ISSOCK(found.st_mode)) {
-        return Error{"something that is not a socket is in the way, remove it", EADDRINUSE};
+        return remove_stray(path, found.st_mode);
     }
     const auto live = is_live(address);
     if (!live) {

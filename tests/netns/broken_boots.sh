@@ -47,6 +47,11 @@ run() {
     ks "$@" >"$work/output" 2>&1 || code=$?
     [ "$code" -eq "$wanted" ] || fail "'$*' ended with $code, not $wanted"
 }
+# intend WORD...: the file in which a command keeps what was asked for.
+intend() {
+    { echo 'killswitchd intents 1'; printf '%s\n' "$@" end; } >"$work/state/intents"
+    chmod 0600 "$work/state/intents"
+}
 says() { grep -q -- "$1" "$work/output" || fail "does not say '$1'"; }
 locked() { table | grep -q 51820 || fail 'not locked by the config'; }
 built_in() {
@@ -59,11 +64,11 @@ begin 'nothing is broken'
 run 0 boot
 locked
 begin 'disarmed'
-echo 'disarmed since then by test' >"$work/state/disarmed"
+intend disarmed
 run 0 boot
 is_open
 begin 'disarmed, but the initramfs has locked'
-echo 'disarmed since then by test' >"$work/state/disarmed"
+intend disarmed
 nft -f rules/builtin-lock.nft
 run 0 boot
 is_open
@@ -92,7 +97,7 @@ run 5 boot
 locked
 begin 'the config is broken and the machine is disarmed'
 run 0 boot
-echo 'disarmed since then by test' >"$work/state/disarmed"
+intend disarmed
 rm "$work/killswitchd.yaml"
 run 5 boot
 is_open
@@ -100,17 +105,17 @@ begin 'the state directory is missing'
 rmdir "$work/state"
 run 0 boot
 locked
-begin 'the disarm marker is damaged'
-head -c 100 /dev/zero >"$work/state/disarmed"
+begin 'the intents are damaged'
+head -c 100 /dev/zero >"$work/state/intents"
 run 0 boot
 locked
 says damaged
-begin 'the disarm marker is empty, as after a full disk'
-: >"$work/state/disarmed"
+begin 'the intents are empty, as after a full disk'
+: >"$work/state/intents"
 run 0 boot
 locked
-begin 'the panic marker is damaged'
-: >"$work/state/panic"
+begin 'the intents are damaged, and one of them was panic'
+echo panic >"$work/state/intents"
 run 0 boot
 built_in
 begin 'the state directory is read-only'
@@ -118,14 +123,49 @@ run 0 boot
 mount -t tmpfs -o ro tmpfs "$work/state"
 run 1 disarm
 is_open
-says 'will not be remembered'
+says 'older decision'
 begin 'the state directory is full'
 run 0 boot
 mount -t tmpfs -o size=4k,nr_inodes=2 tmpfs "$work/state"
 touch "$work/state/filler"
 run 1 disarm
 is_open
-says 'will not be remembered'
+says 'older decision'
+begin 'the state directory is read-only, and an older decision opens'
+intend disarmed
+chmod 0755 "$work/state"
+mount --bind "$work/state" "$work/state"
+mount -o remount,bind,ro "$work/state"
+run 1 arm
+locked
+says 'older decision'
+umount "$work/state"
+
+begin 'boot: open, and nothing was in force'
+echo 'boot: open' >>"$work/killswitchd.yaml"
+run 0 boot
+is_open
+begin 'boot: open, but the service that died had locked in this boot'
+echo 'boot: open' >>"$work/killswitchd.yaml"
+run 0 arm
+locked
+run 0 boot
+locked
+rm -r "$work/run"  # As a reboot does.
+run 0 boot
+is_open
+begin 'on-drop with boot: lock'
+sed -i 's/always/on-drop/' "$work/killswitchd.yaml"
+echo 'boot: lock' >>"$work/killswitchd.yaml"
+run 0 boot
+locked
+begin 'on-drop, and a tunnel had come up in this boot'
+sed -i 's/always/on-drop/' "$work/killswitchd.yaml"
+run 0 boot
+is_open
+run 0 arm
+run 0 boot
+locked
 
 begin 'the gate of a machine without a lock'
 run 3 boot --gate
@@ -139,7 +179,7 @@ run 3 boot --gate
 run 5 boot
 run 0 boot --gate
 begin 'the gate of a disarmed machine'
-echo 'disarmed since then by test' >"$work/state/disarmed"
+intend disarmed
 run 0 boot --gate
 
 [ "$failed" -eq 0 ]

@@ -183,7 +183,7 @@ class Intents(Case):
 
     def test_a_damaged_disarm_marker_means_armed(self):
         self.ks("disarm", expect=0)
-        marker = self.dir + "/state/disarmed"
+        marker = self.dir + "/state/intents"
         self.assertTrue(os.path.exists(marker))
         self.start_and_wait()
         self.assertFalse(table_exists())  # The door was open with the sound marker.
@@ -195,7 +195,7 @@ class Intents(Case):
 
     def test_a_marker_that_others_may_write_means_armed(self):
         self.ks("disarm", expect=0)
-        os.chmod(self.dir + "/state/disarmed", 0o666)
+        os.chmod(self.dir + "/state/intents", 0o666)
         self.start_and_wait()
         self.assertTrue(self.first_line(0).startswith("LOCKED"))
 

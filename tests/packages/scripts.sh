@@ -67,7 +67,7 @@ debian() {
         begin "Debian: $action while the lock does not go" 1
         if in_root "$action" killswitchd; then fail 'is gone, the lock stands'; fi
         stays || fail 'does not stay'
-        called 'killswitchd disarm'
+        called 'killswitchd disarm --all'
         not_called 'deb-systemd-invoke stop'
         grep -q 'the package stays' "$work/output" || fail 'does not say that it stays'
         promises_nothing
@@ -86,7 +86,7 @@ rpm_scripts() {
     grep -q disarm "$work/preun" || fail 'the scriptlet was not found, so this test proves nothing'
     begin 'RPM: erase while the lock does not go' 1
     if try sh "$work/preun" 0; then fail 'lets the package go'; fi
-    called 'killswitchd disarm'
+    called 'killswitchd disarm --all'
     promises_nothing
     begin 'RPM: erase' 0
     try sh "$work/preun" 0 || fail 'does not let the package go'
@@ -114,7 +114,7 @@ rpm_scripts() {
 arch_scripts() {
     begin 'Arch' 1
     hook=$source/packaging/arch/killswitchd-remove.hook
-    for line in 'Operation = Remove' 'When = PreTransaction' 'Exec = /usr/bin/killswitchd disarm' AbortOnFail; do
+    for line in 'Operation = Remove' 'When = PreTransaction' 'Exec = /usr/bin/killswitchd disarm --all' AbortOnFail; do
         grep -qx "$line" "$hook" || fail "the hook lacks '$line'"
     done
     for script in post_install post_upgrade pre_remove; do

@@ -316,6 +316,7 @@ TEST_CASE("with on-drop a tunnel by policy that comes up arms", "[ipsec][step]")
     State state;
     state.policy = ipsec_policy();
     state.policy.mode = Mode::on_drop;
+    state.policy.boot = BootLock::open;
     state.links = LinkTable{};
     state = step(state, IpsecChanged{}).next;
     REQUIRE(state.situation.state == StateName::disarmed);

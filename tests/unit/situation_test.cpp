@@ -12,6 +12,7 @@
 
 using namespace ks;
 using namespace ks::test;
+using namespace std::chrono_literals;
 
 TEST_CASE("a tunnel is up when name and kind match and the link is up", "[decide]") {
     Policy policy = wireguard_policy();
@@ -51,6 +52,9 @@ TEST_CASE("config, links and intents lead to the documented state", "[decide]") 
         {Mode::always, {true, true}, true, StateName::panic},
         {Mode::off, {}, true, StateName::disarmed},
         {Mode::off, {false, true}, false, StateName::panic},
+        {Mode::always, {false, false, true, Instant{"b", 1s}}, true, StateName::paused},
+        {Mode::always, {true, false, true, Instant{"b", 1s}}, true, StateName::disarmed},
+        {Mode::always, {false, true, true, Instant{"b", 1s}}, true, StateName::panic},
     }));
     Policy policy = wireguard_policy();
     policy.mode = row.mode;
@@ -71,8 +75,8 @@ TEST_CASE("nothing is up while the links are unknown", "[decide][fail-closed]") 
 }
 
 TEST_CASE("every state has a word and back", "[decide]") {
-    const auto state =
-        GENERATE(StateName::disarmed, StateName::locked, StateName::protected_, StateName::panic);
+    const auto state = GENERATE(StateName::disarmed, StateName::locked, StateName::protected_,
+                                StateName::paused, StateName::panic);
 
     CHECK(state_from(word(state)) == state);
     CHECK_FALSE(state_from("open"));

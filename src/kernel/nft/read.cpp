@@ -112,6 +112,7 @@ class Reader {
             snapshot_.table->dormant = (snapshot_.flags & kDormant) != 0;
             snapshot_.table->persist = (snapshot_.flags & kPersist) != 0;
             snapshot_.table->owner = owner_from(snapshot_.flags, owner);
+            snapshot_.table->owner_port = owner;
         });
         if (!asked && asked.error().sys_errno == ENOENT) {
             return Done{};

@@ -14,9 +14,4 @@ struct Paths {
     [[nodiscard]] std::string socket() const { return runtime_dir + "/control.sock"; }
 };
 
-/// The service: keeps the kernel's rules what config, links and intents call for, until a signal.
-/// Leaving, in whatever way, leaves the rules.
-/// \return the exit code: 0 after SIGTERM or SIGINT, 1 when something failed, 5 for a bad config.
-[[nodiscard]] int run_daemon(const Paths& paths);
-
 }  // namespace ks

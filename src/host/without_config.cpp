@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lockdown.hpp"
+#include "without_config.hpp"
 
 #include "engine.hpp"
 #include "killswitchd/compile.hpp"
 #include "killswitchd/log.hpp"
 #include "killswitchd/policy.hpp"
 #include "open_nftables.hpp"
+#include "retry.hpp"
 
 #include <utility>
 
@@ -19,11 +20,11 @@ Result<bool> ensure_rules() {
     if (!nftables) {
         return std::move(nftables).error();
     }
-    const auto live = nftables->read();
-    if (!live) {
-        return live.error();
+    const auto tables = nftables->read();
+    if (!tables) {
+        return tables.error();
     }
-    const bool stands = drops_by_default(*live);
+    const bool stands = drops_by_default(*tables);
     if (!stands) {
         if (auto applied = nftables->apply(builtin_lock()); !applied) {
             return std::move(applied).error();
@@ -37,8 +38,10 @@ Result<bool> ensure_rules() {
 
 /// A disarm needs no config. Also for a table that only the service can remove.
 void release() {
-    auto nftables = open_nftables(Ownership::automatic);
-    const auto removed = nftables ? nftables->remove() : Status(nftables.error());
+    const auto removed = with_retries([] {
+        auto nftables = open_nftables(Ownership::automatic);
+        return nftables ? nftables->remove() : Status(nftables.error());
+    });
     log(removed ? Severity::warning : Severity::error, "config-invalid",
         removed ? "the machine is disarmed and stays open"
                 : "disarmed, but the rules stay: " + removed.error().message());
@@ -46,12 +49,12 @@ void release() {
 
 }  // namespace
 
-void hold_without_config(const Intents& intents) {
+void lock_without_config(const Intents& intents) {
     if (intents.disarmed && !intents.panic) {
         release();
         return;
     }
-    const auto loaded = ensure_rules();
+    const auto loaded = with_retries(ensure_rules);
     if (!loaded) {
         log(Severity::error, "lock-failed",
             loaded.error().message() + "; nothing protects this machine");

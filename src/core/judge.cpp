@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/judge.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ks {
+
+namespace {
+
+using Rules = Observed::Rules;
+
+std::string why(const Situation& situation) {
+    switch (situation.state) {
+    case StateName::disarmed:
+        return "nothing is blocked";
+    case StateName::locked:
+        return "no tunnel is up, nothing else leaves";
+    case StateName::protected_:
+        return fmt::format("traffic leaves only through {}", fmt::join(ways_out(situation), ", "));
+    case StateName::paused:
+        return "everything may leave until the pause ends";
+    case StateName::panic:
+        return "nothing leaves until `killswitchd unlock`";
+    }
+    return {};
+}
+
+Summary summary_of(StateName state) {
+    switch (state) {
+    case StateName::disarmed:
+        return Summary::open;
+    case StateName::locked:
+        return Summary::locked;
+    case StateName::protected_:
+        return Summary::protected_;
+    case StateName::paused:
+        return Summary::paused;
+    case StateName::panic:
+        return Summary::panic;
+    }
+    return Summary::unknown;
+}
+
+std::string state_word(StateName state) {
+    return std::string(word(state));
+}
+
+/// The state that the rules in the kernel are of, or the one that locks.
+std::string standing(const Observed& observed) {
+    return state_word(observed.resembles.value_or(StateName::locked));
+}
+
+std::string why_open(const State& state, const Observed& observed) {
+    if (observed.boot_disabled && observed.service == Observed::Service::stopped) {
+        return "killswitchd=off is on the kernel's command line; a boot without it locks again";
+    }
+    if (observed.broken_config && !state.intents.disarmed) {
+        return fmt::format("the config cannot be used, and nothing is blocked: {}",
+                           *observed.broken_config);
+    }
+    if (state.intents.disarmed) {
+        return "disarmed, nothing is blocked";
+    }
+    return state.policy.mode == Mode::off ? "mode is off in the config"
+                                          : "on-drop, waiting for a tunnel to come up";
+}
+
+/// Nothing of ours filters.
+Judgement judge_open(const State& state, const Observed& observed) {
+    if (observed.fallback) {
+        return {Summary::degraded, state_word(StateName::locked),
+                "only the fallback table is in the kernel; `systemctl start killswitchd` completes "
+                "it, `killswitchd disarm` opens",
+                false};
+    }
+    const bool wanted = !state.wanted && !observed.broken_config;
+    if (wanted && state.situation.state == StateName::paused) {
+        return {Summary::paused, state_word(StateName::paused), why(state.situation),
+                observed.rules == Rules::absent};
+    }
+    const bool meant =
+        wanted || state.intents.disarmed || observed.boot_disabled || observed.broken_config;
+    return {Summary::open, state_word(StateName::disarmed),
+            meant && !state.intents.panic ? why_open(state, observed)
+                                          : "armed, but the kernel holds no rules: nothing is "
+                                            "blocked",
+            wanted && observed.rules == Rules::absent};
+}
+
+Judgement degraded(std::string state, std::string reason, bool verified) {
+    return {Summary::degraded, std::move(state), std::move(reason), verified};
+}
+
+std::string first_of(const std::vector<Difference>& differences) {
+    return fmt::format(
+        "the rules in the kernel are not those of the config: {}{}", describe(differences[0]),
+        differences.size() > 1 ? fmt::format(" (and {} more)", differences.size() - 1) : "");
+}
+
+}  // namespace
+
+std::string_view word(Summary summary) noexcept {
+    switch (summary) {
+    case Summary::protected_:
+        return "PROTECTED";
+    case Summary::locked:
+        return "LOCKED";
+    case Summary::panic:
+        return "PANIC";
+    case Summary::paused:
+        return "PAUSED";
+    case Summary::degraded:
+        return "DEGRADED";
+    case Summary::open:
+        return "OPEN";
+    case Summary::unknown:
+        return "UNKNOWN";
+    }
+    return "UNKNOWN";
+}
+
+int exit_code(Summary summary) noexcept {
+    constexpr int kLocked = 0, kDegraded = 1, kOpen = 3, kCannotTell = 4;
+    switch (summary) {
+    case Summary::protected_:
+    case Summary::locked:
+    case Summary::panic:
+        return kLocked;
+    case Summary::degraded:
+        return kDegraded;
+    case Summary::paused:
+    case Summary::open:
+        return kOpen;
+    case Summary::unknown:
+        return kCannotTell;
+    }
+    return kCannotTell;
+}
+
+bool is_armed(const State& state, const Observed& observed) {
+    const bool by_config =
+        (observed.broken_config && observed.service == Observed::Service::stopped) ||
+        state.policy.mode != Mode::off;
+    return state.intents.panic || (by_config && !state.intents.disarmed);
+}
+
+Judgement judge(const State& state, const Observed& observed) {
+    if (observed.unreadable) {
+        return {Summary::unknown, "unknown",
+                fmt::format("the kernel's rules cannot be read: {}", *observed.unreadable), false};
+    }
+    if (observed.rules != Rules::filter) {
+        return judge_open(state, observed);
+    }
+    if (observed.broken_config && observed.service == Observed::Service::stopped) {
+        return degraded(standing(observed),
+                        fmt::format("the config cannot be used; the rules in the kernel stand: {}",
+                                    *observed.broken_config),
+                        false);
+    }
+    if (!state.wanted) {
+        return degraded(
+            standing(observed),
+            fmt::format("{}, but a lock is still in the kernel",
+                        state.situation.state == StateName::paused ? "paused" : "not armed"),
+            false);
+    }
+    if (!observed.differences.empty()) {
+        return degraded(standing(observed), first_of(observed.differences), false);
+    }
+    const std::string name = state_word(state.situation.state);
+    if (observed.service == Observed::Service::stopped) {
+        return degraded(
+            name,
+            fmt::format("the service is not running; the rules stand: {}", why(state.situation)),
+            true);
+    }
+    if (observed.broken_config) {
+        return degraded(name,
+                        fmt::format("{} holds, but the config on disk is broken: {}",
+                                    word(summary_of(state.situation.state)),
+                                    *observed.broken_config),
+                        true);
+    }
+    return {summary_of(state.situation.state), name, why(state.situation), true};
+}
+
+}  // namespace ks

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loop.hpp"
+
+#include "../host/observe.hpp"
+#include "../host/status_report.hpp"
+#include "config_log.hpp"
+#include "killswitchd/files.hpp"
+#include "killswitchd/intents.hpp"
+#include "killswitchd/judge.hpp"
+#include "killswitchd/log.hpp"
+#include "killswitchd/time.hpp"
+
+#include <cerrno>
+#include <csignal>
+
+#include <fmt/format.h>
+
+#include <sys/stat.h>
+
+namespace ks {
+
+namespace {
+
+constexpr int kFailed = 1;
+
+// Keys of the timers.
+constexpr const char* kRetry = "retry";
+constexpr const char* kDeadline = "deadline";
+constexpr const char* kWatchdog = "watchdog";
+
+}  // namespace
+
+Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const LoadedConfig& config)
+    : paths_(std::move(paths)), store_(paths_.state_dir), clock_(std::move(clock)),
+      reactor_(std::move(sources.reactor)), rules_(std::move(sources.rules)),
+      links_(std::move(sources.links)), ipsec_(std::move(sources.ipsec)),
+      engine_(std::move(sources.nftables), std::move(state), hooks()),
+      service_(actions(), config.policy->control) {
+    note_config(config);
+}
+
+int Loop::run() {
+    load_cgroups();  // The first event: everything that is known already goes into force.
+    if (auto ready = listen(); !ready) {
+        log(Severity::error, "start-failed", ready.error().message());
+        return kFailed;
+    }
+    if (auto watching = watch_everything(); !watching) {
+        log(Severity::error, "start-failed", watching.error().message());
+        return kFailed;
+    }
+    tell_systemd();
+    feed_watchdog();
+    if (auto done = reactor_.run(); !done) {
+        log(Severity::error, "loop-failed", done.error().message());
+        exit_code_ = kFailed;
+    }
+    leave();
+    static_cast<void>(notifier_.send("STOPPING=1"));
+    log(Severity::notice, "stopped", "the rules stay in the kernel");
+    return exit_code_;
+}
+
+void Loop::leave() {
+    if (const auto& wanted = engine_.state().wanted) {
+        if (auto left = engine_.nftables().leave(*wanted); !left) {
+            log(Severity::error, "hold-failed", left.error().message());
+        }
+    }
+}
+
+Engine::Hooks Loop::hooks() {
+    return {
+        .announce = [this](const Announce& say) { announce(say); },
+        .retry_after = [this](std::chrono::milliseconds delay) { retry_after(delay); },
+        .wake_at = [this](const std::optional<Instant>& moment) { wake_at(moment); },
+        .remember =
+            [this](const Intents& intents, const std::string& by) {
+                return store_.save(intents, clock_.now(), by);
+            },
+    };
+}
+
+Status Loop::listen() {
+    if (auto made = ensure_directory(paths_.runtime_dir); !made) {
+        log(Severity::error, "control-unavailable", made.error().message());
+    }
+    watch_socket();  // Order: before there is one, or its end could be missed.
+    auto listening = service_.listen(reactor_, paths_.socket());
+    if (!listening && listening.error().sys_errno == EADDRINUSE) {
+        return std::move(listening).error().within("another killswitchd runs here");
+    }
+    if (!listening) {
+        log(Severity::error, "control-unavailable", listening.error().message());
+    }
+    return Done{};
+}
+
+void Loop::watch_socket() {
+    if (socket_watch_ && socket_watch_->fd() >= 0) {
+        reactor_.forget(socket_watch_->fd());
+    }
+    socket_watch_.emplace(SocketWatch::open(paths_.runtime_dir));
+    if (socket_watch_->fd() >= 0) {
+        static_cast<void>(
+            reactor_.on_readable(socket_watch_->fd(), [this] { runtime_dir_changed(); }));
+    }
+}
+
+void Loop::runtime_dir_changed() {
+    socket_watch_->drain();
+    struct stat found {};
+    if (lstat(paths_.socket().c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) {
+        return;
+    }
+    log(Severity::warning, "control-removed",
+        fmt::format("'{}' was removed, listening anew", paths_.socket()));
+    if (auto again = listen(); !again) {
+        log(Severity::error, "control-unavailable", again.error().message());
+    }
+}
+
+Status Loop::watch_everything() {
+    auto on_links = reactor_.on_readable(links_.fd(), [this] { links_changed(); });
+    if (!on_links) {
+        return on_links;
+    }
+    auto on_ipsec = watch_ipsec();
+    if (!on_ipsec) {
+        return on_ipsec;
+    }
+    auto on_rules = reactor_.on_readable(rules_.fd(), [this] { rules_changed(); });
+    if (!on_rules) {
+        return on_rules;
+    }
+    return reactor_.on_signals({SIGTERM, SIGINT, SIGHUP}, [this](int signal) {
+        if (signal == SIGHUP) {
+            static_cast<void>(reload("SIGHUP"));
+        } else {
+            reactor_.stop();
+        }
+    });
+}
+
+void Loop::links_changed() {
+    const auto changed = links_.drain();
+    if (!changed) {
+        lock_and_leave(LinksUnknown{changed.error()});
+    } else if (*changed) {
+        tunnels_changed(LinksChanged{links_.links()});
+    }
+}
+
+Status Loop::watch_ipsec() {
+    if (const auto& problem = ipsec_.problem()) {
+        engine_.handle(IpsecUnknown{*problem});
+    }
+    if (ipsec_.fd() < 0) {
+        return Done{};
+    }
+    return reactor_.on_readable(ipsec_.fd(), [this] { ipsec_changed(); });
+}
+
+void Loop::ipsec_changed() {
+    const auto changed = ipsec_.drain();
+    if (!changed) {
+        lock_and_leave(IpsecUnknown{changed.error()});
+    } else if (*changed) {
+        tunnels_changed(IpsecChanged{ipsec_.gateways()});
+    }
+}
+
+void Loop::lock_and_leave(Event unknown) {
+    engine_.handle(std::move(unknown));
+    exit_code_ = kFailed;
+    reactor_.stop();
+}
+
+void Loop::tunnels_changed(Event event) {
+    engine_.handle(std::move(event));
+    tell_systemd();
+}
+
+void Loop::rules_changed() {
+    const auto who = rules_.drain();
+    if (!who || *who) {
+        engine_.verify(who ? **who : "unknown");
+        tell_systemd();
+    }
+}
+
+void Loop::retry_after(std::chrono::milliseconds delay) {
+    reactor_.after(kRetry, delay, [this] {
+        engine_.handle(RetryDue{});
+        tell_systemd();
+    });
+}
+
+void Loop::wake_at(const std::optional<Instant>& moment) {
+    if (!moment) {
+        reactor_.cancel(kDeadline);
+        return;
+    }
+    // Rounded up: a moment too early would find nothing that is due.
+    const auto delay =
+        std::chrono::ceil<std::chrono::milliseconds>(moment->since_boot - clock_.now().since_boot);
+    reactor_.after(kDeadline, delay, [this] {
+        engine_.handle(TimeIs{clock_.now()});
+        tell_systemd();
+    });
+}
+
+void Loop::load_cgroups() {
+    cgroups_.emplace(CgroupWatch::open(cgroups_of(engine_.state().policy)));
+    if (cgroups_->fd() >= 0) {
+        static_cast<void>(reactor_.on_readable(cgroups_->fd(), [this] {
+            cgroups_->drain();
+            engine_.handle(CgroupsChanged{cgroups_->ids()});
+        }));
+    }
+    engine_.handle(CgroupsChanged{cgroups_->ids()});
+}
+
+void Loop::announce(const Announce& say) {
+    const bool bad = say.key != "state-change";
+    log(bad ? Severity::error : Severity::notice, say.key, say.text);
+    service_.publish(say.key, say.text);
+}
+
+void Loop::note_config(const LoadedConfig& config) {
+    info_ = {config.files, config.hash, utc_now()};
+    log_diagnostics(Severity::warning, config.diagnostics);
+}
+
+ServiceActions Loop::actions() {
+    return {
+        .status = [this] { return status(); },
+        .change = [this](const Request& request,
+                         const std::string& who) { return change(request, who); },
+        .reload = [this](const std::string& who) { return reload(who); },
+    };
+}
+
+StatusReport Loop::status() {
+    const KernelView view = look(engine_.nftables());
+    Observed observed = compare(engine_.state(), view);
+    observed.service = Observed::Service::running;
+    observed.broken_config = broken_config_;
+    return make_report(engine_.state(), observed, view, info_);
+}
+
+Answer Loop::change(const Request& request, const std::string& who) {
+    const State& state = engine_.state();
+    auto wished = apply(state.intents, request, &state.policy, clock_.now());
+    if (!wished) {
+        return Failure{Failure::Kind::refused, wished.error().text, wished.error().hint};
+    }
+    const std::string text = fmt::format("{}{} by {}", wished->disarmed ? "disarmed" : "armed",
+                                         wished->panic ? ", panic" : "", who);
+    log(Severity::notice, "intent", text);
+    engine_.handle(IntentsChanged{*std::move(wished), who});
+    tell_systemd();
+    service_.publish("intent", text);
+    return answer();
+}
+
+Answer Loop::answer() {
+    const State& state = engine_.state();
+    if (!state.in_force) {
+        return Failure{Failure::Kind::failed, state.last_error};
+    }
+    if (!state.remember_error.empty()) {
+        return Failure{Failure::Kind::failed,
+                       fmt::format("done, but a restart or reboot would go by the older "
+                                   "decision: {}",
+                                   state.remember_error)};
+    }
+    return status();
+}
+
+Answer Loop::reload(const std::string& who) {
+    static_cast<void>(notifier_.send("RELOADING=1"));
+    LoadedConfig config = load_config(paths_.config);
+    if (!config.ok()) {
+        std::string all;
+        for (const Diagnostic& diagnostic : config.diagnostics) {
+            all += render(diagnostic);
+        }
+        log_diagnostics(Severity::error, config.diagnostics);
+        log(Severity::error, "reload-failed", "the previous config stays in force");
+        broken_config_ = what_is_broken(config);
+        tell_systemd();
+        return Failure{Failure::Kind::config_invalid, all};
+    }
+    broken_config_.reset();
+    log(Severity::notice, "reloaded", fmt::format("{} by {}", config.hash, who));
+    note_config(config);
+    service_.allow(config.policy->control);
+    engine_.nftables().prefer(config.policy->ownership);
+    if (ipsec_.fd() >= 0) {
+        reactor_.forget(ipsec_.fd());
+    }
+    ipsec_ = IpsecWatch::open(*config.policy);
+    engine_.handle(IpsecChanged{ipsec_.gateways()});  // Order: a tunnel that is up stays so.
+    engine_.handle(PolicyLoaded{*config.policy});
+    if (auto watching = watch_ipsec(); !watching) {
+        lock_and_leave(IpsecUnknown{watching.error()});
+    }
+    if (cgroups_ && cgroups_->fd() >= 0) {
+        reactor_.forget(cgroups_->fd());
+    }
+    load_cgroups();
+    tell_systemd();
+    return answer();
+}
+
+void Loop::tell_systemd() {
+    const State& state = engine_.state();
+    const std::string text = fmt::format(
+        "STATUS={}{}", word(state.situation.state),
+        state.in_force ? std::string() : fmt::format("; commit failed: {}", state.last_error));
+    static_cast<void>(notifier_.send(state.in_force ? "READY=1\n" + text : text));
+}
+
+void Loop::feed_watchdog() {
+    if (const auto interval = notifier_.watchdog_interval()) {
+        static_cast<void>(notifier_.send("WATCHDOG=1"));
+        reactor_.after(kWatchdog, *interval, [this] { feed_watchdog(); });
+    }
+}
+
+}  // namespace ks

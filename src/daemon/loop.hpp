@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "../host/boot_clock.hpp"
+#include "../host/cgroup_watch.hpp"
+#include "../host/engine.hpp"
+#include "../host/intent_store.hpp"
+#include "../host/ipsec_watch.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/link_monitor.hpp"
+#include "killswitchd/nftables.hpp"
+#include "killswitchd/nftables_watch.hpp"
+#include "killswitchd/notifier.hpp"
+#include "killswitchd/paths.hpp"
+#include "killswitchd/reactor.hpp"
+#include "killswitchd/step.hpp"
+#include "service.hpp"
+#include "socket_watch.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace ks {
+
+/// Glue between the reactor and the engine. Every callback is a few lines; decisions are elsewhere.
+class Loop {
+  public:
+    /// What the service has open before anything begins.
+    struct Sources {
+        Reactor reactor;
+        Nftables nftables;
+        NftablesWatch rules;
+        LinkMonitor links;
+        IpsecWatch ipsec;
+    };
+
+    Loop(Paths paths, Sources sources, BootClock clock, State state, const LoadedConfig& config);
+
+    /// Runs until a signal comes. Leaving leaves the rules in the kernel.
+    /// \return the exit code.
+    [[nodiscard]] int run();
+
+  private:
+    /// At shutdown the service manager closes its socket before it ends us.
+    void leave();
+    [[nodiscard]] Engine::Hooks hooks();
+    /// Only a second service is a reason not to start: without a socket the lock must still hold.
+    [[nodiscard]] Status listen();
+    void watch_socket();
+    /// Whoever cannot find the socket takes the service for stopped.
+    void runtime_dir_changed();
+    [[nodiscard]] Status watch_everything();
+    void links_changed();
+    [[nodiscard]] Status watch_ipsec();
+    void ipsec_changed();
+    /// In this order, and so that systemd starts a fresh monitor.
+    void lock_and_leave(Event unknown);
+    void tunnels_changed(Event event);
+    void rules_changed();
+    void retry_after(std::chrono::milliseconds delay);
+    void wake_at(const std::optional<Instant>& moment);
+    void load_cgroups();
+    void announce(const Announce& say);
+    void note_config(const LoadedConfig& config);
+    [[nodiscard]] ServiceActions actions();
+    [[nodiscard]] StatusReport status();
+    [[nodiscard]] Answer change(const Request& request, const std::string& who);
+    /// Of a change: what holds now, or why it does not.
+    [[nodiscard]] Answer answer();
+    [[nodiscard]] Answer reload(const std::string& who);
+    /// READY only once the kernel holds what is wanted: units ordered behind us rely on it.
+    void tell_systemd();
+    void feed_watchdog();
+
+    Paths paths_;
+    IntentStore store_;
+    BootClock clock_;
+    Reactor reactor_;
+    NftablesWatch rules_;
+    LinkMonitor links_;
+    IpsecWatch ipsec_;
+    Engine engine_;
+    Service service_;
+    Notifier notifier_ = Notifier::from_environment();
+    std::optional<CgroupWatch> cgroups_;
+    std::optional<SocketWatch> socket_watch_;
+    ConfigInfo info_;
+    std::optional<std::string> broken_config_;  ///< What a reload found on the disk.
+    int exit_code_ = 0;
+};
+
+}  // namespace ks

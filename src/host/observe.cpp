@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "observe.hpp"
+
+#include "cgroup_watch.hpp"
+#include "engine.hpp"
+#include "intent_store.hpp"
+#include "ipsec_watch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/differences.hpp"
+#include "killswitchd/link_monitor.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace ks {
+
+namespace {
+
+/// The state whose rules the kernel holds, when they are not the wanted ones.
+std::optional<StateName> recognise(const State& state, const ObservedTables& tables) {
+    for (const StateName candidate : {StateName::locked, StateName::panic}) {
+        Situation situation = state.situation;
+        situation.state = candidate;
+        situation.tunnels_up.clear();
+        situation.ipsec_up.clear();
+        if (differences(compile(state.policy, situation), tables).empty()) {
+            return candidate;
+        }
+    }
+    return differences(builtin_lock(), tables).empty() ? std::optional(StateName::locked)
+                                                       : std::nullopt;
+}
+
+bool switched_off_at_boot() {
+    std::ifstream file("/proc/cmdline");
+    for (std::string word; file >> word;) {
+        if (word == "killswitchd=off") {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+World observe(const Paths& paths) {
+    World world{load_config(paths.config), BootClock::open(paths.runtime_dir), {}, {}};
+    State& state = world.state;
+    if (world.config.ok()) {
+        state.policy = *world.config.policy;
+    }
+    state.now = world.clock.now();
+    auto loaded = IntentStore(paths.state_dir).load(state.now);
+    world.intents_problem = std::move(loaded.problem);
+    state.remembered = loaded.intents;
+    state.intents = expire(loaded.intents, state.now);
+    state.asked_by = std::move(loaded.by);
+    if (auto links = read_links()) {
+        state.links = *std::move(links);
+    }
+    state.ipsec = IpsecWatch::open(state.policy).gateways();
+    state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
+    if (auto nftables = Nftables::open(Ownership::off)) {
+        state.raw_support = nftables->raw_support();
+    }
+    state.situation = decide(state);
+    state.wanted = compile(state.policy, state.situation);
+    return world;
+}
+
+KernelView look(Nftables& nftables) {
+    const auto fallback = nftables.holds();
+    return {nftables.read(), fallback && *fallback};
+}
+
+Observed compare(const State& state, const KernelView& view) {
+    Observed observed;
+    observed.boot_disabled = switched_off_at_boot();
+    observed.fallback = view.fallback;
+    if (!view.tables) {
+        observed.unreadable = view.tables.error().message();
+        return observed;
+    }
+    const ObservedTables& tables = *view.tables;
+    observed.rules = drops_by_default(tables) ? Observed::Rules::filter
+                     : tables.empty()         ? Observed::Rules::absent
+                                              : Observed::Rules::idle;
+    observed.differences = differences(state.wanted, tables);
+    if (!observed.differences.empty() && observed.rules == Observed::Rules::filter) {
+        observed.resembles = recognise(state, tables);
+    }
+    return observed;
+}
+
+std::optional<std::string> what_is_broken(const LoadedConfig& config) {
+    if (config.ok()) {
+        return std::nullopt;
+    }
+    const auto first =
+        std::ranges::find(config.diagnostics, Diagnostic::Severity::error, &Diagnostic::severity);
+    if (first == config.diagnostics.end()) {
+        return "it is empty";
+    }
+    const std::string text = render(*first);
+    return text.substr(0, text.find('\n'));
+}
+
+}  // namespace ks

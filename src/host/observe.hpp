@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "boot_clock.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/nftables.hpp"
+#include "killswitchd/observed.hpp"
+#include "killswitchd/observed_tables.hpp"
+#include "killswitchd/step.hpp"
+#include "killswitchd/paths.hpp"
+
+#include <optional>
+
+namespace ks {
+
+/// What the service would know if it ran now: config, intents, links, cgroups.
+struct World {
+    LoadedConfig config;
+    BootClock clock;
+    State state;  ///< `situation` and `wanted` are decided; nothing is in force yet.
+    std::optional<Error> intents_problem;  ///< Why the intents on the disk are not believed.
+};
+
+/// Never touches the rules. Without a valid config `state.policy` is the default, and `config` says
+/// what is wrong with it.
+[[nodiscard]] World observe(const Paths& paths);
+
+/// What the kernel holds of ours, asked now.
+struct KernelView {
+    Result<ObservedTables> tables;  ///< An error means that nobody can tell.
+    bool fallback = false;          ///< Whether the fallback table stands.
+};
+[[nodiscard]] KernelView look(Nftables& nftables);
+
+/// Compares `view` with what `state` wants. Without a service or a usable config the caller says
+/// so: see Observed.
+[[nodiscard]] Observed compare(const State& state, const KernelView& view);
+
+/// The first thing that is wrong with a config, as one line; nothing when it can be used.
+[[nodiscard]] std::optional<std::string> what_is_broken(const LoadedConfig& config);
+
+}  // namespace ks

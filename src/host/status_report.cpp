@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "status_report.hpp"
+
+#include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "killswitchd/situation.hpp"
+#include "killswitchd/time.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include <unistd.h>
+
+namespace ks {
+
+namespace {
+
+bool is_up(const Tunnel& tunnel, const Situation& situation) {
+    if (tunnel.ipsec) {
+        return std::ranges::find(situation.ipsec_up, tunnel.name) != situation.ipsec_up.end();
+    }
+    return std::ranges::any_of(situation.tunnels_up, [&](const std::string& name) {
+        return interface_matches(tunnel.interface, name);
+    });
+}
+
+/// The kind that the kernel reports, else the configured one.
+std::string kind_of(const Tunnel& tunnel, const std::optional<LinkTable>& links) {
+    if (tunnel.ipsec) {
+        return "ipsec";
+    }
+    std::string kind = tunnel.kind;
+    if (links) {
+        for (const auto& [index, link] : *links) {
+            if (interface_matches(tunnel.interface, link.name)) {
+                kind = link.kind;
+            }
+        }
+    }
+    return kind;
+}
+
+std::vector<TunnelReport> tunnels_of(const State& state) {
+    std::vector<TunnelReport> all;
+    for (const Tunnel& tunnel : state.policy.tunnels) {
+        TunnelReport one{tunnel.name,
+                         tunnel.interface,
+                         kind_of(tunnel, state.links),
+                         is_up(tunnel, state.situation),
+                         {}};
+        for (const Endpoint& endpoint : tunnel.endpoints) {
+            one.endpoints.push_back({endpoint.str(), "config"});
+        }
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+std::map<std::string, CounterValue> counters_of(const ObservedTables& tables) {
+    std::map<std::string, CounterValue> all;
+    for (const TableFamily family : {TableFamily::inet, TableFamily::netdev}) {
+        if (const ObservedTable* const table = find_table(tables, family)) {
+            for (const auto& [name, value] : table->counters) {
+                all[name] = value;
+            }
+        }
+    }
+    return all;
+}
+
+/// Of packet sockets and bridged guests, as the kernel has it now.
+std::string raw_of(const State& state, const ObservedTables& tables) {
+    if (find_table(tables, TableFamily::netdev) != nullptr) {
+        return "blocked";
+    }
+    if (state.raw_support == RawSupport::kernel_cannot) {
+        return "unsupported";
+    }
+    const bool nothing_to_block = !tables.empty() && state.policy.raw == Raw::block &&
+                                  state.policy.scope == Scope::all &&
+                                  state.situation.around.uplinks.empty();
+    return nothing_to_block ? "blocked" : "allowed";
+}
+
+std::string ownership_of(const ObservedTable* table) {
+    if (table == nullptr || table->owner == TableOwner::none) {
+        return "none";
+    }
+    return table->owner == TableOwner::orphan ? "orphan" : "owned";
+}
+
+/// Seconds from now on, at least 0; nothing for a moment that is not wanted.
+std::optional<std::int64_t> seconds_until(const std::optional<Instant>& moment) {
+    if (!moment) {
+        return std::nullopt;
+    }
+    const auto left = std::chrono::ceil<std::chrono::seconds>(moment->since_boot - since_boot());
+    return std::max<std::int64_t>(left.count(), 0);
+}
+
+/// Whether the boot stage will run: systemd's link, or OpenRC's.
+bool boot_stage_enabled() {
+    constexpr std::array kLinks{
+        "/etc/systemd/system/sysinit.target.wants/killswitchd-boot.service",
+        "/etc/runlevels/boot/killswitchd-boot",
+    };
+    return std::ranges::any_of(kLinks, [](const char* link) { return ::access(link, F_OK) == 0; });
+}
+
+}  // namespace
+
+StatusReport make_report(const State& state, const Observed& observed, const KernelView& view,
+                         ConfigInfo config) {
+    const ObservedTables tables = view.tables ? *view.tables : ObservedTables{};
+    const ObservedTable* const inet = find_table(tables, TableFamily::inet);
+    StatusReport report;
+    report.judgement = judge(state, observed);
+    report.armed = is_armed(state, observed);
+    report.mode = word(state.policy.mode);
+    report.service_running = observed.service == Observed::Service::running;
+    report.last_error = state.last_error.empty() ? state.remember_error : state.last_error;
+    report.confirm_within = seconds_until(state.intents.confirm_by);
+    report.paused_for = seconds_until(state.intents.open_until);
+    report.ipv6 = state.policy.ipv6 == Ipv6::block ? "block" : "tunnel";
+    report.tunnels = tunnels_of(state);
+    report.holes = holes(state.policy);
+    report.counters = counters_of(tables);
+    report.ownership = ownership_of(inet);
+    report.raw = raw_of(state, tables);
+    report.persistent = inet != nullptr && inet->persist;
+    report.fallback = observed.fallback;
+    report.boot_lock = report.armed && state.policy.boot == BootLock::lock && boot_stage_enabled();
+    report.config = std::move(config);
+    return report;
+}
+
+}  // namespace ks

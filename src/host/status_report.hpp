@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/judge.hpp"
+#include "killswitchd/observed.hpp"
+#include "killswitchd/observed_tables.hpp"
+#include "killswitchd/step.hpp"
+#include "observe.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ks {
+
+/// Where the policy in use came from.
+struct ConfigInfo {
+    std::vector<std::string> files;
+    std::string hash;
+    std::string loaded;  ///< RFC 3339, UTC.
+};
+
+/// One tunnel of the config as it is now.
+struct TunnelReport {
+    struct KnownEndpoint {
+        std::string endpoint;
+        std::string source;
+    };
+    std::string name;
+    std::string interface;
+    std::string kind;
+    bool up = false;
+    std::vector<KnownEndpoint> endpoints;
+};
+
+/// Everything that `status` says. Text that other programs chose is as they chose it.
+struct StatusReport {
+    Judgement judgement;
+    bool armed = false;
+    std::string mode;
+    bool service_running = false;
+    std::string last_error;
+    std::optional<std::int64_t> confirm_within;  ///< Seconds until an armed machine opens again.
+    std::optional<std::int64_t> paused_for;      ///< Seconds until a pause ends.
+    std::string ipv6;
+    std::vector<TunnelReport> tunnels;
+    std::vector<std::string> holes;
+    std::map<std::string, CounterValue> counters;
+    std::string ownership;  ///< "owned", "orphan" or "none".
+    std::string raw;        ///< "blocked", "allowed" or "unsupported".
+    bool persistent = false;
+    bool fallback = false;
+    bool boot_lock = false;
+    ConfigInfo config;
+};
+
+/// Puts the report together. Pure but for the clock and the existence of the boot unit.
+[[nodiscard]] StatusReport make_report(const State& state, const Observed& observed,
+                                       const KernelView& view, ConfigInfo config);
+
+}  // namespace ks

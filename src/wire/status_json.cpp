@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "status_json.hpp"
+
+#include <array>
+
+#include <nlohmann/json.hpp>
+
+namespace ks {
+
+namespace {
+
+using nlohmann::json;
+
+/// The member `name` of `object` as the type of `otherwise`, which stands in for anything else.
+template <class T>
+T member(const json& object, const char* name, T otherwise) {
+    const auto found = object.find(name);
+    if (found == object.end()) {
+        return otherwise;
+    }
+    if constexpr (std::is_same_v<T, std::string>) {
+        return found->is_string() ? found->template get<std::string>() : otherwise;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        return found->is_boolean() ? found->template get<bool>() : otherwise;
+    } else if constexpr (std::is_integral_v<T>) {
+        return found->is_number_unsigned() ? found->template get<T>() : otherwise;
+    } else {
+        return found->is_structured() ? *found : otherwise;
+    }
+}
+
+std::vector<std::string> strings_in(const json& list) {
+    std::vector<std::string> all;
+    for (const json& item : list) {
+        if (item.is_string()) {
+            all.push_back(item.get<std::string>());
+        }
+    }
+    return all;
+}
+
+std::optional<std::int64_t> seconds_in(const json& object, const char* name) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_number_integer()
+               ? std::optional(found->get<std::int64_t>())
+               : std::nullopt;
+}
+
+Summary summary_from(const std::string& text) {
+    constexpr std::array kAll{Summary::protected_, Summary::locked,   Summary::panic,
+                              Summary::paused,     Summary::degraded, Summary::open};
+    for (const Summary summary : kAll) {
+        if (word(summary) == text) {
+            return summary;
+        }
+    }
+    return Summary::unknown;
+}
+
+json tunnel_json(const TunnelReport& tunnel) {
+    json endpoints = json::array();
+    for (const auto& known : tunnel.endpoints) {
+        endpoints.push_back({{"endpoint", known.endpoint}, {"source", known.source}});
+    }
+    return {{"name", tunnel.name},
+            {"interface", tunnel.interface},
+            {"kind", tunnel.kind},
+            {"up", tunnel.up},
+            {"endpoints", std::move(endpoints)}};
+}
+
+TunnelReport tunnel_from(const json& object) {
+    TunnelReport tunnel;
+    tunnel.name = member(object, "name", std::string());
+    tunnel.interface = member(object, "interface", std::string());
+    tunnel.kind = member(object, "kind", std::string());
+    tunnel.up = member(object, "up", false);
+    for (const json& known : member(object, "endpoints", json::array())) {
+        if (known.is_object()) {
+            tunnel.endpoints.push_back(
+                {member(known, "endpoint", std::string()), member(known, "source", std::string())});
+        }
+    }
+    return tunnel;
+}
+
+json counters_json(const std::map<std::string, CounterValue>& counters) {
+    json all = json::object();
+    for (const auto& [name, value] : counters) {
+        all[name] = {{"packets", value.packets}, {"bytes", value.bytes}};
+    }
+    return all;
+}
+
+}  // namespace
+
+json to_json(const StatusReport& report) {
+    json tunnels = json::array();
+    for (const TunnelReport& tunnel : report.tunnels) {
+        tunnels.push_back(tunnel_json(tunnel));
+    }
+    return {
+        {"schema", kReportSchema},
+        {"summary", word(report.judgement.summary)},
+        {"reason", report.judgement.reason},
+        {"state", report.judgement.state},
+        {"armed", report.armed},
+        {"mode", report.mode},
+        {"verified", report.judgement.verified},
+        {"service", report.service_running ? "running" : "stopped"},
+        {"last_error", report.last_error},
+        {"confirm_within", report.confirm_within ? json(*report.confirm_within) : json()},
+        {"paused_for", report.paused_for ? json(*report.paused_for) : json()},
+        {"ipv6", report.ipv6},
+        {"tunnels", std::move(tunnels)},
+        {"holes", report.holes},
+        {"counters", counters_json(report.counters)},
+        {"ownership", report.ownership},
+        {"raw", report.raw},
+        {"persistent", report.persistent},
+        {"fallback", report.fallback},
+        {"boot_lock", report.boot_lock},
+        {"config",
+         {{"files", report.config.files},
+          {"hash", report.config.hash},
+          {"loaded", report.config.loaded}}},
+    };
+}
+
+StatusReport report_from(const json& object) {
+    StatusReport report;
+    report.judgement = {summary_from(member(object, "summary", std::string())),
+                        member(object, "state", std::string("unknown")),
+                        member(object, "reason", std::string()), member(object, "verified", false)};
+    report.armed = member(object, "armed", false);
+    report.mode = member(object, "mode", std::string());
+    report.service_running = member(object, "service", std::string()) == "running";
+    report.last_error = member(object, "last_error", std::string());
+    report.confirm_within = seconds_in(object, "confirm_within");
+    report.paused_for = seconds_in(object, "paused_for");
+    report.ipv6 = member(object, "ipv6", std::string());
+    for (const json& tunnel : member(object, "tunnels", json::array())) {
+        if (tunnel.is_object()) {
+            report.tunnels.push_back(tunnel_from(tunnel));
+        }
+    }
+    report.holes = strings_in(member(object, "holes", json::array()));
+    const json counters = member(object, "counters", json::object());
+    for (const auto& [name, value] : counters.items()) {
+        if (value.is_object()) {
+            report.counters[name] = {member(value, "packets", std::uint64_t{0}),
+                                     member(value, "bytes", std::uint64_t{0})};
+        }
+    }
+    report.ownership = member(object, "ownership", std::string());
+    report.raw = member(object, "raw", std::string());
+    report.persistent = member(object, "persistent", false);
+    report.fallback = member(object, "fallback", false);
+    report.boot_lock = member(object, "boot_lock", false);
+    const json config = member(object, "config", json::object());
+    report.config = {strings_in(member(config, "files", json::array())),
+                     member(config, "hash", std::string()),
+                     member(config, "loaded", std::string())};
+    return report;
+}
+
+}  // namespace ks

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What other programs, the disk and the kernel do to the service, and what its commands then do."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import unittest
+
+import cli_support
+from cli_support import Case, GOOD, meaning, nft, table_exists, wait_until
+
+NETLINK_NETFILTER = 12
+
+
+class ControlSocket(Case):
+    def answers(self):
+        return self.ks("status", "--json").returncode == 0 and \
+            self.report()["service"] == "running"
+
+    def test_a_removed_one_is_opened_again(self):
+        self.start_and_wait()
+        for remove in (os.remove, lambda path: os.rename(path, path + ".old")):
+            remove(self.socket_path)
+            wait_until(lambda: os.path.exists(self.socket_path) and self.answers(), "it answers")
+        self.assertIn("control-removed", self.log())
+        self.ks("disarm", expect=0)
+        self.assertFalse(table_exists())
+
+    def test_one_that_went_with_its_directory_is_opened_again(self):
+        self.start_and_wait()
+        os.rename(self.dir + "/run", self.dir + "/run.away")
+        wait_until(self.answers, "it answers")
+
+    def test_nothing_in_its_place_keeps_the_service_from_starting(self):
+        def fifo(path):
+            os.mkfifo(path)
+
+        def link(path):
+            os.symlink("/nowhere", path)
+
+        def dead(path):
+            with socket.socket(socket.AF_UNIX) as old:
+                old.bind(path)
+
+        for make in (lambda path: self.write("", path), fifo, link, dead, os.mkdir):
+            os.makedirs(self.dir + "/run", exist_ok=True)
+            make(self.socket_path)
+            service = self.start_and_wait()
+            self.assertTrue(table_exists())
+            self.stop(service)
+            nft("flush", "ruleset")
+            shutil.rmtree(self.dir + "/run")
+
+    def test_a_place_that_cannot_be_had_costs_the_socket_and_not_the_lock(self):
+        os.makedirs(self.socket_path + "/full")
+        self.start()
+        wait_until(table_exists, "the rules are loaded")
+        self.assertIn("control-unavailable", self.log())
+        done = self.ks("disarm", expect=1)
+        self.assertIn("systemctl restart killswitchd", done.stderr)
+        self.assertTrue(table_exists())
+
+    def test_a_start_that_fails_leaves_a_lock(self):
+        os.makedirs(self.dir + "/run")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(self.socket_path)
+            other.listen()
+            service = self.start()
+            self.assertEqual(service.wait(cli_support.DEADLINE_SECONDS), 1)
+            self.assertTrue(table_exists())
+
+
+class Holder(Case):
+    """Stands in for the service manager: keeps the socket that owns the table."""
+
+    def start_held(self):
+        held = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self.addCleanup(held.close)
+        held.bind((0, 0))
+        self.write(GOOD.replace("ownership: off\n", ""))
+
+        def become_listener():
+            os.dup2(held.fileno(), 3)
+            os.set_inheritable(3, True)  # dup2() does nothing where it is 3 already.
+            os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+            os.execv(cli_support.PROGRAM, [cli_support.PROGRAM, *self.paths, "run"])
+
+        pid = os.fork()
+        if pid == 0:
+            log = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(log, 2)
+            become_listener()
+        self.addCleanup(self.end, pid)
+        wait_until(lambda: os.path.exists(self.socket_path) and self.ks("status").returncode == 0,
+                   "the service is ready")
+        self.assertEqual(self.report(0)["ownership"], "owned")
+        return pid
+
+    @staticmethod
+    def end(pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+    def test_without_the_service_the_commands_change_a_table_that_is_held(self):
+        self.end(self.start_held())
+        self.assertEqual(self.report(1)["ownership"], "owned")
+        foreign = subprocess.run(["nft", "delete", "table", "inet", "killswitchd"], check=False,
+                                 capture_output=True)
+        self.assertNotEqual(foreign.returncode, 0)  # Else the test proves nothing.
+        self.ks("lock", expect=0)
+        self.assertEqual(self.report()["state"], "panic")
+        self.ks("disarm", expect=3)
+        self.ks("disarm", "--all", expect=0)
+        self.assertFalse(table_exists())
+        self.ks("arm", expect=0)
+        self.assertEqual(self.report()["state"], "locked")
+        self.ks("disarm", expect=0)
+        self.assertFalse(table_exists())
+
+    def test_a_broken_config_does_not_keep_the_way_out_shut(self):
+        self.end(self.start_held())
+        os.remove(self.config)
+        self.ks("disarm", expect=0)
+        self.assertFalse(table_exists())
+
+
+class Disk(Case):
+    def test_a_full_or_read_only_one_is_said_and_counts_in_the_exit_code(self):
+        self.ks("disarm", expect=0)
+        self.start_and_wait()
+        state = self.dir + "/state"
+        os.rename(state, state + ".away")
+        self.write("", state)  # Nothing can be made below a file.
+        done = self.ks("arm", expect=1)
+        self.assertIn("older decision", done.stderr)
+        self.assertTrue(table_exists())
+        self.assertIn("state-not-saved", self.log())
+
+
+@unittest.skipIf(shutil.which("strace") is None, "needs the program strace")
+class Transient(Case):
+    def boot(self, call, error):
+        return cli_support.run("strace", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
+                               "inject={}:error={}:when=1..3".format(call, error),
+                               cli_support.PROGRAM, *self.paths, "boot")
+
+    def test_an_error_that_passes_does_not_end_the_boot_stage_open(self):
+        probe = cli_support.run("strace", "-qq", "-o", "/dev/null", "true")
+        if probe.returncode != 0:
+            self.skipTest("strace may not trace here")
+        self.ks("boot", expect=0)
+        wanted = meaning()
+        for call in ("socket", "bind", "sendto", "recvmsg"):
+            for error in ("ENOBUFS", "ENOMEM", "EMFILE", "EINTR"):
+                with self.subTest(call=call, error=error):
+                    nft("flush", "ruleset")
+                    done = self.boot(call, error)
+                    self.assertTrue(table_exists(), done.stderr)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertEqual(meaning(), wanted)
+
+
+class Terminal(Case):
+    def test_no_name_that_others_chose_reaches_it_raw(self):
+        self.start_and_wait()
+        evil = self.dir + "/\033[31mnft\x07"
+        os.symlink(shutil.which("nft"), evil)
+        watcher = subprocess.Popen([cli_support.PROGRAM, *self.paths, "monitor"],
+                                   stdout=subprocess.PIPE)
+        self.addCleanup(watcher.communicate)
+        self.addCleanup(watcher.kill)
+        listening = 'subscribed'
+        wait_until(lambda: self.monitors() == 1, listening)
+        subprocess.run([evil, "add", "rule", "inet", "killswitchd", "output", "accept"], check=True)
+        line = watcher.stdout.readline()
+        self.assertIn(b"table-altered", line)
+        self.assertNotIn(b"\033", line)
+        self.assertIn(b"\\x1b[31m", line)
+        for words in (("status",), ("status", "--json")):
+            self.assertNotIn("\033", self.ks(*words).stdout)
+
+    def monitors(self):
+        """Connections to the control socket that last."""
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+            return sum(1 for line in file if line.endswith(self.socket_path + "\n")
+                       and line.split()[5] == "03")
+
+
+if __name__ == "__main__":
+    cli_support.main()
