@@ -95,7 +95,7 @@ class Lab {
     [[nodiscard]] Status configure_uplink(std::size_t number);
     /// Pulls or plugs the uplink's cable at the provider: the host sees its carrier go and come.
     [[nodiscard]] Status set_cable(std::size_t number, LinkState state);
-    /// Which way the internet answers the guest: without NAT it has to be told.
+    /// Which way the internet answers the guest: without NAT it needs a route.
     /// `vpn` needs `device`, the VPN server's tunnel interface.
     [[nodiscard]] Status return_guest_traffic(GuestReturn way, const std::string& device = {});
 

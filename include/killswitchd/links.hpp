@@ -18,7 +18,7 @@ struct Link {
     /// where a peer is at the other end. Prefix::of() makes the network of it.
     std::vector<Prefix> addresses;
     int master = 0;  ///< ifindex of the bridge or bond that this is a port of; 0: none.
-    /// Some routing table sends everything (IPv4 or IPv6) this way. May outlast the route when the
+    /// Some routing table sends everything (IPv4 or IPv6) this way. May stay set when the
     /// kernel drops it without a word: it only ever makes an interface less trusted.
     bool default_route = false;
     /// ifindex of the device here by which a VLAN, macvlan or ipvlan device sends; 0: none.

@@ -61,7 +61,7 @@ struct Lan {
     friend bool operator==(const Lan&, const Lan&) = default;
 };
 
-/// Containers, VMs and devices behind this host.
+/// Containers, VMs and devices that this host routes for.
 struct Guests {
     bool automatic = true;                ///< Found by guest_interfaces(), else `interfaces`.
     std::vector<std::string> interfaces;  ///< Names or patterns.

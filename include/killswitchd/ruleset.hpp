@@ -73,7 +73,7 @@ struct Destination {
     Prefix prefix;
     friend bool operator==(const Destination&, const Destination&) = default;
 };
-/// `meta l4proto`: behind IPv6 extension headers too.
+/// `meta l4proto`: after IPv6 extension headers too.
 struct Protocol {
     std::uint8_t number = 0;
     friend bool operator==(const Protocol&, const Protocol&) = default;
@@ -190,7 +190,7 @@ enum class Verdict : std::uint8_t {
     drop,
     reject,      ///< ICMP "administratively prohibited" to the sender, then drop.
     reject_tcp,  ///< TCP reset to the sender, then drop; the rule must match Protocol tcp.
-    jump,        ///< To Rule::target; continues behind this rule when that chain has no verdict.
+    jump,        ///< To Rule::target; continues after this rule when that chain has no verdict.
 };
 
 struct Rule {

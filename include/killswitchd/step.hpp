@@ -110,8 +110,8 @@ struct State {
     std::optional<Instant> wake;  ///< The moment that was last asked for.
     CgroupIds cgroups;
     RawSupport raw_support = RawSupport::kernel_can;
-    std::vector<std::string> refused;  ///< refused_tunnels() that people were told of.
-    std::string announced;             ///< The state that people were told of last, in words.
+    std::vector<std::string> refused;  ///< refused_tunnels() that were announced.
+    std::string announced;             ///< The last state that was announced, in words.
     Situation situation;               ///< What is wanted now.
     std::optional<Ruleset> wanted;     ///< compile(policy, situation).
     bool in_force = false;             ///< `wanted` was committed and verified.
@@ -120,7 +120,7 @@ struct State {
     std::string raw_error;  ///< Why the rules at the devices do not hold; empty when they do.
 };
 
-/// The situation that `state` calls for, as far as this kernel can be told.
+/// The situation that `state` calls for, as far as this kernel supports it.
 [[nodiscard]] Situation decide(const State& state);
 
 struct Step {

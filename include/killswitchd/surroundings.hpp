@@ -29,7 +29,7 @@ struct Uplink {
 /// What the interfaces of the host are to the rules, besides the tunnels. Everything sorted.
 struct Surroundings {
     std::vector<IpAddress> tunnel_addresses;  ///< Own addresses on interfaces named as tunnels.
-    std::vector<LinkNetwork> guests;          ///< Proven guests, with the networks behind them.
+    std::vector<LinkNetwork> guests;          ///< Proven guests, with their networks.
     std::vector<LinkNetwork> lan;             ///< Local networks that the policy allows.
     /// Every device that may lead outside; without those that carry a tunnel's or a guest's frames.
     std::vector<Uplink> uplinks;

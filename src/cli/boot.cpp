@@ -37,7 +37,8 @@ Result<State> enforce_with_retries(const Paths& paths, const World& world) {
     });
 }
 
-/// What systemd runs when the service has ended, however it ended: the rules must outlast systemd.
+/// What systemd runs when the service has ended, however it ended: the rules must stay when systemd
+/// exits.
 int keep(const Options& options, const World& world) {
     if (!world.state.wanted) {
         return kDone;

@@ -23,7 +23,7 @@ namespace {
 /// Words of the public contract that this version does not know yet.
 constexpr std::string_view kPlanned[] = {"explain", "blocked", "endpoints", "init"};
 
-/// Where descriptions begin: the longest text behind it still ends before column 80.
+/// Where descriptions begin: the longest still ends before column 80.
 constexpr std::size_t kHelpColumn = 26;
 
 using Command = int (*)(const Options&);
@@ -32,7 +32,7 @@ int run(const Options& options) {
     return run_daemon(options.paths);
 }
 
-/// The command line. Every option of the program may stand before or behind the command.
+/// The command line. Every option of the program may stand before or after the command.
 class Program {
   public:
     Program() : app_("A kill switch: traffic leaves only through the VPN tunnel.", "killswitchd") {
@@ -120,7 +120,7 @@ class Program {
             ->option_text("NAME");
         add("run", run, "The service, in the foreground");
         CLI::App* const at_boot = add("boot", boot, "Load the lock before the network comes up");
-        at_boot->add_flag("--hold", options_.hold, "Only make the rules outlast systemd");
+        at_boot->add_flag("--hold", options_.hold, "Only keep the rules when systemd exits");
         at_boot->add_flag("--gate", options_.gate, "Only say whether the network may start");
     }
 

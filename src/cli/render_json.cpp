@@ -70,7 +70,7 @@ json set_json(const match::InSet& m) {
                   set);
 }
 
-/// The destination of the packet inside an ICMP error: raw bytes behind the 8 of the ICMP header.
+/// The destination of the packet inside an ICMP error: raw bytes after the 8 of the ICMP header.
 json inner_json(const IpAddress& address) {
     const bool v4 = address.family == IpFamily::v4;
     const json raw{{"base", "th"}, {"offset", v4 ? 192 : 256}, {"len", v4 ? 32 : 128}};

@@ -98,7 +98,7 @@ void add_deadlines(const StatusReport& report, std::vector<std::string>& lines) 
 
 /// For who is cut off and does not know why.
 std::string way_on(const StatusReport& report) {
-    if (report.armed && !report.service_running) {
+    if (report.armed && !report.service_running && !report.boot_disabled) {
         return fmt::format("hint: start the service: {}; or open: sudo killswitchd disarm",
                            start_command());
     }

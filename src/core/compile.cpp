@@ -51,8 +51,9 @@ struct Common {
     std::size_t input = 0;
 };
 
-/// Puts the rules of the whole host behind the selectors of `scope: apps`. What no selector takes
-/// is free, and so is everything that passes through, and that arrives unless it is spoofed.
+/// Moves the rules of the whole host into a chain that only the selectors of `scope: apps` reach.
+/// What no selector takes is free, and so is everything that passes through, and that arrives
+/// unless it is spoofed.
 void restrict_to_apps(Draft& draft, const Common& common) {
     const Apps& apps = draft.policy.apps;
     Chain confined{"confined", std::nullopt, {}};

@@ -69,7 +69,7 @@ class Loop {
     /// Of a change: what holds now, or why it does not.
     [[nodiscard]] Answer answer();
     [[nodiscard]] Answer reload(const std::string& who);
-    /// READY only once the kernel holds what is wanted: units ordered behind us rely on it.
+    /// READY only once the kernel holds what is wanted: units ordered after us rely on it.
     void tell_systemd();
     void feed_watchdog();
 

@@ -21,7 +21,7 @@ struct Drill {
     void (*play)(Stage& stage);
 };
 
-/// All of them, in the order in which they are told.
+/// All of them, in the order in which they are reported.
 [[nodiscard]] std::span<const Drill> all();
 
 /// How most drills begin: service and tunnel up, everything works; from here on every frame counts.

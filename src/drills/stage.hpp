@@ -83,7 +83,7 @@ class Stage {
     // -----------------------------------------------------------------------------------
     /// Fires every probe that `wanted` likes, once, from the host, and counts what escaped.
     void probe(bool (*wanted)(const lab::Probe&) = nullptr);
-    /// The same from the guest behind the host.
+    /// The same from the guest that the host routes for.
     void probe_guest();
     /// Counts a flood of `count` packets with `tag`, and those of them that escaped.
     void count_flood(std::uint32_t tag, const lab::FloodCount& count);

@@ -4,9 +4,9 @@
 #include "killswitchd/error.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/nftables.hpp"
+#include "killswitchd/paths.hpp"
 #include "killswitchd/step.hpp"
 #include "observe.hpp"
-#include "killswitchd/paths.hpp"
 
 #include <string>
 #include <variant>

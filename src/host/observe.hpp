@@ -4,11 +4,11 @@
 #include "boot_clock.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/error.hpp"
+#include "killswitchd/judge.hpp"
 #include "killswitchd/nftables.hpp"
-#include "killswitchd/observed.hpp"
 #include "killswitchd/observed_tables.hpp"
-#include "killswitchd/step.hpp"
 #include "killswitchd/paths.hpp"
+#include "killswitchd/step.hpp"
 
 #include <optional>
 

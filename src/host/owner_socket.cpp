@@ -88,15 +88,15 @@ Result<Fd> borrow_owner_socket(std::uint32_t port) {
             continue;
         }
         const Fd target{static_cast<int>(::syscall(SYS_pidfd_open, process, 0))};
-        Fd borrowed{target ? static_cast<int>(
-                                 ::syscall(SYS_pidfd_getfd, target.get(), *descriptor, 0))
-                           : -1};
+        Fd borrowed{target
+                        ? static_cast<int>(::syscall(SYS_pidfd_getfd, target.get(), *descriptor, 0))
+                        : -1};
         if (borrowed) {
             return borrowed;
         }
-        return Error{fmt::format("cannot borrow the socket that owns the rules from process {}",
-                                 process),
-                     errno};
+        return Error{
+            fmt::format("cannot borrow the socket that owns the rules from process {}", process),
+            errno};
     }
     return Error{"no process that can be seen holds the socket that owns the rules", ENOENT};
 }

@@ -17,7 +17,7 @@ class ServiceLock {
     /// Source: flock(2).
     [[nodiscard]] static Result<std::optional<ServiceLock>> take(const std::string& runtime_dir);
 
-    /// Whether a service has it now. Takes nothing; false also where it cannot be told.
+    /// Whether a service has it now. Takes nothing; false also where that cannot be determined.
     [[nodiscard]] static bool is_taken(const std::string& runtime_dir);
 
   private:

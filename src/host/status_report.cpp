@@ -132,6 +132,7 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.persistent = inet != nullptr && inet->persist;
     report.fallback = observed.fallback;
     report.boot_lock = report.armed && state.policy.boot == BootLock::lock && boot_stage_enabled();
+    report.boot_disabled = observed.boot_disabled;
     report.config = std::move(config);
     return report;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "killswitchd/judge.hpp"
-#include "killswitchd/observed.hpp"
 #include "killswitchd/observed_tables.hpp"
 #include "killswitchd/step.hpp"
 #include "observe.hpp"
@@ -53,6 +52,7 @@ struct StatusReport {
     bool persistent = false;
     bool fallback = false;
     bool boot_lock = false;
+    bool boot_disabled = false;  ///< killswitchd=off: the service cannot be started in this boot.
     ConfigInfo config;
 };
 

@@ -30,7 +30,7 @@ namespace {
 template <int Max>
 using Attributes = std::array<nlattr*, Max + 1>;
 
-/// The attributes behind a header of type Header, or nothing when the message is malformed.
+/// The attributes that follow a header of type Header, or nothing when the message is malformed.
 template <class Header, int Max>
 std::optional<Attributes<Max>> attributes_of(const nlmsghdr& message) {
     Attributes<Max> found{};
@@ -217,7 +217,7 @@ void LinkPicture::note_route(int link, const Route& route, const nlmsghdr& messa
         return;
     }
     auto& routes = default_routes_[link];
-    if ((message.nlmsg_flags & NLM_F_REPLACE) != 0) {  // Nothing tells of the end of the old one.
+    if ((message.nlmsg_flags & NLM_F_REPLACE) != 0) {  // The end of the old one is not announced.
         std::erase_if(routes, [&](const Route& old) {
             return old.family == route.family && old.table == route.table &&
                    old.metric == route.metric;

@@ -28,7 +28,7 @@ class LinkPicture {
   private:
     /// Own address and the peer's prefix; both identify an address to the kernel.
     using Address = std::pair<Prefix, Prefix>;
-    /// What tells one default route of a link from another. A router is told of IPv6 alone, where
+    /// What identifies a default route of a link. The router is part of it for IPv6 alone, where
     /// several routes may have the same metric.
     struct Route {
         std::uint8_t family = 0;

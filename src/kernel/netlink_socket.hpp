@@ -31,7 +31,7 @@ class NetlinkSocket {
     /// For notifications: never blocks, and has a large receive buffer.
     [[nodiscard]] static Result<NetlinkSocket> open_events(NetlinkProtocol protocol,
                                                            const std::vector<int>& groups);
-    /// For dumps, each on a socket of its own: what an abandoned one leaves behind goes with it.
+    /// For dumps, each on its own socket: unread answers of an abandoned one go with it.
     /// A read waits for five seconds at most.
     [[nodiscard]] static Result<NetlinkSocket> open_dumps(NetlinkProtocol protocol);
 

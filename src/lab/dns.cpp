@@ -17,7 +17,7 @@ constexpr std::size_t kHeaderBytes = 12;
 constexpr unsigned kTypeA = 1;
 constexpr unsigned kTypeAaaa = 28;
 
-/// Offset just behind the first question; 0 when the query is broken.
+/// Offset just after the first question; 0 when the query is broken.
 std::size_t end_of_question(std::span<const std::uint8_t> query) {
     std::size_t at = kHeaderBytes;
     while (at < query.size() && query[at] != 0) {

@@ -195,7 +195,7 @@ Status wire_guest(Nodes& nodes) {
          }});
 }
 
-/// The guests' network lies behind the host's first uplink.
+/// The guests' network is routed by the host's first uplink.
 Status route_to_guest(Nodes& nodes) {
     return in_order({[&] {
                          return nodes.provider.net().add_route({.to = net("10.77.0.0/24"),
@@ -216,7 +216,7 @@ struct Side {
     std::vector<IpAddress> addresses;
 };
 
-/// Permanent neighbours: a packet is sent or refused at once, never parked behind a question.
+/// Permanent neighbours: a packet is sent or refused at once, never queued for resolution.
 Status introduce(const Side& known, const Side& to) {
     auto mac = known.net.mac(known.device);
     if (!mac) {

@@ -120,6 +120,7 @@ json to_json(const StatusReport& report) {
         {"persistent", report.persistent},
         {"fallback", report.fallback},
         {"boot_lock", report.boot_lock},
+        {"boot_disabled", report.boot_disabled},
         {"config",
          {{"files", report.config.files},
           {"hash", report.config.hash},
@@ -157,6 +158,7 @@ StatusReport report_from(const json& object) {
     report.persistent = member(object, "persistent", false);
     report.fallback = member(object, "fallback", false);
     report.boot_lock = member(object, "boot_lock", false);
+    report.boot_disabled = member(object, "boot_disabled", false);
     const json config = member(object, "config", json::object());
     report.config = {strings_in(member(config, "files", json::array())),
                      member(config, "hash", std::string()),

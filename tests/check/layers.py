@@ -28,7 +28,7 @@ PARTS_OF_PROGRAM = ("host", "wire", "daemon", "drills")
 # Heavy headers, kept to the few files that need them.
 MOST_FILES = {"CLI": 4, "nlohmann": 10}
 # Public headers that hold types alone, without a source file of the same name.
-HEADER_LAYER = {"links": "core", "observed": "core", "paths": "host"}
+HEADER_LAYER = {"links": "core", "paths": "host"}
 
 
 def layer_of_source(path):
