@@ -84,6 +84,7 @@ TEST_CASE("in panic not even DHCP is renewed", "[dhcp]") {
 
     REQUIRE(stage.command("lock") == 0);
     stage.await("PANIC");
+    REQUIRE(stage.lab().capture().settle());  // Frames from before may still be on their way.
     const std::size_t locked_at = stage.lab().capture().size();
     CHECK_FALSE(test::dhcp_renews(stage.lab(), kPatience));
     REQUIRE(stage.lab().capture().settle());
