@@ -348,7 +348,7 @@ for name in "$@"; do
     armed)
         say 'booting armed, with all that happens to a lock (three minutes)'
         boot armed armed ''
-        tally judge armed "$work/armed.pcap" --open stops,opened,removed \
+        tally judge armed "$work/armed.pcap" --open stops,opened,masked-open,removed \
             --expect up,restart,flush,nftables,killed,stopped,socket,tools,upgrade,isolate,stops,back,wireguard,closed,shutdown
         say 'booting the same disk again, and ending with a dead service (a minute)'
         boot armed again 'killswitchd.second killswitchd.dead'

@@ -175,7 +175,26 @@ killswitchd disarm
 check gone
 /boot-test/chatter wait 25
 killswitchd arm
-check says LOCKED
+check within says LOCKED
+phase masked
+# Nobody can start the service: the way out goes by the socket that the service manager holds.
+systemctl mask --runtime killswitchd.service
+systemctl stop killswitchd.path killswitchd.service
+check stands
+refused() { ! "$@" 2>/dev/null; }
+check refused nft delete table inet killswitchd
+check killswitchd lock
+check refused killswitchd disarm
+check stands
+/boot-test/chatter mark masked-open
+check killswitchd disarm --all
+check gone
+/boot-test/chatter wait 25
+check killswitchd arm
+check stands
+systemctl unmask --runtime killswitchd.service
+systemctl start killswitchd.path killswitchd.service
+check within says LOCKED
 phase closed
 phase remove
 /boot-test/chatter mark removed
