@@ -37,7 +37,7 @@ _killswitchd() {
         disarm) options+=' --all' ;;
         monitor) options+=' --json' ;;
         render) options+=' --state --format' ;;
-        status) options+=' --json --watch' ;;
+        status) options+=' --json --quiet --short --watch' ;;
         test) options+=' --drill' ;;
         esac
         ;;

@@ -45,7 +45,7 @@ class Program {
             ->transform(CLI::CheckedTransformer(std::map<std::string, Color>{
                 {"auto", Color::automatic}, {"always", Color::always}, {"never", Color::never}}))
             ->default_str("auto");
-        app_.require_subcommand(1);
+        app_.require_subcommand(0, 1);  // None: status.
         app_.fallthrough();
         app_.get_formatter()->column_width(kHelpColumn);
         add_commands();
@@ -84,8 +84,13 @@ class Program {
     void add_commands() {
         auto* const status_command =
             add("status", status, "Is this machine protected? (exit 0: yes)");
-        status_command->add_flag("--json", options_.json, "One JSON object");
+        auto* const json = status_command->add_flag("--json", options_.json, "One JSON object");
+        auto* const brief = status_command->add_flag("--short", options_.brief, "The first line");
         status_command->add_flag("--watch", options_.watch, "Again after every change");
+        status_command->add_flag("-q,--quiet", options_.quiet, "Only the exit code")
+            ->excludes(json)
+            ->excludes(brief);
+        brief->excludes(json);
         add("check", check, "Validate the config and name its holes")
             ->add_option("FILE", options_.file, "Instead of the installed config")
             ->option_text(" ");
@@ -167,7 +172,7 @@ class Program {
 
     CLI::App app_;
     Options options_;
-    Command chosen_ = nullptr;
+    Command chosen_ = status;
 };
 
 }  // namespace

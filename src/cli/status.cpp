@@ -7,6 +7,8 @@
 #include "options.hpp"
 #include "terminal.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -18,6 +20,9 @@
 namespace ks::cli {
 
 namespace {
+
+/// A provider's whole list would push everything else off the screen.
+constexpr std::size_t kMostEndpoints = 4;
 
 Tone tone_of(Summary summary) {
     switch (summary) {
@@ -47,8 +52,13 @@ void add_tunnels(const StatusReport& report, std::vector<std::string>& lines) {
     for (const TunnelReport& tunnel : report.tunnels) {
         lines.push_back(fmt::format("  tunnel   {}: {} {}", tunnel.name, device_text(tunnel),
                                     tunnel.up ? "up" : "down"));
-        for (const auto& known : tunnel.endpoints) {
+        const std::size_t shown = std::min(tunnel.endpoints.size(), kMostEndpoints);
+        for (std::size_t i = 0; i < shown; ++i) {
+            const auto& known = tunnel.endpoints[i];
             lines.push_back(fmt::format("             to {} ({})", known.endpoint, known.source));
+        }
+        if (const std::size_t rest = tunnel.endpoints.size() - shown; rest != 0) {
+            lines.push_back(fmt::format("             and {} more", rest));
         }
     }
 }
@@ -109,6 +119,13 @@ std::string way_on(const StatusReport& report) {
 }
 
 std::string text_of(const Options& options, const StatusReport& report) {
+    const Judgement& judgement = report.judgement;
+    std::string text =
+        fmt::format("{}: {}\n", paint(options, tone_of(judgement.summary), word(judgement.summary)),
+                    escaped(judgement.reason));
+    if (options.brief) {
+        return text;
+    }
     std::vector<std::string> lines;
     add_tunnels(report, lines);
     add_holes(report, lines);
@@ -126,10 +143,6 @@ std::string text_of(const Options& options, const StatusReport& report) {
     if (std::string hint = way_on(report); !hint.empty()) {
         lines.push_back(std::move(hint));
     }
-    const Judgement& judgement = report.judgement;
-    std::string text =
-        fmt::format("{}: {}\n", paint(options, tone_of(judgement.summary), word(judgement.summary)),
-                    escaped(judgement.reason));
     for (const std::string& line : lines) {
         text += escaped(line) + "\n";
     }
@@ -139,10 +152,10 @@ std::string text_of(const Options& options, const StatusReport& report) {
 /// The same report without the service, straight from the kernel.
 StatusReport report_offline(const Options& options) {
     const World world = observe(options.paths);
-    if (world.intents_problem) {
+    if (world.intents_problem && !options.quiet) {
         complain(world.intents_problem->message());
     }
-    if (!world.config.ok()) {
+    if (!world.config.ok() && !options.quiet) {
         complain(world.config.diagnostics);
     }
     auto nftables = Nftables::open(Ownership::off);
@@ -170,6 +183,9 @@ Result<StatusReport> fetch(const Options& options) {
 }
 
 int show(const Options& options, const StatusReport& report) {
+    if (options.quiet) {
+        return exit_code(report.judgement.summary);
+    }
     if (options.json) {
         fmt::print("{}\n", to_json(report).dump(options.watch ? -1 : 2, ' ', /*ensure_ascii=*/true,
                                                 nlohmann::json::error_handler_t::replace));
@@ -203,7 +219,9 @@ int watch(const Options& options, int code) {
 int status(const Options& options) {
     const auto report = fetch(options);
     if (!report) {
-        complain(fmt::format("cannot tell: {}", report.error().message()));
+        if (!options.quiet) {
+            complain(fmt::format("cannot tell: {}", report.error().message()));
+        }
         return kNoPermission;  // 4: "cannot tell" of status.
     }
     const int code = show(options, *report);

@@ -87,6 +87,12 @@ void add_tunnel_holes(const Tunnel& tunnel, std::vector<std::string>& found) {
     if (!tunnel.only.empty()) {
         return;
     }
+    constexpr std::size_t kMostNamed = 4;
+    if (tunnel.endpoints.size() > kMostNamed) {
+        found.push_back(fmt::format("tunnel {}: any program may send to its {} endpoints",
+                                    tunnel.name, tunnel.endpoints.size()));
+        return;
+    }
     for (const Endpoint& endpoint : tunnel.endpoints) {
         found.push_back(
             fmt::format("tunnel {}: any program may send to {}", tunnel.name, endpoint.str()));

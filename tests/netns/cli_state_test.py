@@ -108,6 +108,35 @@ class Status(Case):
         done = self.ks("status", expect=4, user=NOBODY)
         self.assertTrue(done.stdout.startswith("UNKNOWN") or "cannot tell" in done.stderr)
 
+    def test_without_a_command_it_is_the_same(self):
+        self.start_and_wait()
+        self.assertEqual(self.ks(expect=0).stdout, self.ks("status", expect=0).stdout)
+        self.assertEqual(self.ks("--json", expect=2).stdout, "")
+
+    def test_short_is_the_first_line_and_quiet_the_exit_code(self):
+        self.start_and_wait()
+        first = self.ks("status").stdout.splitlines()[0]
+        self.assertEqual(self.ks("status", "--short", expect=0).stdout, first + "\n")
+        self.ks("disarm", expect=0)
+        for flag in ("-q", "--quiet"):
+            done = self.ks("status", flag, expect=3)
+            self.assertEqual((done.stdout, done.stderr), ("", ""))
+        self.write("version: 1\nmode: sometimes\n")
+        self.stop(self.service)
+        self.assertEqual(self.ks("status", "-q", expect=3).stderr, "")
+        self.ks("status", "-q", "--json", expect=2)
+
+    def test_three_hundred_endpoints_do_not_fill_the_screen(self):
+        several = "".join("      - 198.51.100.{}:{}/udp\n".format(i % 250, 1000 + i) for i in range(300))
+        self.write("version: 1\nmode: always\nownership: off\ntunnels:\n  - interface: wg0\n"
+                   "    endpoints:\n" + several)
+        self.start_and_wait()
+        text = self.ks("status", expect=0).stdout
+        self.assertIn("and 296 more", text)
+        self.assertIn("any program may send to its 300 endpoints", text)
+        self.assertLess(text.count("\n"), 20)
+        self.assertEqual(len(self.report(0)["tunnels"][0]["endpoints"]), 300)
+
     def test_text_fits_80_columns(self):
         self.start_and_wait()
         for line in self.ks("status").stdout.splitlines():

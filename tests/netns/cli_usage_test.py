@@ -44,7 +44,6 @@ class Usage(Case):
         self.refused(["test", "--drill", "no-such-drill"], "no-such-drill")
 
     def test_what_cannot_be_meant_is_refused(self):
-        self.refused([], "--help")
         self.refused(["xyzzy"], "there is no command 'xyzzy'", "--help")
         self.refused(["arm", "disarm"], "disarm")
         self.refused(["check", "a", "b"], "b")
