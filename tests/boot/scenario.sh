@@ -197,6 +197,7 @@ systemctl start killswitchd.path killswitchd.service
 check within says LOCKED
 phase closed
 phase remove
+check killswitchd lock
 /boot-test/chatter mark removed
 check dpkg -r killswitchd
 check gone
