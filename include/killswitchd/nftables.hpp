@@ -42,14 +42,19 @@ class Nftables {
     /// is repeated. "None" is only ever the kernel's own answer, never a failed question.
     [[nodiscard]] Result<ObservedTables> read();
 
-    /// Makes the tables exactly `ruleset` in one transaction, and proves it by reading back. Where
-    /// the kernel refuses that, `inet` and `arp` go without `netdev`: see raw_problem(). Then the
-    /// hold table goes, unless it is needed still.
+    /// Makes the tables exactly `ruleset`, and proves it by reading back once. Where the kernel
+    /// refuses that, `inet` and `arp` go without `netdev`: see raw_problem(). Then the hold table
+    /// goes, unless it is needed still.
     ///
-    /// Atomic: on an error of the commit the previous rules are in force, untouched. Base chains
-    /// are never deleted or created anew while they stand as we make them; only what differs is
-    /// sent. Where the table cannot be changed in place, the hold table covers the moment. A
-    /// repeated call with the same ruleset changes nothing.
+    /// Commits at once on what was read last: the kernel refuses that when anybody has committed
+    /// since, and then it is read and planned anew. Only what differs is sent, in one transaction;
+    /// base chains are never deleted or created anew while they stand as we make them. A table
+    /// without owner, or one that sleeps, is claimed and woken in a transaction before.
+    ///
+    /// Whatever others made of the tables, it succeeds: what the kernel does not let be changed in
+    /// place is built anew while the hold table covers the moment. A packet sees the old rules or
+    /// the new ones, never none. On an error the previous rules are in force, or stricter ones with
+    /// the hold table. A repeated call with the same ruleset changes nothing.
     ///
     /// \return EPERM without CAP_NET_ADMIN or when another socket owns the table; ETIMEDOUT when
     ///         the outcome is unknown (call again); the errno of the first refused object, which
@@ -63,8 +68,10 @@ class Nftables {
     /// Asks the kernel by a transaction that it is not to carry out.
     [[nodiscard]] RawSupport raw_support();
 
-    /// Removes the table, then the hold table. Done when there is none.
-    /// \return EPERM when another socket owns it; then nothing was removed.
+    /// Removes the table, then the hold table, whatever others put into them. Done when there is
+    /// none.
+    /// \return EPERM when another socket owns it; then nothing was removed. Error::what names every
+    ///         table that stands still.
     [[nodiscard]] Status remove();
 
     /// For a process that ends, or finds its service ended: where the table goes away with the

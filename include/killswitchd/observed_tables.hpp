@@ -20,7 +20,11 @@ struct CounterValue {
 struct ObservedRule {
     std::string expressions;  ///< libnftnl's notation: equal where the kernel does the same.
     std::string comment;
-    friend bool operator==(const ObservedRule&, const ObservedRule&) = default;
+    std::uint64_t handle = 0;  ///< The kernel's number of it in its table; 0 where it is desired.
+    /// Whether the kernel does and shows the same, whichever rule it is.
+    friend bool operator==(const ObservedRule& a, const ObservedRule& b) {
+        return a.expressions == b.expressions && a.comment == b.comment;
+    }
 };
 
 struct ObservedChain {
@@ -36,7 +40,15 @@ struct ObservedSet {
     std::string name;
     std::string key;                    ///< Key type and length, flags.
     std::vector<std::string> elements;  ///< Raw key bytes, sorted.
+    bool anonymous = false;             ///< Part of a rule: comes and goes with it.
     friend bool operator==(const ObservedSet&, const ObservedSet&) = default;
+};
+
+/// An object of a kind that we never make: quota, limit, flowtable ...
+struct ObservedObject {
+    std::string kind;  ///< nft's word.
+    std::string name;
+    friend bool operator==(const ObservedObject&, const ObservedObject&) = default;
 };
 
 /// Who, if anybody, the kernel protects the table for.
@@ -56,6 +68,7 @@ struct ObservedTable {
     std::vector<ObservedChain> chains;  ///< Sorted by name.
     std::vector<ObservedSet> sets;      ///< Sorted by name.
     std::map<std::string, CounterValue> counters;
+    std::vector<ObservedObject> objects;
 };
 
 /// Our tables of all families, side by side, of one generation of the kernel's rules.

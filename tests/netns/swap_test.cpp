@@ -6,6 +6,7 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
+#include "support/dice.hpp"
 #include "support/flood.hpp"
 #include "support/private_network.hpp"
 #include "support/table.hpp"
@@ -49,6 +50,27 @@ Ruleset rules(std::size_t endpoints, StateName state) {
         situation.tunnels_up = {"wg0"};
     }
     return *compile(policy(endpoints), situation);
+}
+
+/// `ruleset` with rules for other addresses at random places of the chains that the flood passes.
+Ruleset interspersed(Ruleset ruleset, Dice& dice) {
+    constexpr std::size_t kMost = 12;
+    for (Chain& chain : ruleset.chains) {
+        if (chain.hook != Hook::output && chain.hook != Hook::egress) {
+            continue;
+        }
+        for (std::size_t i = dice.below(kMost); i > 0; --i) {
+            const auto place =
+                chain.rules.begin() + static_cast<std::ptrdiff_t>(dice.below(chain.rules.size()));
+            const Prefix other = *Prefix::parse(fmt::format("10.77.0.{}", dice.below(kMost)));
+            chain.rules.insert(place, Rule{{match::Family{IpFamily::v4}, match::Destination{other}},
+                                           {},
+                                           Verdict::accept,
+                                           {},
+                                           "other"});
+        }
+    }
+    return ruleset;
 }
 
 struct Figures {
@@ -182,5 +204,29 @@ TEST_CASE("no change from and to panic leaks a packet", "[swap][fail-closed]") {
     // A packet between the two layers when panic begins is stopped by the second.
     CHECK(wire.arrived("allowed") <= sent.allowed.tried - sent.allowed.refused);
     CHECK(wire.arrived("allowed") > 0);
+    check_nothing_failed(flood);
+}
+
+TEST_CASE("no difference in the middle of a chain leaks a packet or loses one",
+          "[swap][fail-closed]") {
+    enter();
+    const Wire wire;
+    Nftables nftables = open_nftables(Ownership::automatic);
+    Dice dice(seed());
+    const std::vector<Ruleset> bases{rules(3, StateName::locked), rules(5, StateName::protected_)};
+    require(nftables.apply(bases.front()));
+    Flood flood;
+
+    const Figures figures = swap_under(flood, kPackets / 4, kSwaps / 4, [&](std::uint64_t n) {
+        require(nftables.apply(interspersed(bases[n % bases.size()], dice)));
+    });
+    flood.stop();
+
+    print("differences", flood, wire, figures);
+    const Flood::Shared& sent = flood.tallies();
+    CHECK(wire.arrived("blocked4") == 0);
+    CHECK(wire.arrived("blocked6") == 0);
+    CHECK(sent.allowed.refused == 0);
+    CHECK(wire.arrived("allowed") == sent.allowed.tried);
     check_nothing_failed(flood);
 }

@@ -110,6 +110,22 @@ void Batch::append(nftnl_rule* rule, const std::string& what) {
             [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, rule); });
 }
 
+void Batch::insert(nftnl_rule* rule, std::uint64_t handle, const std::string& what) {
+    nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table_);
+    nftnl_rule_set_u64(rule, NFTNL_RULE_POSITION, handle);
+    message(NFT_MSG_NEWRULE, NLM_F_CREATE, what,
+            [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, rule); });
+}
+
+void Batch::remove_rule(const std::string& chain, std::uint64_t handle) {
+    const NftRule rule{nftnl_rule_alloc()};
+    nftnl_rule_set_str(rule.get(), NFTNL_RULE_TABLE, table_);
+    nftnl_rule_set_str(rule.get(), NFTNL_RULE_CHAIN, chain.c_str());
+    nftnl_rule_set_u64(rule.get(), NFTNL_RULE_HANDLE, handle);
+    message(NFT_MSG_DELRULE, 0, fmt::format("removal of a rule of chain {}", chain),
+            [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, rule.get()); });
+}
+
 void Batch::flush_chain(const std::string& name) {
     const NftRule all{nftnl_rule_alloc()};
     nftnl_rule_set_str(all.get(), NFTNL_RULE_TABLE, table_);
@@ -222,7 +238,7 @@ Status Batch::rehearse() {
 }
 
 bool overtaken(const Error& error) {
-    return error.sys_errno == ERESTART || error.sys_errno == ENOENT || error.sys_errno == ETIMEDOUT;
+    return error.sys_errno == ERESTART || error.sys_errno == ETIMEDOUT;
 }
 
 }  // namespace ks

@@ -33,6 +33,9 @@ class Batch {
     void create(nftnl_chain* chain, const std::string& name);
     void remove_chain(const std::string& name);
     void append(nftnl_rule* rule, const std::string& what);
+    /// \param handle  Of the rule that it comes before.
+    void insert(nftnl_rule* rule, std::uint64_t handle, const std::string& what);
+    void remove_rule(const std::string& chain, std::uint64_t handle);
     void flush_chain(const std::string& name);
     void create(nftnl_set* set, const std::string& name);
     void remove_set(const std::string& name);

@@ -31,7 +31,7 @@ bool same_rules(const ObservedChain& left, const ObservedChain& right) {
 }
 
 bool equivalent(const ObservedTable& desired, const ObservedTable& observed) {
-    return !observed.dormant && desired.sets == observed.sets &&
+    return !observed.dormant && observed.objects.empty() && desired.sets == observed.sets &&
            std::ranges::equal(desired.chains, observed.chains,
                               [](const ObservedChain& should, const ObservedChain& is) {
                                   return should.name == is.name && should.base == is.base &&
@@ -117,6 +117,9 @@ class Comparison {
             if (!desired->counters.contains(name)) {
                 add({Where::object, family_, "counter", name, 0, "", {}});
             }
+        }
+        for (const ObservedObject& object : observed->objects) {
+            add({Where::object, family_, object.kind, object.name, 0, "", {}});
         }
     }
 

@@ -3,6 +3,7 @@
 
 #include "batch.hpp"
 #include "read.hpp"
+#include "snapshot.hpp"
 
 #include <cstdint>
 

@@ -7,10 +7,6 @@
 
 namespace ks {
 
-// Younger than the oldest headers that we build with.
-constexpr std::uint32_t kOwner = 0x2;
-constexpr std::uint32_t kOwnedAndPersistent = 0x6;
-
 enum class Lifetime : std::uint8_t {
     process,  ///< The socket closes when this process ends.
     held,     ///< Another process keeps it open.

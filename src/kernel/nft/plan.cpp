@@ -2,12 +2,14 @@
 #include "plan.hpp"
 
 #include "killswitchd/render_text.hpp"
+#include "rule_edits.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,7 @@ const T* find_named(const std::vector<T>& all, const std::string& name) {
     return found == all.end() ? nullptr : &*found;
 }
 
-/// The head of a base chain without its last word: the policy can be changed in place.
+/// "filter output 300 drop" without its last word: the policy can be changed in place.
 std::string without_policy(const std::string& base) {
     return base.substr(0, base.rfind(' '));
 }
@@ -37,7 +39,7 @@ class Planner {
         : batch_(batch), ruleset_(ruleset), desired_(desired), observed_(observed) {}
 
     Status run() {
-        flush_chains();
+        remove_rules();
         remove_misshapen_sets();
         for (const auto part :
              {&Planner::counters, &Planner::sets, &Planner::chains, &Planner::rules}) {
@@ -108,21 +110,37 @@ class Planner {
         return wanted != nullptr && wanted->key != there.key;
     }
 
-    [[nodiscard]] bool same_rules(const std::string& chain) const {
+    /// Which of the wanted rules of a chain stand already.
+    [[nodiscard]] std::vector<std::optional<std::size_t>> kept(const ObservedChain& wanted) const {
+        const ObservedChain* const there = find_named(observed_.chains, wanted.name);
         // A set can only be replaced while no rule refers to it.
-        if (std::ranges::any_of(observed_.sets,
-                                [&](const ObservedSet& set) { return misshapen(set); })) {
-            return false;
+        if (there == nullptr || std::ranges::any_of(observed_.sets, [&](const ObservedSet& set) {
+                return misshapen(set);
+            })) {
+            return std::vector<std::optional<std::size_t>>(wanted.rules.size());
         }
-        const ObservedChain* const there = find_named(observed_.chains, chain);
-        return there != nullptr && there->rules == find_named(desired_.chains, chain)->rules;
+        return kept_rules(there->rules, wanted.rules);
     }
 
-    void flush_chains() {
+    void remove_rules() {
         for (const ObservedChain& there : observed_.chains) {
-            const bool stays = find_named(ruleset_.chains, there.name) != nullptr;
-            if (!there.rules.empty() && (!stays || !same_rules(there.name))) {
+            const ObservedChain* const wanted = find_named(desired_.chains, there.name);
+            std::vector<bool> stays(there.rules.size());
+            if (wanted != nullptr) {
+                for (const auto& index : kept(*wanted)) {
+                    if (index) {
+                        stays[*index] = true;
+                    }
+                }
+            }
+            if (!stays.empty() && std::ranges::count(stays, true) == 0) {
                 batch_.flush_chain(there.name);
+                continue;
+            }
+            for (std::size_t i = 0; i < stays.size(); ++i) {
+                if (!stays[i]) {
+                    batch_.remove_rule(there.name, there.rules[i].handle);
+                }
             }
         }
     }
@@ -137,17 +155,34 @@ class Planner {
 
     Status rules() {
         for (const Chain& chain : ruleset_.chains) {
-            if (same_rules(chain.name)) {
+            if (auto done = add_rules(chain); !done) {
+                return done;
+            }
+        }
+        return Done{};
+    }
+
+    Status add_rules(const Chain& chain) {
+        const auto stands = kept(*find_named(desired_.chains, chain.name));
+        std::size_t next = 0;  // The first rule behind this one that stands already.
+        for (std::size_t i = 0; i < chain.rules.size(); ++i) {
+            if (stands[i]) {
                 continue;
             }
-            for (std::size_t i = 0; i < chain.rules.size(); ++i) {
-                const NftRule made = make_rule(chain.name, chain.rules[i], family_of(chain));
-                if (!made) {
-                    return kOutOfMemory;
-                }
-                batch_.append(made.get(),
-                              fmt::format("rule {} of chain {}: {}", i + 1, chain.name,
-                                          render_text(chain.rules[i], family_of(chain))));
+            const NftRule made = make_rule(chain.name, chain.rules[i], family_of(chain));
+            if (!made) {
+                return kOutOfMemory;
+            }
+            const std::string what = fmt::format("rule {} of chain {}: {}", i + 1, chain.name,
+                                                 render_text(chain.rules[i], family_of(chain)));
+            while (next < stands.size() && (next <= i || !stands[next])) {
+                ++next;
+            }
+            if (next == stands.size()) {
+                batch_.append(made.get(), what);
+            } else {
+                const ObservedChain& there = *find_named(observed_.chains, chain.name);
+                batch_.insert(made.get(), there.rules[*stands[next]].handle, what);
             }
         }
         return Done{};
@@ -161,7 +196,7 @@ class Planner {
             }
         }
         for (const ObservedSet& there : observed_.sets) {
-            if (find_named(ruleset_.sets, there.name) == nullptr) {
+            if (find_named(ruleset_.sets, there.name) == nullptr && !there.anonymous) {
                 batch_.remove_set(there.name);
             }
         }
@@ -180,31 +215,30 @@ class Planner {
 
 }  // namespace
 
-bool incompatible(const ObservedTable& desired, const ObservedTable& observed) {
-    return std::ranges::any_of(desired.chains, [&](const ObservedChain& wanted) {
-        const ObservedChain* const there = find_named(observed.chains, wanted.name);
-        return there != nullptr && without_policy(there->base) != without_policy(wanted.base);
-    });
+bool changeable(const ObservedTable& desired, const ObservedTable& observed) {
+    return observed.objects.empty() &&
+           std::ranges::none_of(desired.chains, [&](const ObservedChain& wanted) {
+               const ObservedChain* const there = find_named(observed.chains, wanted.name);
+               return there != nullptr &&
+                      without_policy(there->base) != without_policy(wanted.base);
+           });
 }
 
 Status plan(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
-            const Snapshot& observed, std::uint32_t table_flags, TableStep step) {
-    if (ruleset.chains.empty()) {
-        if (observed.table) {
-            batch.delete_table();
-        }
-        return Done{};
-    }
-    const bool rebuild = observed.table && step == TableStep::rebuild;
-    if (rebuild) {
+            const ObservedTable* observed, std::uint32_t new_flags, Method method) {
+    const bool wanted = !ruleset.chains.empty();
+    const bool anew = observed == nullptr || method == Method::anew;
+    if (observed != nullptr && (anew || !wanted)) {
         batch.delete_table();
     }
-    if (!observed.table || rebuild || observed.table->dormant || step == TableStep::claim) {
-        batch.create_table(table_flags);
+    if (!wanted) {
+        return Done{};
+    }
+    if (anew) {
+        batch.create_table(new_flags);
     }
     const ObservedTable nothing;
-    return Planner(batch, ruleset, desired, observed.table && !rebuild ? *observed.table : nothing)
-        .run();
+    return Planner(batch, ruleset, desired, anew ? nothing : *observed).run();
 }
 
 }  // namespace ks

@@ -10,23 +10,25 @@
 
 namespace ks {
 
-/// Appends to `batch` what turns `observed` into `ruleset`, and nothing where they agree already.
-///
-/// Base chains that stand as ours are never touched: a new one accepts everything until late in its
-/// commit. Base chains of netdev come and go with their devices, which opens nothing, as inet still
-/// holds.
-/// \param desired     desired_tables(ruleset)
-/// \param table_flags  What to create or claim the table with.
-enum class TableStep : std::uint8_t {
-    keep,     ///< Create it only where there is none.
-    claim,    ///< Become the owner of what stands.
-    rebuild,  ///< Delete and create it: open for a moment, unless another table holds meanwhile.
+enum class Method : std::uint8_t {
+    in_place,  ///< Only what differs.
+    anew,      ///< Delete and create: open for a moment, unless another table holds meanwhile.
 };
-[[nodiscard]] Status plan(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
-                          const Snapshot& observed, std::uint32_t table_flags, TableStep step);
 
-/// Whether something in `observed` with a name of ours is of another make, so that it cannot be
-/// changed in place.
-[[nodiscard]] bool incompatible(const ObservedTable& desired, const ObservedTable& observed);
+/// Appends to `batch` what turns the table of one family into `ruleset`, and nothing where they
+/// agree already.
+///
+/// Base chains that stand as ours are never touched in place: a new one accepts everything until
+/// late in its commit. Base chains of netdev come and go with their devices, which opens nothing,
+/// as inet still holds. The flags of a table that stands must be right already.
+/// \param desired    desired_tables(ruleset)
+/// \param observed   What stands now; null where there is no table.
+/// \param new_flags  What to create the table with.
+[[nodiscard]] Status plan(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
+                          const ObservedTable* observed, std::uint32_t new_flags, Method method);
+
+/// Whether everything in `observed` with a name of ours is of our make, and there is nothing of a
+/// kind that can only go with its table.
+[[nodiscard]] bool changeable(const ObservedTable& desired, const ObservedTable& observed);
 
 }  // namespace ks

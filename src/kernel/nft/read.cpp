@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <endian.h>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,45 +27,52 @@ namespace ks {
 
 namespace {
 
-constexpr std::uint32_t kDormant = NFT_TABLE_F_DORMANT;
-constexpr std::uint32_t kOwner = 0x2;    // NFT_TABLE_F_OWNER and _PERSIST are younger than the
-constexpr std::uint32_t kPersist = 0x4;  // oldest headers that we build with.
+constexpr std::uint16_t kEveryFamily = NFPROTO_UNSPEC;
 
-/// A request of our table, in a buffer of its own.
+/// A question, in a buffer of its own.
 class Request {
   public:
-    Request(NftSocket& socket, TableFamily family, std::uint16_t type, std::uint16_t flags)
-        : header_(nftnl_nlmsg_build_hdr(buffer_.data(), type, number_of(family), flags,
-                                        socket.next_seq())) {}
+    Request(NftSocket& socket, std::uint16_t family, std::uint16_t type, std::uint16_t flags)
+        : header_(nftnl_nlmsg_build_hdr(buffer_.data(), type, family, flags, socket.next_seq())) {}
     [[nodiscard]] nlmsghdr* get() const { return header_; }
+    /// \param attribute  Of the table's name in a message of this type.
+    Request& about(std::uint16_t attribute, const char* table) {
+        mnl_attr_put_strz(header_, attribute, table);
+        return *this;
+    }
 
   private:
     std::array<char, 1024> buffer_{};
     nlmsghdr* header_;
 };
 
-struct RulePlace {
-    std::string table;
-    std::string chain;
-};
-
-RulePlace place_of(const nlmsghdr* message) {
-    RulePlace place;
+/// The text of one attribute, or "" where the message has none of that type.
+const char* text_of(const nlmsghdr* message, std::uint16_t attribute) {
+    const char* text = "";
     for_each_attribute(message, [&](const nlattr* attr) {
-        if (mnl_attr_get_type(attr) == NFTA_RULE_TABLE) {
-            place.table = mnl_attr_get_str(attr);
-        } else if (mnl_attr_get_type(attr) == NFTA_RULE_CHAIN) {
-            place.chain = mnl_attr_get_str(attr);
+        if (mnl_attr_get_type(attr) == attribute) {
+            text = mnl_attr_get_str(attr);
         }
     });
-    return place;
+    return text;
 }
 
-/// Reads one consistent picture; `run` fails with EINTR or ENOENT when it changed on the way.
+std::uint16_t family_of(const nlmsghdr* message) {
+    return static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
+}
+
+/// nft's word for a kind of object. Source: linux/netfilter/nf_tables.h, NFT_OBJECT_*.
+std::string kind_of(std::uint32_t type) {
+    constexpr std::array<const char*, 11> kWords{
+        "object", "counter",    "quota",   "ct helper",      "limit",   "connlimit",
+        "tunnel", "ct timeout", "secmark", "ct expectation", "synproxy"};
+    return kWords[type < kWords.size() ? type : 0];
+}
+
+/// Reads one consistent snapshot; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
-    Reader(NftSocket& socket, TableFamily family, const char* table)
-        : socket_(socket), family_(family), table_(table) {}
+    Reader(NftSocket& socket, const char* name) : socket_(socket), name_(name) {}
 
     Result<Snapshot> run() {
         const auto before = read_generation(socket_);
@@ -71,13 +80,12 @@ class Reader {
             return before.error();
         }
         snapshot_.generation = *before;
-        auto found = read_header();
-        if (!found) {
-            return std::move(found).error();
+        if (auto done = read_tables(); !done) {
+            return std::move(done).error();
         }
-        if (snapshot_.table) {
+        if (!snapshot_.tables.empty()) {
             for (const auto part : {&Reader::read_chains, &Reader::read_rules, &Reader::read_sets,
-                                    &Reader::read_counters}) {
+                                    &Reader::read_objects, &Reader::read_flowtables}) {
                 if (auto done = (this->*part)(); !done) {
                     return std::move(done).error();
                 }
@@ -94,34 +102,45 @@ class Reader {
     }
 
   private:
-    Status read_header() {
-        const Request request(socket_, family_, NFT_MSG_GETTABLE, NLM_F_ACK);
-        const NftTable key{nftnl_table_alloc()};
-        nftnl_table_set_str(key.get(), NFTNL_TABLE_NAME, table_);
-        nftnl_table_nlmsg_build_payload(request.get(), key.get());
-        auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
+    Status read_tables() {
+        const Request request(socket_, kEveryFamily, NFT_MSG_GETTABLE, NLM_F_DUMP);
+        return socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftTable table{nftnl_table_alloc()};
-            if (nftnl_table_nlmsg_parse(message, table.get()) < 0) {
+            const TableFamily* const family = known_family(message);
+            if (family == nullptr || nftnl_table_nlmsg_parse(message, table.get()) < 0) {
                 return;
             }
-            snapshot_.flags = nftnl_table_get_u32(table.get(), NFTNL_TABLE_FLAGS);
+            const std::string name = nftnl_table_get_str(table.get(), NFTNL_TABLE_NAME);
+            snapshot_.fallback = snapshot_.fallback || name == kFallbackTable;
+            if (name != name_) {
+                return;
+            }
             const std::uint32_t owner = nftnl_table_is_set(table.get(), NFTNL_TABLE_OWNER)
                                             ? nftnl_table_get_u32(table.get(), NFTNL_TABLE_OWNER)
                                             : 0;
-            snapshot_.table.emplace();
-            snapshot_.table->dormant = (snapshot_.flags & kDormant) != 0;
-            snapshot_.table->persist = (snapshot_.flags & kPersist) != 0;
-            snapshot_.table->owner = owner_from(snapshot_.flags, owner);
-            snapshot_.table->owner_port = owner;
+            const std::uint32_t flags = nftnl_table_get_u32(table.get(), NFTNL_TABLE_FLAGS);
+            ObservedTable& observed = snapshot_.tables[*family];
+            observed.dormant = (flags & kDormant) != 0;
+            observed.persist = (flags & kPersist) != 0;
+            observed.owner = owner_from(flags, owner);
+            observed.owner_port = owner;
         });
-        if (!asked && asked.error().sys_errno == ENOENT) {
-            return Done{};
-        }
-        return asked;
     }
 
-    [[nodiscard]] bool ours(const char* table) const {
-        return table != nullptr && std::strcmp(table, table_) == 0;
+    /// Null for a family that we have no tables of.
+    static const TableFamily* known_family(const nlmsghdr* message) {
+        const auto* const found = std::ranges::find(kFamilies, family_of(message), number_of);
+        return found == kFamilies.end() ? nullptr : found;
+    }
+
+    /// The table that a message is about, null when it is none of those that are read.
+    ObservedTable* table_of(const nlmsghdr* message, std::uint16_t attribute) {
+        const TableFamily* const family = known_family(message);
+        if (family == nullptr || std::strcmp(text_of(message, attribute), name_) != 0) {
+            return nullptr;
+        }
+        const auto table = snapshot_.tables.find(*family);
+        return table == snapshot_.tables.end() ? nullptr : &table->second;
     }
 
     [[nodiscard]] TableOwner owner_from(std::uint32_t flags, std::uint32_t port) const {
@@ -131,74 +150,94 @@ class Reader {
         return (flags & kPersist) != 0 ? TableOwner::orphan : TableOwner::none;
     }
 
-    Status read_chains() {
-        const Request request(socket_, family_, NFT_MSG_GETCHAIN, NLM_F_DUMP);
-        return socket_.ask(request.get(), [&](const nlmsghdr* message) {
-            const NftChain chain{nftnl_chain_alloc()};
-            if (nftnl_chain_nlmsg_parse(message, chain.get()) < 0 ||
-                !ours(nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE))) {
-                return;
-            }
-            snapshot_.table->chains.push_back({nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME),
-                                               describe_base(chain.get(), family_),
-                                               {}});
-        });
-    }
-
-    Status read_rules() {
-        std::ranges::sort(snapshot_.table->chains, {}, &ObservedChain::name);
-        const Request request(socket_, family_, NFT_MSG_GETRULE, NLM_F_DUMP);
-        const NftRule key{nftnl_rule_alloc()};
-        nftnl_rule_set_str(key.get(), NFTNL_RULE_TABLE, table_);
-        nftnl_rule_nlmsg_build_payload(request.get(), key.get());
-        return socket_.ask(request.get(), [&](const nlmsghdr* message) {
-            const RulePlace place = place_of(message);
-            const auto chain =
-                std::ranges::find(snapshot_.table->chains, place.chain, &ObservedChain::name);
-            if (place.table != table_ || chain == snapshot_.table->chains.end()) {
-                return;
-            }
-            // A rule that a library older than the kernel cannot read is a rule all the same.
-            const NftRule rule{nftnl_rule_alloc()};
-            const bool readable = nftnl_rule_nlmsg_parse(message, rule.get()) >= 0;
-            chain->rules.push_back(
-                readable ? ObservedRule{describe_expressions(rule.get()), comment_of(rule.get())}
-                         : ObservedRule{"[ unknown ]", {}});
-        });
-    }
-
-    Status read_sets() {
-        const Request request(socket_, family_, NFT_MSG_GETSET, NLM_F_DUMP);
-        const NftSet key{nftnl_set_alloc()};
-        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
-        nftnl_set_nlmsg_build_payload(request.get(), key.get());
-        auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
-            const NftSet set{nftnl_set_alloc()};
-            if (nftnl_set_nlmsg_parse(message, set.get()) < 0 ||
-                !ours(nftnl_set_get_str(set.get(), NFTNL_SET_TABLE))) {
-                return;
-            }
-            snapshot_.table->sets.push_back(
-                {nftnl_set_get_str(set.get(), NFTNL_SET_NAME), describe_key(set.get()), {}});
-        });
-        if (!asked) {
-            return asked;
-        }
-        std::ranges::sort(snapshot_.table->sets, {}, &ObservedSet::name);
-        for (ObservedSet& set : snapshot_.table->sets) {
-            if (auto read = read_elements(set); !read) {
-                return read;
+    /// Asks once for each table there is.
+    template <class Ask>
+    Status each_table(Ask ask) {
+        for (auto& [family, table] : snapshot_.tables) {
+            if (auto done = ask(family, table); !done) {
+                return done;
             }
         }
         return Done{};
     }
 
-    Status read_elements(ObservedSet& observed) {
-        const Request request(socket_, family_, NFT_MSG_GETSETELEM, NLM_F_DUMP);
-        const NftSet key{nftnl_set_alloc()};
-        nftnl_set_set_str(key.get(), NFTNL_SET_TABLE, table_);
-        nftnl_set_set_str(key.get(), NFTNL_SET_NAME, observed.name.c_str());
-        nftnl_set_elems_nlmsg_build_payload(request.get(), key.get());
+    Status read_chains() {
+        return each_table([&](TableFamily family, ObservedTable& table) {
+            const Request request(socket_, number_of(family), NFT_MSG_GETCHAIN, NLM_F_DUMP);
+            auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
+                const NftChain chain{nftnl_chain_alloc()};
+                if (table_of(message, NFTA_CHAIN_TABLE) == &table &&
+                    nftnl_chain_nlmsg_parse(message, chain.get()) >= 0) {
+                    table.chains.push_back({nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME),
+                                            describe_base(chain.get(), family),
+                                            {}});
+                }
+            });
+            std::ranges::sort(table.chains, {}, &ObservedChain::name);
+            return asked;
+        });
+    }
+
+    Status read_rules() {
+        // One question for all ends with the first table of that name.
+        return each_table([&](TableFamily family, ObservedTable& table) {
+            Request request(socket_, number_of(family), NFT_MSG_GETRULE, NLM_F_DUMP);
+            request.about(NFTA_RULE_TABLE, name_);
+            return socket_.ask(request.get(), [&](const nlmsghdr* message) {
+                const auto chain = std::ranges::find(
+                    table.chains, text_of(message, NFTA_RULE_CHAIN), &ObservedChain::name);
+                if (table_of(message, NFTA_RULE_TABLE) == &table && chain != table.chains.end()) {
+                    chain->rules.push_back(rule_from(message));
+                }
+            });
+        });
+    }
+
+    /// A rule that a library older than the kernel cannot read is a rule all the same.
+    static ObservedRule rule_from(const nlmsghdr* message) {
+        ObservedRule observed{"[ unknown ]", {}, 0};
+        for_each_attribute(message, [&](const nlattr* attr) {
+            if (mnl_attr_get_type(attr) == NFTA_RULE_HANDLE) {
+                observed.handle = be64toh(mnl_attr_get_u64(attr));
+            }
+        });
+        const NftRule rule{nftnl_rule_alloc()};
+        if (nftnl_rule_nlmsg_parse(message, rule.get()) >= 0) {
+            observed.expressions = describe_expressions(rule.get());
+            observed.comment = comment_of(rule.get());
+        }
+        return observed;
+    }
+
+    Status read_sets() {
+        return each_table([&](TableFamily family, ObservedTable& table) {
+            Request request(socket_, number_of(family), NFT_MSG_GETSET, NLM_F_DUMP);
+            request.about(NFTA_SET_TABLE, name_);
+            auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
+                const NftSet set{nftnl_set_alloc()};
+                if (table_of(message, NFTA_SET_TABLE) == &table &&
+                    nftnl_set_nlmsg_parse(message, set.get()) >= 0) {
+                    const std::uint32_t flags = nftnl_set_get_u32(set.get(), NFTNL_SET_FLAGS);
+                    table.sets.push_back({nftnl_set_get_str(set.get(), NFTNL_SET_NAME),
+                                          describe_key(set.get()),
+                                          {},
+                                          (flags & NFT_SET_ANONYMOUS) != 0});
+                }
+            });
+            std::ranges::sort(table.sets, {}, &ObservedSet::name);
+            for (ObservedSet& set : table.sets) {
+                if (asked) {
+                    asked = read_elements(family, set);
+                }
+            }
+            return asked;
+        });
+    }
+
+    Status read_elements(TableFamily family, ObservedSet& observed) {
+        Request request(socket_, number_of(family), NFT_MSG_GETSETELEM, NLM_F_DUMP);
+        request.about(NFTA_SET_ELEM_LIST_TABLE, name_)
+            .about(NFTA_SET_ELEM_LIST_SET, observed.name.c_str());
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftSet set{nftnl_set_alloc()};
             if (nftnl_set_elems_nlmsg_parse(message, set.get()) < 0) {
@@ -216,34 +255,50 @@ class Reader {
         return asked;
     }
 
-    Status read_counters() {
-        const Request request(socket_, family_, NFT_MSG_GETOBJ, NLM_F_DUMP);
-        const NftObject key{nftnl_obj_alloc()};
-        nftnl_obj_set_str(key.get(), NFTNL_OBJ_TABLE, table_);
-        nftnl_obj_set_u32(key.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
-        nftnl_obj_nlmsg_build_payload(request.get(), key.get());
+    Status read_objects() {
+        Request request(socket_, kEveryFamily, NFT_MSG_GETOBJ, NLM_F_DUMP);
+        request.about(NFTA_OBJ_TABLE, name_);
         return socket_.ask(request.get(), [&](const nlmsghdr* message) {
-            const NftObject counter{nftnl_obj_alloc()};
-            if (nftnl_obj_nlmsg_parse(message, counter.get()) < 0 ||
-                !ours(nftnl_obj_get_str(counter.get(), NFTNL_OBJ_TABLE))) {
+            ObservedTable* const table = table_of(message, NFTA_OBJ_TABLE);
+            if (table == nullptr) {
                 return;
             }
-            snapshot_.table->counters[nftnl_obj_get_str(counter.get(), NFTNL_OBJ_NAME)] = {
-                nftnl_obj_get_u64(counter.get(), NFTNL_OBJ_CTR_PKTS),
-                nftnl_obj_get_u64(counter.get(), NFTNL_OBJ_CTR_BYTES)};
+            std::uint32_t type = NFT_OBJECT_UNSPEC;
+            for_each_attribute(message, [&](const nlattr* attr) {
+                if (mnl_attr_get_type(attr) == NFTA_OBJ_TYPE) {
+                    type = ntohl(mnl_attr_get_u32(attr));
+                }
+            });
+            const NftObject counter{nftnl_obj_alloc()};
+            if (type == NFT_OBJECT_COUNTER && nftnl_obj_nlmsg_parse(message, counter.get()) >= 0) {
+                table->counters[text_of(message, NFTA_OBJ_NAME)] = {
+                    nftnl_obj_get_u64(counter.get(), NFTNL_OBJ_CTR_PKTS),
+                    nftnl_obj_get_u64(counter.get(), NFTNL_OBJ_CTR_BYTES)};
+            } else {
+                table->objects.push_back({kind_of(type), text_of(message, NFTA_OBJ_NAME)});
+            }
+        });
+    }
+
+    Status read_flowtables() {
+        Request request(socket_, kEveryFamily, NFT_MSG_GETFLOWTABLE, NLM_F_DUMP);
+        request.about(NFTA_FLOWTABLE_TABLE, name_);
+        return socket_.ask(request.get(), [&](const nlmsghdr* message) {
+            if (ObservedTable* const table = table_of(message, NFTA_FLOWTABLE_TABLE)) {
+                table->objects.push_back({"flowtable", text_of(message, NFTA_FLOWTABLE_NAME)});
+            }
         });
     }
 
     NftSocket& socket_;
-    TableFamily family_;
-    const char* table_;
+    const char* name_;
     Snapshot snapshot_;
 };
 
 }  // namespace
 
 Result<std::uint32_t> read_generation(NftSocket& socket) {
-    const Request request(socket, TableFamily::inet, NFT_MSG_GETGEN, NLM_F_ACK);
+    const Request request(socket, kEveryFamily, NFT_MSG_GETGEN, NLM_F_ACK);
     std::uint32_t generation = 0;
     auto asked = socket.ask(request.get(), [&](const nlmsghdr* message) {
         for_each_attribute(message, [&](const nlattr* attr) {
@@ -258,9 +313,9 @@ Result<std::uint32_t> read_generation(NftSocket& socket) {
     return generation;
 }
 
-Result<Snapshot> read_table(NftSocket& socket, TableFamily family, const char* name) {
+Result<Snapshot> read_snapshot(NftSocket& socket, const char* name) {
     for (int attempt = 0;; ++attempt) {
-        auto snapshot = Reader(socket, family, name).run();
+        auto snapshot = Reader(socket, name).run();
         if (snapshot) {
             return snapshot;
         }
@@ -268,8 +323,7 @@ Result<Snapshot> read_table(NftSocket& socket, TableFamily family, const char* n
         const bool disturbed =
             failure == EINTR || failure == ENOENT;  // Gone between two questions.
         if (!disturbed || attempt == kAttempts) {
-            return std::move(snapshot).error().within(
-                fmt::format("reading the table {} {}", word(family), name));
+            return std::move(snapshot).error().within(fmt::format("reading the tables {}", name));
         }
     }
 }

@@ -97,15 +97,15 @@ Status NftSocket::ask(const nlmsghdr* request, const std::function<void(const nl
         return Error{"cannot send to netlink", errno};
     }
     for (;;) {
-        pollfd waiting{fd(), POLLIN, 0};
-        if (::poll(&waiting, 1, kTimeoutMs) == 0) {
-            return Error{"the kernel does not answer", ETIMEDOUT};
-        }
-        const auto got = receive(MSG_DONTWAIT);
-        if (!got) {
-            if (got.error().sys_errno == EAGAIN) {
-                continue;
+        const auto got = receive(MSG_DONTWAIT);  // The kernel answers before sendto() returns.
+        if (!got && got.error().sys_errno == EAGAIN) {
+            pollfd waiting{fd(), POLLIN, 0};
+            if (::poll(&waiting, 1, kTimeoutMs) == 0) {
+                return Error{"the kernel does not answer", ETIMEDOUT};
             }
+            continue;
+        }
+        if (!got) {
             return got.error();
         }
         const int rc = mnl_cb_run(
