@@ -23,8 +23,8 @@ namespace ks {
 /// One process must do all its writes through one object. Not thread-safe; blocks for at most the
 /// timeout of two seconds per call.
 ///
-/// A second table without owner, `inet killswitchd-hold`, stands in for the first while that has to
-/// be built anew, and where it would go away with its owner; see leave().
+/// A second table without owner, `inet killswitchd-fallback`, stands in for the first while that
+/// has to be built anew, and where it would go away with its owner; see leave().
 class Nftables {
   public:
     /// \param held  A socket that another process keeps open too, as systemd does for a socket
@@ -43,8 +43,8 @@ class Nftables {
     [[nodiscard]] Result<ObservedTables> read();
 
     /// Makes the tables exactly `ruleset`, and proves it by reading back once. Where the kernel
-    /// refuses that, `inet` and `arp` go without `netdev`: see raw_problem(). Then the hold table
-    /// goes, unless it is needed still.
+    /// refuses that, `inet` and `arp` go without `netdev`: see raw_problem(). Then the fallback
+    /// table goes, unless it is needed still.
     ///
     /// Commits at once on what was read last: the kernel refuses that when anybody has committed
     /// since, and then it is read and planned anew. Only what differs is sent, in one transaction;
@@ -52,9 +52,9 @@ class Nftables {
     /// without owner, or one that sleeps, is claimed and woken in a transaction before.
     ///
     /// Whatever others made of the tables, it succeeds: what the kernel does not let be changed in
-    /// place is built anew while the hold table covers the moment. A packet sees the old rules or
-    /// the new ones, never none. On an error the previous rules are in force, or stricter ones with
-    /// the hold table. A repeated call with the same ruleset changes nothing.
+    /// place is built anew while the fallback table covers the moment. A packet sees the old rules
+    /// or the new ones, never none. On an error the previous rules are in force, or stricter ones
+    /// with the fallback table. A repeated call with the same ruleset changes nothing.
     ///
     /// \return EPERM without CAP_NET_ADMIN or when another socket owns the table; ETIMEDOUT when
     ///         the outcome is unknown (call again); the errno of the first refused object, which
@@ -68,17 +68,18 @@ class Nftables {
     /// Asks the kernel by a transaction that it is not to carry out.
     [[nodiscard]] RawSupport raw_support();
 
-    /// Removes the table, then the hold table, whatever others put into them. Done when there is
-    /// none.
-    /// \return EPERM when another socket owns it; then nothing was removed. Error::what names every
+    /// Removes the table, then the fallback table, whatever others put into them. Done when there
+    /// is none. \return EPERM when another socket owns it; then nothing was removed. Error::what
+    /// names every
     ///         table that stands still.
     [[nodiscard]] Status remove();
 
     /// For a process that ends, or finds its service ended: where the table goes away with the
-    /// socket that owns it, loads the hold table with the rules of `in_force`. Else does nothing.
+    /// socket that owns it, loads the fallback table with the rules of `in_force`. Else does
+    /// nothing.
     [[nodiscard]] Status leave(const Ruleset& in_force);
-    /// Whether the hold table stands.
-    [[nodiscard]] Result<bool> holds();
+    /// Whether the fallback table stands.
+    [[nodiscard]] Result<bool> fallback_stands();
 
     /// The ruleset generation of this network namespace: changes with every commit by anybody.
     [[nodiscard]] Result<std::uint32_t> generation();

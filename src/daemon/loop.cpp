@@ -64,7 +64,7 @@ int Loop::run() {
 void Loop::leave() {
     if (const auto& wanted = engine_.state().wanted) {
         if (auto left = engine_.nftables().leave(*wanted); !left) {
-            log(Severity::error, "hold-failed", left.error().message());
+            log(Severity::error, "fallback-failed", left.error().message());
         }
     }
 }

@@ -72,7 +72,7 @@ World observe(const Paths& paths) {
 }
 
 KernelView look(Nftables& nftables) {
-    const auto fallback = nftables.holds();
+    const auto fallback = nftables.fallback_stands();
     return {nftables.read(), fallback && *fallback};
 }
 

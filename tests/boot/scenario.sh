@@ -26,8 +26,8 @@ check() {
     if "$@"; then echo "boot-test: ok $*"; else echo "boot-test: FAILED $*"; fi
 }
 stands() { nft list table inet killswitchd >/dev/null 2>&1; }
-hold_stands() { nft list table inet killswitchd-hold >/dev/null 2>&1; }
-closed() { stands || hold_stands; }
+fallback_stands() { nft list table inet killswitchd-fallback >/dev/null 2>&1; }
+closed() { stands || fallback_stands; }
 gone() { ! closed; }
 says() { killswitchd status | head -n 1 | grep -q "^$1"; }
 serves() { systemctl is-active -q killswitchd.service && killswitchd status >/dev/null; }
@@ -110,7 +110,7 @@ check says DEGRADED
 phase start
 systemctl start killswitchd.service
 check active
-if hold_stands; then echo "boot-test: FAILED the hold table is still there"; fi
+if fallback_stands; then echo "boot-test: FAILED the fallback table is still there"; fi
 phase socket
 systemctl stop killswitchd.socket
 check stands
@@ -124,7 +124,7 @@ systemctl stop killswitchd.service killswitchd.socket
 check closed
 systemctl start killswitchd.service
 check active
-if hold_stands; then echo "boot-test: FAILED the hold table is still there"; fi
+if fallback_stands; then echo "boot-test: FAILED the fallback table is still there"; fi
 nft flush ruleset
 check stands
 phase tools

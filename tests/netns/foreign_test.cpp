@@ -84,12 +84,12 @@ const std::vector<const char*> kEdits{
     "verdict; }",
     "add element inet killswitchd endpoints4_1 { 1.1.1.1 . udp . 53 }",
     // Tables beside it.
-    "add table inet killswitchd-hold\n"
-    "add chain inet killswitchd-hold output { type filter hook output priority 300; }\n"
-    "add map inet killswitchd-hold evil { type ipv4_addr : verdict; elements = { 1.1.1.1 : accept "
+    "add table inet killswitchd-fallback\n"
+    "add chain inet killswitchd-fallback output { type filter hook output priority 300; }\n"
+    "add map inet killswitchd-fallback evil { type ipv4_addr : verdict; elements = { 1.1.1.1 : accept "
     "}; }",
-    "add table inet killswitchd-hold\nadd chain inet killswitchd-hold evil\n"
-    "add map inet killswitchd-hold m { type ipv4_addr : verdict; elements = { 1.1.1.1 : jump evil "
+    "add table inet killswitchd-fallback\nadd chain inet killswitchd-fallback evil\n"
+    "add map inet killswitchd-fallback m { type ipv4_addr : verdict; elements = { 1.1.1.1 : jump evil "
     "}; }\ninsert rule inet killswitchd output ip daddr { 1.1.1.1 } accept\n"
     "add quota inet killswitchd q { over 10 mbytes }",
     "delete table netdev killswitchd\nadd table netdev killswitchd\n"
@@ -146,7 +146,7 @@ TEST_CASE("after any foreign edit a commit succeeds and lets nothing out",
             CHECK(nftables.apply(*wanted));
             CHECK_FALSE(nftables.raw_problem());
             CHECK(wrong(nftables, *wanted).empty());
-            CHECK(must("nft list tables").find("killswitchd-hold") == std::string::npos);
+            CHECK(must("nft list tables").find("killswitchd-fallback") == std::string::npos);
         }
     }
     wait_for(flood, kEnough);

@@ -133,7 +133,7 @@ Status Nftables::leave(const Ruleset& in_force) {
     return held ? Status(Done{}) : held.error();
 }
 
-Result<bool> Nftables::holds() {
+Result<bool> Nftables::fallback_stands() {
     const auto there = read_snapshot(impl_->socket, kFallbackTable);
     if (!there) {
         return there.error();

@@ -14,7 +14,7 @@ constexpr std::uint32_t kPersist = 0x4;
 constexpr std::uint32_t kOwnedAndPersistent = kOwner | kPersist;
 
 /// The table that stands in for ours; see Nftables.
-constexpr const char* kFallbackTable = "killswitchd-hold";
+constexpr const char* kFallbackTable = "killswitchd-fallback";
 
 /// The tables of one name, of one generation.
 struct Snapshot {

@@ -143,7 +143,8 @@ Result<Writer::Progress> Writer::advance(Job& job, const Snapshot& there) {
     if (anew && !job.covered && std::strcmp(job.target.name, kFallbackTable) != 0) {
         auto held = write({kFallbackTable, 0}, job.desired);
         if (!held) {
-            return std::move(held).error().within("holding while the table is built anew");
+            return std::move(held).error().within(
+                "loading the fallback table to build the other anew");
         }
         job.covered = true;
         return Progress::prepared;

@@ -65,7 +65,7 @@ bool stands() {
 }
 
 bool hold_stands() {
-    const auto holds = open(Ownership::off).holds();
+    const auto holds = open(Ownership::off).fallback_stands();
     REQUIRE(holds);
     return *holds;
 }
@@ -152,7 +152,7 @@ TEST_CASE("a table made through a held socket outlives its maker and a flush by 
     CHECK_FALSE(stands());
 }
 
-TEST_CASE("a table that goes away with its owner leaves the hold table behind",
+TEST_CASE("a table that goes away with its owner leaves the fallback table behind",
           "[ownership][fail-closed]") {
     enter_namespace();
     {
