@@ -137,8 +137,4 @@ struct Policy {
 
 [[nodiscard]] std::string_view word(Mode mode) noexcept;  ///< "off", "always", "on-drop".
 
-/// What an administrator should know about the exceptions of this policy, one sentence each:
-/// endpoints without `only`, patterns, the LAN, every exception. Stable order.
-[[nodiscard]] std::vector<std::string> holes(const Policy& policy);
-
 }  // namespace ks

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/policy.hpp"
@@ -30,6 +31,7 @@ struct Situation {
     CgroupIds cgroups;
     Surroundings around;
     std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, like `tunnels_up`.
+    KnownEndpoints endpoints{};           ///< Of every tunnel, whatever the state.
     friend bool operator==(const Situation&, const Situation&) = default;
 };
 
@@ -38,9 +40,10 @@ struct Situation {
 
 /// The state that config, links and intents call for, `intents` as they are now: see expire().
 /// Without `links` (unknown) nothing is up.
+/// `learned`: endpoints besides those of the config.
 [[nodiscard]] Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
                                const Intents& intents, CgroupIds cgroups,
-                               const IpsecGateways& ipsec = {});
+                               const IpsecGateways& ipsec = {}, const KnownEndpoints& learned = {});
 
 /// Whether the kernel can look at what a device is about to send (netdev egress, Linux 5.16).
 enum class RawSupport : std::uint8_t { kernel_can, kernel_cannot };

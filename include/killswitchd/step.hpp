@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/links.hpp"
@@ -35,6 +36,10 @@ struct IpsecUnknown {
 };
 struct PolicyLoaded {
     Policy policy;
+};
+/// All that is known of endpoints besides the config, in place of what was.
+struct EndpointsChanged {
+    KnownEndpoints learned;
 };
 struct IntentsChanged {
     Intents intents;
@@ -72,8 +77,9 @@ struct TableUnreadable {
 };
 struct RetryDue {};
 using Event = std::variant<LinksChanged, LinksUnknown, IpsecChanged, IpsecUnknown, PolicyLoaded,
-                           IntentsChanged, TimeIs, Remembered, NotRemembered, CgroupsChanged,
-                           CommitSucceeded, CommitFailed, TableTouched, TableUnreadable, RetryDue>;
+                           EndpointsChanged, IntentsChanged, TimeIs, Remembered, NotRemembered,
+                           CgroupsChanged, CommitSucceeded, CommitFailed, TableTouched,
+                           TableUnreadable, RetryDue>;
 
 /// Make the kernel hold exactly this; no ruleset: remove the table.
 struct Commit {
@@ -102,6 +108,7 @@ struct State {
     Policy policy;
     std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
     IpsecGateways ipsec;             ///< None also while it is unknown.
+    KnownEndpoints learned;          ///< Besides the endpoints of the config.
     Intents intents;
     std::string asked_by;         ///< Who changed the intents last.
     Intents remembered;           ///< What the disk holds.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
@@ -18,8 +19,8 @@ using IpsecGateways = std::vector<IpAddress>;
 
 /// Tunnels by IPsec policy of which the kernel holds one to an address of their endpoints: their
 /// names, sorted.
-[[nodiscard]] std::vector<std::string> live_ipsec(const Policy& policy,
-                                                  const IpsecGateways& gateways);
+[[nodiscard]] std::vector<std::string>
+live_ipsec(const Policy& policy, const KnownEndpoints& endpoints, const IpsecGateways& gateways);
 /// Whether `policy` has a tunnel by IPsec policy.
 [[nodiscard]] bool uses_ipsec(const Policy& policy) noexcept;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/config.hpp"
 #include "killswitchd/diagnostic.hpp"
+#include "killswitchd/endpoints.hpp"
+#include "killswitchd/holes.hpp"
 #include "killswitchd/policy.hpp"
 #include "terminal.hpp"
 
@@ -34,7 +36,7 @@ int check(const Options& options) {
                    counted(warnings, "warning"));
         return kConfigInvalid;
     }
-    for (const std::string& hole : holes(*config.policy)) {
+    for (const std::string& hole : holes(*config.policy, known_endpoints(*config.policy))) {
         fmt::print("hole: {}\n", hole);
     }
     fmt::print("{}: valid, {}\n", file, counted(warnings, "warning"));

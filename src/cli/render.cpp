@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../host/observe.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/situation.hpp"
@@ -18,6 +19,7 @@ namespace {
 /// The situation that `state` names, with every configured tunnel up where it needs one.
 Situation imagine(const Policy& policy, StateName state) {
     Situation situation{state, {}, {}};
+    situation.endpoints = known_endpoints(policy);
     for (const Tunnel& tunnel : policy.tunnels) {
         if (state == StateName::protected_ && tunnel.ipsec) {
             situation.ipsec_up.push_back(tunnel.name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "endpoint_rules.hpp"
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
@@ -82,7 +83,9 @@ void add_set(Draft& draft, Set set, const Side& side) {
 
 void add_family(Draft& draft, std::size_t number, IpFamily family, const Side& side) {
     std::vector<Endpoint> with_ports;
-    for (const Endpoint& endpoint : draft.policy.tunnels[number].endpoints) {
+    const std::string& tunnel = draft.policy.tunnels[number].name;
+    for (const auto& [endpoint, source, learned] :
+         endpoints_of(draft.situation.endpoints, tunnel)) {
         if (endpoint.address.family != family) {
             continue;
         }
@@ -105,12 +108,12 @@ void add_family(Draft& draft, std::size_t number, IpFamily family, const Side& s
 }
 
 /// The addresses of all endpoints, sorted, as elements of a set of addresses.
-std::vector<Endpoint> addresses(const Policy& policy, IpFamily family) {
+std::vector<Endpoint> addresses(const Situation& situation, IpFamily family) {
     std::vector<Endpoint> all;
-    for (const Tunnel& tunnel : policy.tunnels) {
-        for (const Endpoint& endpoint : tunnel.endpoints) {
-            if (endpoint.address.family == family) {
-                all.push_back({endpoint.address, 0, 0});
+    for (const auto& [tunnel, endpoints] : situation.endpoints) {
+        for (const KnownEndpoint& known : endpoints) {
+            if (known.endpoint.address.family == family) {
+                all.push_back({known.endpoint.address, 0, 0});
             }
         }
     }
@@ -152,7 +155,7 @@ void add_path_mtu(Draft& draft) {
           match::IcmpType{kPacketTooBig}}},
     };
     for (const Kind& kind : kinds) {
-        const std::vector<Endpoint> far = addresses(draft.policy, kind.family);
+        const std::vector<Endpoint> far = addresses(draft.situation, kind.family);
         if (far.size() > kMostPathMtuRules) {
             draft.input.rules.push_back(accept(kind.matches, "path MTU"));
             continue;
@@ -168,7 +171,7 @@ void add_path_mtu(Draft& draft) {
 /// They would leave in clear, towards the one address that is sure to be watched.
 void add_endpoint_guard(Draft& draft) {
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
-        std::vector<Endpoint> far = addresses(draft.policy, family);
+        std::vector<Endpoint> far = addresses(draft.situation, family);
         if (far.size() <= kLinear) {
             for (const Endpoint& endpoint : far) {
                 const Prefix host = Prefix::of(endpoint.address, endpoint.address.bits());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "link_rules.hpp"
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
@@ -37,11 +38,11 @@ bool any_opens_ipv6(const Draft& draft, const std::vector<AllowRule>& exceptions
 bool needs_ipv6(const Draft& draft) {
     return any_opens_ipv6(draft, draft.policy.outbound) ||
            any_opens_ipv6(draft, draft.policy.inbound) ||
-           std::ranges::any_of(draft.policy.tunnels,
-                               [](const Tunnel& tunnel) {
+           std::ranges::any_of(draft.situation.endpoints,
+                               [](const auto& tunnel) {
                                    return std::ranges::any_of(
-                                       tunnel.endpoints, [](const Endpoint& endpoint) {
-                                           return endpoint.address.family == IpFamily::v6;
+                                       tunnel.second, [](const KnownEndpoint& known) {
+                                           return known.endpoint.address.family == IpFamily::v6;
                                        });
                                }) ||
            std::ranges::any_of(draft.situation.around.lan, [](const LinkNetwork& lan) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/situation.hpp"
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/policy.hpp"
@@ -46,8 +47,10 @@ std::vector<std::string> ways_out(const Situation& situation) {
 }
 
 Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
-                 const Intents& intents, CgroupIds cgroups, const IpsecGateways& ipsec) {
+                 const Intents& intents, CgroupIds cgroups, const IpsecGateways& ipsec,
+                 const KnownEndpoints& learned) {
     Situation situation;
+    situation.endpoints = known_endpoints(policy, learned);
     situation.cgroups = std::move(cgroups);
     if (intents.panic) {
         situation.state = StateName::panic;
@@ -68,7 +71,7 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
     }
     if (links) {
         situation.tunnels_up = live_tunnels(policy, *links);
-        situation.ipsec_up = live_ipsec(policy, ipsec);
+        situation.ipsec_up = live_ipsec(policy, situation.endpoints, ipsec);
         situation.around = surroundings(policy, *links);
     }
     situation.state = ways_out(situation).empty() ? StateName::locked : StateName::protected_;

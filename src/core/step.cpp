@@ -2,6 +2,7 @@
 #include "killswitchd/step.hpp"
 
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
@@ -53,7 +54,8 @@ std::chrono::milliseconds backoff(unsigned failures) {
 /// Whether something that is up stands for the tunnel.
 bool any_tunnel_up(const State& state) {
     return (state.links && !live_tunnels(state.policy, *state.links).empty()) ||
-           !live_ipsec(state.policy, state.ipsec).empty();
+           !live_ipsec(state.policy, known_endpoints(state.policy, state.learned), state.ipsec)
+                .empty();
 }
 
 /// `mode: on-drop` arms itself when a tunnel comes up, and stays so. Where the boot stage opens, it
@@ -168,7 +170,7 @@ Step restore(State state, std::string key, std::string text) {
 
 Situation decide(const State& state) {
     Situation situation =
-        decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec);
+        decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec, state.learned);
     if (state.raw_support == RawSupport::kernel_cannot) {
         situation.around.uplinks.clear();
     }
@@ -206,6 +208,10 @@ Step step(State state, const Event& event) {
             },
             [&](const PolicyLoaded& e) {
                 state.policy = e.policy;
+                return settle(std::move(state));
+            },
+            [&](const EndpointsChanged& e) {
+                state.learned = e.learned;
                 return settle(std::move(state));
             },
             [&](const IntentsChanged& e) {

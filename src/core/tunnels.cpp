@@ -86,12 +86,14 @@ bool uses_ipsec(const Policy& policy) noexcept {
     return std::ranges::any_of(policy.tunnels, &Tunnel::ipsec);
 }
 
-std::vector<std::string> live_ipsec(const Policy& policy, const IpsecGateways& gateways) {
+std::vector<std::string> live_ipsec(const Policy& policy, const KnownEndpoints& endpoints,
+                                    const IpsecGateways& gateways) {
     std::vector<std::string> names;
     for (const Tunnel& tunnel : policy.tunnels) {
-        const bool up = std::ranges::any_of(tunnel.endpoints, [&](const Endpoint& endpoint) {
-            return std::ranges::binary_search(gateways, endpoint.address);
-        });
+        const bool up = std::ranges::any_of(
+            endpoints_of(endpoints, tunnel.name), [&](const KnownEndpoint& known) {
+                return std::ranges::binary_search(gateways, known.endpoint.address);
+            });
         if (tunnel.ipsec && up) {
             names.push_back(tunnel.name);
         }

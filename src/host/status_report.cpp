@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "status_report.hpp"
 
+#include "killswitchd/endpoints.hpp"
+#include "killswitchd/holes.hpp"
 #include "killswitchd/links.hpp"
-#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/time.hpp"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <string>
 
 #include <unistd.h>
 
@@ -50,8 +52,8 @@ std::vector<TunnelReport> tunnels_of(const State& state) {
                          kind_of(tunnel, state.links),
                          is_up(tunnel, state.situation),
                          {}};
-        for (const Endpoint& endpoint : tunnel.endpoints) {
-            one.endpoints.push_back({endpoint.str(), "config"});
+        for (const KnownEndpoint& known : endpoints_of(state.situation.endpoints, tunnel.name)) {
+            one.endpoints.push_back({known.endpoint.str(), std::string(word(known.source))});
         }
         all.push_back(std::move(one));
     }
@@ -125,7 +127,7 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.paused_for = seconds_until(state.intents.open_until);
     report.ipv6 = state.policy.ipv6 == Ipv6::block ? "block" : "tunnel";
     report.tunnels = tunnels_of(state);
-    report.holes = holes(state.policy);
+    report.holes = holes(state.policy, state.situation.endpoints);
     report.counters = counters_of(tables);
     report.ownership = ownership_of(inet);
     report.raw = raw_of(state, tables);

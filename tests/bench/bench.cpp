@@ -4,6 +4,7 @@
 #include "../netns/support/private_network.hpp"
 #include "../netns/support/table.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/handle.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/nftables.hpp"
@@ -82,6 +83,7 @@ Ruleset rules(StateName state) {
     policy.tunnels = {tunnel};
     Situation situation;
     situation.state = state;
+    situation.endpoints = known_endpoints(policy);
     if (state == StateName::protected_) {
         situation.tunnels_up = {tunnel.interface};
     }

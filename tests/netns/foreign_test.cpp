@@ -2,6 +2,7 @@
 // Whatever others made of our tables, the next commit succeeds, and opens nothing on its way.
 #include "catch.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/nftables.hpp"
 #include "support/flood.hpp"
 #include "support/private_network.hpp"
@@ -99,6 +100,7 @@ const std::vector<const char*> kEdits{
 
 Ruleset rules(StateName state) {
     Situation situation{state, {}, {}};
+    situation.endpoints = known_endpoints(example_policy());
     situation.around.uplinks = {{"up0", 0, {}}};
     if (state == StateName::protected_) {
         situation.tunnels_up = {"wg0"};

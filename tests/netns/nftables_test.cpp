@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/nftables.hpp"
@@ -50,11 +51,13 @@ std::uint32_t generation(Nftables& nftables) {
 
 /// The example's rules with a local network, where the devices are these.
 Ruleset rules_at(std::vector<Uplink> uplinks) {
+    const Policy policy = example_policy();
     Situation situation{StateName::locked, {}, {}};
+    situation.endpoints = known_endpoints(policy);
     situation.around.uplinks = std::move(uplinks);
     situation.around.lan = {{"up0", *Prefix::parse("192.168.1.0/24")},
                             {"up0", *Prefix::parse("fd00::/64")}};
-    return *compile(example_policy(), situation);
+    return *compile(policy, situation);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "../../src/kernel/nft/snapshot.hpp"
 #include "catch.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/nftables.hpp"
 #include "support/private_network.hpp"
 #include "support/table.hpp"
@@ -18,6 +19,7 @@ using namespace ks::test;
 /// Rules in every family, at these devices.
 Ruleset rules_at(StateName state, std::vector<Uplink> uplinks) {
     Situation situation{state, {}, {}};
+    situation.endpoints = known_endpoints(example_policy());
     situation.around.uplinks = std::move(uplinks);
     situation.around.tunnel_addresses = {*IpAddress::parse("10.9.0.2")};  // For a table of arp.
     situation.around.lan = {{"up0", *Prefix::parse("192.168.1.0/24")},

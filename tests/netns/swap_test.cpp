@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/policy.hpp"
@@ -44,12 +45,14 @@ Policy policy(std::size_t endpoints) {
 }
 
 Ruleset rules(std::size_t endpoints, StateName state) {
+    const Policy chosen = policy(endpoints);
     Situation situation{state, {}, {}};
+    situation.endpoints = known_endpoints(chosen);
     situation.around.uplinks = {{"up0", 0, {}}};  // Of Wire: what passes, passes both layers.
     if (state == StateName::protected_) {
         situation.tunnels_up = {"wg0"};
     }
-    return *compile(policy(endpoints), situation);
+    return *compile(chosen, situation);
 }
 
 /// `ruleset` with rules for other addresses at random places of the chains that the flood passes.

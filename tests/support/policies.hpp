@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/evaluate.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 /// Small values that many tests begin with.
 namespace ks::test {
@@ -47,6 +51,14 @@ inline Policy ipsec_policy() {
                         {address("203.0.113.9"), proto::kEsp, 0}};
     policy.tunnels = {office};
     return policy;
+}
+
+/// With the endpoints of the config.
+inline Situation situation_of(const Policy& policy, StateName state,
+                              std::vector<std::string> tunnels_up = {}) {
+    Situation situation{state, std::move(tunnels_up), {}};
+    situation.endpoints = known_endpoints(policy);
+    return situation;
 }
 
 inline LinkTable links_with(const std::string& name, const std::string& kind, bool up) {

@@ -22,7 +22,7 @@ using namespace ks::test;
 namespace {
 
 Ruleset rules_of(const Policy& policy, StateName state, std::vector<std::string> up = {}) {
-    return compile(policy, {state, std::move(up), {}}).value();
+    return compile(policy, situation_of(policy, state, std::move(up))).value();
 }
 
 PacketView to_endpoint(std::uint32_t mark) {
@@ -94,7 +94,8 @@ TEST_CASE("a missing cgroup closes the endpoint, an existing one opens it",
     policy.tunnels[0].only.cgroup = "system.slice/vpn.service";
     PacketView packet = to_endpoint(0);
     packet.cgroups = {11, 42};
-    const Situation with{StateName::locked, {}, {{"system.slice/vpn.service", 42}}};
+    Situation with = situation_of(policy, StateName::locked);
+    with.cgroups = {{"system.slice/vpn.service", 42}};
     REQUIRE(accepted(compile(policy, with).value(), packet));
 
     CHECK_FALSE(accepted(rules_of(policy, StateName::locked), packet));
@@ -190,7 +191,7 @@ TEST_CASE("neighbour discovery is open only for an IPv6 endpoint", "[compile]") 
 TEST_CASE("neighbour discovery reaches neighbours, each by its own link", "[compile]") {
     Policy policy = wireguard_policy();
     policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
-    Situation situation{StateName::locked, {}, {}};
+    Situation situation = situation_of(policy, StateName::locked);
     situation.around.neighbours = {{"eth0", *Prefix::parse("2001:db8:1::/64")},
                                    {"eth1", *Prefix::parse("2001:db8:2::/64")}};
     const Ruleset rules = *compile(policy, situation);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/evaluate.hpp"
 #include "killswitchd/links.hpp"
@@ -29,6 +30,7 @@ namespace {
 
 Situation up(std::vector<std::string> names = {"office"}) {
     Situation situation{StateName::protected_, {}, {}};
+    situation.endpoints = known_endpoints(ipsec_policy());
     situation.ipsec_up = std::move(names);
     return situation;
 }
@@ -93,7 +95,7 @@ TEST_CASE("without a policy of the kernel nothing goes into a tunnel by policy",
 }
 
 TEST_CASE("encrypted packets reach the endpoints and nobody else", "[ipsec][fail-closed]") {
-    const Ruleset rules = rules_of(ipsec_policy(), {StateName::locked, {}, {}});
+    const Ruleset rules = rules_of(ipsec_policy(), situation_of(ipsec_policy(), StateName::locked));
     REQUIRE(accepted(rules, esp_to("203.0.113.9")));
     PacketView answer = esp_to("203.0.113.9");
     answer.hook = Hook::input;
@@ -111,7 +113,7 @@ TEST_CASE("encrypted packets reach the endpoints and nobody else", "[ipsec][fail
 }
 
 TEST_CASE("an ICMP error about encrypted packets is heard", "[ipsec]") {
-    const Ruleset rules = rules_of(ipsec_policy(), {StateName::locked, {}, {}});
+    const Ruleset rules = rules_of(ipsec_policy(), situation_of(ipsec_policy(), StateName::locked));
     PacketView error = came();
     error.decrypted = false;
     error.protocol = proto::kIcmp;
@@ -269,7 +271,7 @@ TEST_CASE("a tunnel by policy is up when a policy encrypts to one of its endpoin
         {{address("2001:db8::9")}, {}},
     }));
 
-    CHECK(live_ipsec(policy, row.gateways) == row.up);
+    CHECK(live_ipsec(policy, known_endpoints(policy), row.gateways) == row.up);
     const Situation situation = decide(policy, LinkTable{}, {}, {}, row.gateways);
     CHECK(situation.ipsec_up == row.up);
     CHECK((situation.state == StateName::protected_) == !row.up.empty());
@@ -279,11 +281,11 @@ TEST_CASE("a tunnel by policy is up when a policy encrypts to one of its endpoin
 TEST_CASE("a policy to the endpoint of an interface's tunnel opens nothing",
           "[ipsec][decide][fail-closed]") {
     Policy policy = ipsec_policy();
-    REQUIRE_FALSE(live_ipsec(policy, {address("203.0.113.9")}).empty());
+    REQUIRE_FALSE(live_ipsec(policy, known_endpoints(policy), {address("203.0.113.9")}).empty());
     policy.tunnels[0].ipsec = false;
     policy.tunnels[0].interface = "ipsec0";
 
-    CHECK(live_ipsec(policy, {address("203.0.113.9")}).empty());
+    CHECK(live_ipsec(policy, known_endpoints(policy), {address("203.0.113.9")}).empty());
     CHECK_FALSE(uses_ipsec(policy));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/evaluate.hpp"
 #include "killswitchd/intents.hpp"
@@ -31,7 +32,7 @@ namespace {
 const Uplink kEth0{"eth0", 2, {"br0"}};
 
 Situation locked_at(std::vector<Uplink> uplinks) {
-    Situation situation{StateName::locked, {}, {}};
+    Situation situation = situation_of(wireguard_policy(), StateName::locked);
     situation.around.uplinks = std::move(uplinks);
     return situation;
 }
@@ -130,8 +131,9 @@ Policy random_policy(Dice& dice) {
     return policy;
 }
 
-Situation random_situation(Dice& dice) {
+Situation random_situation(Dice& dice, const Policy& policy) {
     Situation situation = locked_at({kEth0});
+    situation.endpoints = known_endpoints(policy);
     if (dice.coin()) {
         situation.state = StateName::protected_;
         situation.tunnels_up = {"wg0"};
@@ -172,7 +174,8 @@ TEST_CASE("what may leave by an uplink is never lost at its device", "[raw]") {
     std::size_t refused = 0;
 
     for (int world = 0; world < 400; ++world) {
-        const Ruleset ruleset = *compile(random_policy(dice), random_situation(dice));
+        const Policy policy = random_policy(dice);
+        const Ruleset ruleset = *compile(policy, random_situation(dice, policy));
         INFO(render_text(ruleset));
         for (int i = 0; i < 400; ++i) {
             const PacketView packet = random_packet(dice);

@@ -6,6 +6,7 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/situation.hpp"
+#include "policies.hpp"
 
 #include <cstdlib>
 #include <fstream>
@@ -17,6 +18,7 @@
 #include <fmt/format.h>
 
 using namespace ks;
+using namespace ks::test;
 
 namespace {
 
@@ -43,7 +45,7 @@ TEST_CASE("the shipped rules are what the program commits", "[golden]") {
     REQUIRE(config.ok());
     const Policy& policy = *config.policy;
     const auto of = [&](StateName state, std::vector<std::string> up) {
-        return render_text(compile(policy, {state, std::move(up), {}}).value());
+        return render_text(compile(policy, situation_of(policy, state, std::move(up))).value());
     };
     for (const Row& row : {
              Row{"locked.nft", of(StateName::locked, {})},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "random_policy.hpp"
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/net.hpp"
 
 #include <algorithm>
@@ -136,6 +137,7 @@ Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups) 
         cgroups.erase(cgroups.begin());
     }
     Situation situation{StateName::locked, {}, std::move(cgroups)};
+    situation.endpoints = known_endpoints(policy);
     for (const std::string& device : devices()) {
         const bool ours = std::ranges::any_of(policy.tunnels, [&](const Tunnel& tunnel) {
             return interface_matches(tunnel.interface, device);

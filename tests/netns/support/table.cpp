@@ -4,6 +4,7 @@
 #include "killswitchd/compile.hpp"
 #include "killswitchd/difference.hpp"
 #include "killswitchd/differences.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
 #include "private_network.hpp"
@@ -87,12 +88,14 @@ Policy example_policy() {
 }
 
 Ruleset example_rules(StateName state) {
+    const Policy policy = example_policy();
     Situation situation{state, {}, {}};
+    situation.endpoints = known_endpoints(policy);
     if (state == StateName::protected_) {
         situation.tunnels_up = {"wg0"};
         situation.ipsec_up = {"branch"};
     }
-    return *compile(example_policy(), situation);
+    return *compile(policy, situation);
 }
 
 std::vector<std::string> wrong(Nftables& nftables, const Ruleset& ruleset) {

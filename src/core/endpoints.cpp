@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/endpoints.hpp"
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ks {
+
+namespace {
+
+void add_learned(std::vector<KnownEndpoint>& known, const std::vector<KnownEndpoint>& learned) {
+    std::set<Endpoint> all;
+    for (const KnownEndpoint& one : known) {
+        all.insert(one.endpoint);
+    }
+    for (const KnownEndpoint& one : learned) {
+        if (all.insert(one.endpoint).second) {
+            known.push_back(one);
+        }
+    }
+}
+
+}  // namespace
+
+std::string_view word(EndpointSource source) noexcept {
+    switch (source) {
+    case EndpointSource::config:
+        return "config";
+    case EndpointSource::imported:
+        return "import";
+    case EndpointSource::hostname:
+        return "hostname";
+    case EndpointSource::automatic:
+        return "auto";
+    case EndpointSource::lease:
+        return "lease";
+    }
+    return "?";
+}
+
+KnownEndpoints known_endpoints(const Policy& policy, const KnownEndpoints& learned) {
+    KnownEndpoints all;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        std::vector<KnownEndpoint>& known = all[tunnel.name];
+        for (const Endpoint& endpoint : tunnel.endpoints) {
+            known.push_back({endpoint});
+        }
+        if (const auto& more = endpoints_of(learned, tunnel.name); !more.empty()) {
+            add_learned(known, more);
+        }
+    }
+    return all;
+}
+
+const std::vector<KnownEndpoint>& endpoints_of(const KnownEndpoints& known,
+                                               const std::string& tunnel) noexcept {
+    static const std::vector<KnownEndpoint> kNone;
+    const auto found = known.find(tunnel);
+    return found == known.end() ? kNone : found->second;
+}
+
+}  // namespace ks

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/holes.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ks {
+
+namespace {
+
+std::string place_of(const AllowRule& exception, std::string_view preposition) {
+    std::string text = exception.far ? fmt::format(" {} {}", preposition, exception.far->str())
+                                     : fmt::format(" {} anywhere", preposition);
+    std::vector<std::string> ports;
+    for (const PortSpec& spec : exception.ports) {
+        ports.push_back(spec.ports.first == spec.ports.last
+                            ? fmt::format("{}/{}", spec.ports.first, proto::name(spec.protocol))
+                            : fmt::format("{}-{}/{}", spec.ports.first, spec.ports.last,
+                                          proto::name(spec.protocol)));
+    }
+    if (!ports.empty()) {
+        text += fmt::format(" port {}", fmt::join(ports, ", "));
+    }
+    if (!exception.interface.empty()) {
+        text += fmt::format(" by {}", exception.interface);
+    }
+    return text;
+}
+
+std::string sender_of(const AllowRule& exception) {
+    std::string text;
+    if (exception.user) {
+        text += fmt::format(" of user {}", *exception.user);
+    }
+    if (exception.group) {
+        text += fmt::format(" of group {}", *exception.group);
+    }
+    if (exception.cgroup) {
+        text += fmt::format(" of cgroup {}", *exception.cgroup);
+    }
+    return text;
+}
+
+std::string lan_hole(const Lan& lan) {
+    std::string networks = "on-link private networks";
+    if (lan.networks == Lan::Networks::private_) {
+        networks = "all private networks";
+    } else if (lan.networks == Lan::Networks::listed) {
+        std::vector<std::string> list;
+        for (const Prefix& prefix : lan.list) {
+            list.push_back(prefix.str());
+        }
+        networks = fmt::format("{}", fmt::join(list, ", "));
+    }
+    return fmt::format("LAN: {}{}{}", networks, lan.dns ? ", its resolvers too" : "",
+                       lan.inbound ? ", and may connect to this host" : "");
+}
+
+void add_tunnel_holes(const Tunnel& tunnel, const std::vector<KnownEndpoint>& endpoints,
+                      std::vector<std::string>& found) {
+    if (tunnel.interface.ends_with('*')) {
+        found.push_back(fmt::format("tunnel {}: every interface named {} is trusted", tunnel.name,
+                                    tunnel.interface));
+    }
+    if (!tunnel.only.empty()) {
+        return;
+    }
+    constexpr std::size_t kMostNamed = 4;
+    if (endpoints.size() > kMostNamed) {
+        found.push_back(fmt::format("tunnel {}: any program may send to its {} endpoints",
+                                    tunnel.name, endpoints.size()));
+        return;
+    }
+    for (const KnownEndpoint& known : endpoints) {
+        found.push_back(fmt::format("tunnel {}: any program may send to {}", tunnel.name,
+                                    known.endpoint.str()));
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpoints) {
+    std::vector<std::string> found;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        add_tunnel_holes(tunnel, endpoints_of(endpoints, tunnel.name), found);
+    }
+    if (policy.lan.allow) {
+        found.push_back(lan_hole(policy.lan));
+    }
+    for (const AllowRule& exception : policy.outbound) {
+        found.push_back(
+            fmt::format("exception: packets{}{}", sender_of(exception), place_of(exception, "to")));
+    }
+    for (const AllowRule& exception : policy.inbound) {
+        found.push_back(fmt::format("exception: connections{}", place_of(exception, "from")));
+    }
+    if (policy.scope == Scope::apps) {
+        found.emplace_back("scope apps: whoever is not listed is free");
+    }
+    return found;
+}
+
+}  // namespace ks
