@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,13 +31,19 @@ namespace {
 template <int Max>
 using Attributes = std::array<nlattr*, Max + 1>;
 
-/// The attributes that follow a header of type Header, or nothing when the message is malformed.
+/// The attributes that follow a header of type Header, or nothing when the message is malformed;
+/// those in `numbers` have the size of a number.
 template <class Header, int Max>
-std::optional<Attributes<Max>> attributes_of(const nlmsghdr& message) {
+std::optional<Attributes<Max>> attributes_of(const nlmsghdr& message,
+                                             std::initializer_list<std::size_t> numbers = {}) {
     Attributes<Max> found{};
+    std::array<nla_policy, Max + 1> sizes{};
+    for (const std::size_t number : numbers) {
+        sizes.at(number).type = NLA_U32;
+    }
     // libnl takes a non-const pointer but only reads.
     auto* const raw = const_cast<nlmsghdr*>(&message);
-    if (nlmsg_parse(raw, sizeof(Header), found.data(), Max, nullptr) < 0) {
+    if (nlmsg_parse(raw, sizeof(Header), found.data(), Max, sizes.data()) < 0) {
         return std::nullopt;
     }
     return found;
@@ -56,13 +63,13 @@ std::string text_of(const nlattr* attribute) {
     return std::string(bytes.substr(0, bytes.find('\0')));
 }
 
-/// IFLA_INFO_KIND, if the message tells it.
-std::optional<std::string> kind_of(nlattr* link_info) {
+/// IFLA_INFO_KIND; hardware has none.
+std::string kind_of(nlattr* link_info) {
     Attributes<IFLA_INFO_MAX> found{};
     if (link_info == nullptr ||
         nla_parse_nested(found.data(), IFLA_INFO_MAX, link_info, nullptr) < 0 ||
         found[IFLA_INFO_KIND] == nullptr) {
-        return std::nullopt;
+        return {};
     }
     return text_of(found[IFLA_INFO_KIND]);
 }
@@ -98,7 +105,7 @@ void LinkPicture::apply(const nlmsghdr& message) {
 }
 
 void LinkPicture::apply_link(const nlmsghdr& message) {
-    const auto found = attributes_of<ifinfomsg, IFLA_MAX>(message);
+    const auto found = attributes_of<ifinfomsg, IFLA_MAX>(message, {IFLA_MASTER, IFLA_LINK});
     if (!found) {
         return;
     }
@@ -113,24 +120,22 @@ void LinkPicture::apply_link(const nlmsghdr& message) {
         default_routes_.erase(header.ifi_index);
         return;
     }
-    if ((*found)[IFLA_IFNAME] == nullptr) {
+    // Absent means none only in a whole message, and that has IFLA_AF_SPEC after all that is read
+    // here. Wireless events have a name and little else. Source: Linux rtnl_fill_ifinfo().
+    if ((*found)[IFLA_IFNAME] == nullptr || (*found)[IFLA_AF_SPEC] == nullptr) {
         return;
     }
+    const auto number = [&](std::size_t attribute) {
+        const nlattr* const value = (*found)[attribute];
+        return value == nullptr ? 0 : static_cast<int>(nla_get_u32(value));
+    };
     Link& link = links_[header.ifi_index];
     link.name = text_of((*found)[IFLA_IFNAME]);
     link.up = (header.ifi_flags & IFF_UP) != 0;
-    link.master =
-        (*found)[IFLA_MASTER] == nullptr ? 0 : static_cast<int>(nla_get_u32((*found)[IFLA_MASTER]));
-    // Wireless events are a NEWLINK without the kind, which an index never changes.
-    if (auto kind = kind_of((*found)[IFLA_LINKINFO])) {
-        link.kind = *std::move(kind);
-    }
-    if ((*found)[IFLA_LINK] != nullptr) {
-        const bool elsewhere = (*found)[IFLA_LINK_NETNSID] != nullptr;
-        link.lower = !elsewhere && sends_by_lower(link.kind)
-                         ? static_cast<int>(nla_get_u32((*found)[IFLA_LINK]))
-                         : 0;
-    }
+    link.master = number(IFLA_MASTER);
+    link.kind = kind_of((*found)[IFLA_LINKINFO]);
+    const bool elsewhere = (*found)[IFLA_LINK_NETNSID] != nullptr;
+    link.lower = !elsewhere && sends_by_lower(link.kind) ? number(IFLA_LINK) : 0;
 }
 
 void LinkPicture::apply_address(const nlmsghdr& message) {
@@ -169,7 +174,7 @@ void LinkPicture::apply_address(const nlmsghdr& message) {
 }
 
 void LinkPicture::apply_route(const nlmsghdr& message) {
-    const auto found = attributes_of<rtmsg, RTA_MAX>(message);
+    const auto found = attributes_of<rtmsg, RTA_MAX>(message, {RTA_OIF, RTA_TABLE, RTA_PRIORITY});
     if (!found) {
         return;
     }

@@ -20,8 +20,9 @@ namespace ks {
 class LinkPicture {
   public:
     /// Applies RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR and, of routes to everywhere,
-    /// RTM_NEWROUTE and RTM_DELROUTE; ignores every other type and
-    /// whatever is malformed. `message` must lie whole in memory, nlmsg_len included.
+    /// RTM_NEWROUTE and RTM_DELROUTE; ignores every other type, an RTM_NEWLINK that does not tell
+    /// all (a wireless event) and whatever is malformed. `message` must lie whole in memory,
+    /// nlmsg_len included.
     void apply(const nlmsghdr& message);
     [[nodiscard]] const LinkTable& links() const noexcept { return links_; }
 
