@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 using namespace ks;
 using namespace ks::test;
@@ -35,6 +36,45 @@ TEST_CASE("a tunnel is up when name and kind match and the link is up", "[decide
     policy.tunnels[0].kind = row.kind;
 
     CHECK(live_tunnels(policy, row.links).empty() != row.up);
+}
+
+TEST_CASE("a device is a tunnel by more than its name", "[decide][fail-closed]") {
+    Policy policy = wireguard_policy();
+    struct Row {
+        std::string pattern, kind;
+        bool default_route, trusted;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"ppp0", "ppp", true, true},  // Named in full: the config says so.
+        {"ppp*", "ppp", false, true},
+        {"ppp*", "ppp", true, false},  // The way to the internet: a DSL line or a modem.
+        {"ppp*", "tun", true, true},
+        {"ppp*", "wireguard", true, true},
+        {"ppp*", "veth", true, false},
+        {"ppp*", "veth", false, true},
+        {"ppp*", "vlan", true, false},
+        {"ppp*", "", false, false},  // Hardware.
+        {"ppp0", "", false, false},
+    }));
+    policy.tunnels[0].interface = row.pattern;
+    LinkTable links = links_with("ppp0", row.kind, true);
+    links[7].default_route = row.default_route;
+    INFO(row.pattern << " " << row.kind << " " << row.default_route);
+
+    CHECK(live_tunnels(policy, links).empty() != row.trusted);
+    CHECK(refused_tunnels(policy, links).empty() == row.trusted);
+}
+
+TEST_CASE("a link that one tunnel refuses and another trusts is a tunnel", "[decide]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].kind = "tun";
+    const LinkTable links = links_with("wg0", "wireguard", true);
+    REQUIRE(refused_tunnels(policy, links) ==
+            std::vector<std::string>{"wg0 is of kind wireguard, tunnel home wants tun"});
+    policy.tunnels.push_back(wireguard_policy().tunnels[0]);
+
+    CHECK(refused_tunnels(policy, links).empty());
+    CHECK(live_tunnels(policy, links) == std::vector<std::string>{"wg0"});
 }
 
 TEST_CASE("config, links and intents lead to the documented state", "[decide]") {

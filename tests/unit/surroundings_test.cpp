@@ -134,6 +134,77 @@ TEST_CASE("what is public on the link is not local", "[surroundings]") {
     CHECK(lan(policy, links) == kNone);
 }
 
+TEST_CASE("private space ends where it ends", "[surroundings][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    policy.ipv6 = Ipv6::tunnel;
+    struct Row {
+        const char* own;
+        std::uint8_t length;
+        bool local;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"10.0.0.7", 8, true},      {"10.0.0.7", 7, false},     {"11.0.0.7", 24, false},
+        {"9.255.255.7", 24, false}, {"172.16.0.7", 12, true},   {"172.16.0.7", 11, false},
+        {"172.15.0.7", 24, false},  {"172.31.0.7", 24, true},   {"172.32.0.7", 24, false},
+        {"192.168.0.7", 16, true},  {"192.168.0.7", 15, false}, {"192.169.0.7", 24, false},
+        {"169.254.0.7", 16, true},  {"169.254.0.7", 15, false}, {"169.253.0.7", 24, false},
+        {"100.64.0.7", 24, false},  {"fc00::7", 7, true},       {"fc00::7", 6, false},
+        {"fe80::7", 10, true},      {"fe80::7", 9, false},      {"fec0::7", 64, false},
+        {"2001:db8::7", 64, false},
+    }));
+    LinkTable links = host_with_bridge();
+    links[kUplink].addresses = {{address(row.own), row.length}};
+    INFO(row.own << "/" << int(row.length));
+
+    CHECK(lan(policy, links).empty() != row.local);
+    policy.lan.unsafe = true;
+    CHECK(lan(policy, links).size() == 1);
+}
+
+TEST_CASE("listed and private networks are those of every uplink", "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.lan.networks = Lan::Networks::listed;
+    policy.lan.list = {*Prefix::parse("192.0.2.0/24")};
+    const LinkTable links = host_with_bridge();
+    REQUIRE(lan(policy, links) == kNone);
+    policy.lan.allow = true;
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.0.2.0/24"});
+
+    policy.lan.networks = Lan::Networks::private_;
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 10.0.0.0/8", "eth0 169.254.0.0/16",
+                                                         "eth0 172.16.0.0/12",
+                                                         "eth0 192.168.0.0/16"});
+    policy.ipv6 = Ipv6::tunnel;
+    CHECK(lan(policy, links).size() == 6);
+}
+
+TEST_CASE("a tunnel that is not ours is no LAN", "[surroundings][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    LinkTable links = host_with_bridge();
+    links[9] = link("eth9", "", "10.55.0.2", 24);
+    REQUIRE(lan(policy, links).size() == 2);
+    const std::string kind =
+        GENERATE("tun", "wireguard", "ovpn", "amneziawg", "xfrm", "vti", "vti6", "ipip", "sit",
+                 "gre", "ip6tnl", "ppp", "ip6gre", "ovpn-dco");
+    links[9].kind = kind;
+    links[9].addresses.push_back({address("2001:db8:5::2"), 64});
+
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.168.1.0/24"});
+    CHECK(surroundings(policy, links).neighbours.empty());
+}
+
+TEST_CASE("a port is no LAN, its bridge is", "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    LinkTable links = host_with_bridge();
+    links[9] = link("eth9", "", "10.55.0.2", 24);
+    links[9].master = kUplink;
+
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.168.1.0/24"});
+}
+
 TEST_CASE("neighbours are the IPv6 networks of uplinks, and routers elsewhere", "[surroundings]") {
     LinkTable links = host_with_bridge();
     links[kUplink].addresses = {{address("192.168.1.2"), 24},
