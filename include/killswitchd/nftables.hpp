@@ -8,6 +8,7 @@
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -64,6 +65,10 @@ class Nftables {
     /// Why the last apply() could not attach the rules at some device; nothing when it could. The
     /// rules of `inet` and `arp` are in force all the same.
     [[nodiscard]] const std::optional<Error>& raw_problem() const;
+
+    /// When the kernel acknowledged what the last apply() committed: from then on it goes by the
+    /// new rules. Nothing when there was nothing to commit.
+    [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> acknowledged() const;
 
     /// Asks the kernel by a transaction that it is not to carry out.
     [[nodiscard]] RawSupport raw_support();

@@ -9,6 +9,7 @@
 #include "removal.hpp"
 #include "writer.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,7 @@ struct Nftables::Impl {
     std::optional<Error> raw_problem = {};
     /// Our tables as they were read last, of use for as long as the generation is the same.
     std::optional<Snapshot> known = {};
+    std::optional<std::chrono::steady_clock::time_point> acknowledged = {};
 
     [[nodiscard]] Target table() const {
         return {kTable, ownership == Ownership::automatic ? able : 0};
@@ -88,9 +90,10 @@ Status Nftables::apply(const Ruleset& ruleset) {
         return desired.error();
     }
     impl_->raw_problem.reset();
+    Writer writer(impl_->socket);
     auto standing =
-        Writer(impl_->socket)
-            .write(impl_->table(), {ruleset, *desired}, std::exchange(impl_->known, {}));
+        writer.write(impl_->table(), {ruleset, *desired}, std::exchange(impl_->known, {}));
+    impl_->acknowledged = writer.acknowledged();
     if (!standing) {
         return std::move(standing).error();
     }
@@ -104,6 +107,10 @@ Status Nftables::apply(const Ruleset& ruleset) {
 
 const std::optional<Error>& Nftables::raw_problem() const {
     return impl_->raw_problem;
+}
+
+std::optional<std::chrono::steady_clock::time_point> Nftables::acknowledged() const {
+    return impl_->acknowledged;
 }
 
 RawSupport Nftables::raw_support() {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -132,8 +133,11 @@ Result<Writer::Progress> Writer::commit(const Job& job, const Snapshot& there) {
     if (batch.empty()) {
         return Progress::agreed;
     }
-    auto committed = batch.commit();
-    return committed ? Result(Progress::committed) : std::move(committed).error();
+    if (auto committed = batch.commit(); !committed) {
+        return std::move(committed).error();
+    }
+    acknowledged_ = std::chrono::steady_clock::now();
+    return Progress::committed;
 }
 
 Result<Writer::Progress> Writer::advance(Job& job, const Snapshot& there) {

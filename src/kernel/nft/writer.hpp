@@ -8,6 +8,7 @@
 #include "snapshot.hpp"
 #include "socket.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -40,6 +41,10 @@ class Writer {
     ///               kernel refuses what was planned on an older generation.
     [[nodiscard]] Result<Standing> write(const Target& target, const Desired& desired,
                                          std::optional<Snapshot> known = {});
+    /// When the kernel acknowledged the last commit of rules; absent before the first.
+    [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> acknowledged() const {
+        return acknowledged_;
+    }
 
   private:
     using Families = std::span<const TableFamily>;
@@ -61,6 +66,7 @@ class Writer {
     std::optional<Error> write_devices(const Target& target, Ruleset ruleset);
 
     NftSocket& socket_;
+    std::optional<std::chrono::steady_clock::time_point> acknowledged_;
 };
 
 }  // namespace ks
