@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "../drills/config_text.hpp"
+#include "../drills/adapt.hpp"
 #include "../drills/drills.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/nearest.hpp"

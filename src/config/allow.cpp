@@ -55,6 +55,22 @@ void read_ports(Context& context, const Node& node, AllowRule& exception) {
     }
 }
 
+Node write_ports(const AllowRule& exception) {
+    return exception.ports.empty()
+               ? left_out()
+               : write_list(exception.ports, [](const PortSpec& spec) {
+                     const std::string name = proto::name(spec.protocol);
+                     return write_plain(
+                         spec.ports.first == spec.ports.last
+                             ? fmt::format("{}/{}", spec.ports.first, name)
+                             : fmt::format("{}-{}/{}", spec.ports.first, spec.ports.last, name));
+                 });
+}
+
+Node write_far(const AllowRule& exception) {
+    return exception.far ? write_text(exception.far->str()) : left_out();
+}
+
 void read_interface(Context& context, const Node& node, AllowRule& exception) {
     exception.interface =
         read_value(context, node, "interface", parse_interface, "write an interface name")
@@ -72,26 +88,36 @@ void refuse_on_arrival(Context& context, const Node& node, AllowRule&) {
 constexpr char kUser[] = "user";
 constexpr char kGroup[] = "group";
 constexpr char kCgroup[] = "cgroup";
-constexpr auto kHidden = Key<AllowRule>::Help::hidden;
+
+constexpr Key<AllowRule> kPortsKey{"ports", read_ports, write_ports};
+constexpr Key<AllowRule> kInterfaceKey{"interface", read_interface, [](const AllowRule& exception) {
+                                           return write_name(exception.interface);
+                                       }};
 
 constexpr std::array<Key<AllowRule>, 6> kOutboundKeys{{
-    {"to", [](Context& c, const Node& n,
-              AllowRule& e) { e.far = read_value(c, n, "to", parse_destination, kPrefixHint); }},
-    {"ports", read_ports},
+    {"to",
+     [](Context& c, const Node& n, AllowRule& e) {
+         e.far = read_value(c, n, "to", parse_destination, kPrefixHint);
+     },
+     write_far},
+    kPortsKey,
     kUserKey<AllowRule>,
     kGroupKey<AllowRule>,
     kCgroupKey<AllowRule>,
-    {"interface", read_interface},
+    kInterfaceKey,
 }};
 
 constexpr std::array<Key<AllowRule>, 6> kInboundKeys{{
-    {"from", [](Context& c, const Node& n,
-                AllowRule& e) { e.far = read_value(c, n, "from", parse_source, kPrefixHint); }},
-    {"ports", read_ports},
-    {"interface", read_interface},
-    {kUser, refuse_on_arrival<kUser>, kHidden},
-    {kGroup, refuse_on_arrival<kGroup>, kHidden},
-    {kCgroup, refuse_on_arrival<kCgroup>, kHidden},
+    {"from",
+     [](Context& c, const Node& n, AllowRule& e) {
+         e.far = read_value(c, n, "from", parse_source, kPrefixHint);
+     },
+     write_far},
+    kPortsKey,
+    kInterfaceKey,
+    Key<AllowRule>::refused(kUser, refuse_on_arrival<kUser>),
+    Key<AllowRule>::refused(kGroup, refuse_on_arrival<kGroup>),
+    Key<AllowRule>::refused(kCgroup, refuse_on_arrival<kCgroup>),
 }};
 
 std::string amount(const Prefix& prefix) {
@@ -175,17 +201,30 @@ std::vector<AllowRule> read_allow_rules(Context& context, const Node& node,
     return exceptions;
 }
 
+Node write_allow_rules(const std::vector<AllowRule>& exceptions, const Direction& direction) {
+    return exceptions.empty() ? left_out() : write_list(exceptions, [&](const AllowRule& one) {
+        return write_map(direction.keys, one);
+    });
+}
+
 constexpr std::array<Key<Policy>, 2> kAllowKeys{{
     {"outbound",
-     [](Context& c, const Node& n, Policy& p) { p.outbound = read_allow_rules(c, n, kOutbound); }},
+     [](Context& c, const Node& n, Policy& p) { p.outbound = read_allow_rules(c, n, kOutbound); },
+     [](const Policy& p) { return write_allow_rules(p.outbound, kOutbound); },
+     [] { return names_of(kOutboundKeys); }},
     {"inbound",
-     [](Context& c, const Node& n, Policy& p) { p.inbound = read_allow_rules(c, n, kInbound); }},
+     [](Context& c, const Node& n, Policy& p) { p.inbound = read_allow_rules(c, n, kInbound); },
+     [](const Policy& p) { return write_allow_rules(p.inbound, kInbound); },
+     [] { return names_of(kInboundKeys); }},
 }};
 
 }  // namespace
 
-void read_allow(Context& context, const Node& node, Policy& policy) {
-    read_map(context, node, "allow", kAllowKeys, policy);
+Key<Policy> allow_key() {
+    return {"allow",
+            [](Context& c, const Node& n, Policy& p) { read_map(c, n, "allow", kAllowKeys, p); },
+            [](const Policy& p) { return write_map(kAllowKeys, p); },
+            [] { return names_of(kAllowKeys); }};
 }
 
 }  // namespace ks

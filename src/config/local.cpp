@@ -37,11 +37,12 @@ void refuse_overlaps(Context& context, const Node& node, const std::vector<Prefi
     }
 }
 
+constexpr std::array<Word<Lan::Networks>, 2> kNetworks{
+    {{"on-link", Lan::Networks::on_link}, {"private", Lan::Networks::private_}}};
+
 void read_networks(Context& context, const Node& node, Lan& lan) {
-    constexpr std::array<Word<Lan::Networks>, 2> kWords{
-        {{"on-link", Lan::Networks::on_link}, {"private", Lan::Networks::private_}}};
     if (node.kind != Node::Kind::list) {
-        set_word(context, node, "lan.networks", kWords, lan.networks);
+        set_word(context, node, "lan.networks", kNetworks, lan.networks);
         return;
     }
     lan.networks = Lan::Networks::listed;
@@ -53,17 +54,26 @@ void read_networks(Context& context, const Node& node, Lan& lan) {
     refuse_overlaps(context, node, lan.list);
 }
 
+Node write_networks(const Lan& lan) {
+    return lan.networks == Lan::Networks::listed ? write_texts(lan.list)
+                                                 : write_word(kNetworks, lan.networks);
+}
+
 constexpr std::array<Key<Lan>, 6> kLanKeys{{
-    {"allow", [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.allow", l.allow); }},
-    {"networks", read_networks},
-    {"unsafe", [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.unsafe", l.unsafe); }},
+    {"allow", [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.allow", l.allow); },
+     [](const Lan& l) { return write_flag(l.allow); }},
+    {"networks", read_networks, write_networks},
+    {"unsafe", [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.unsafe", l.unsafe); },
+     [](const Lan& l) { return write_flag(l.unsafe); }},
     {"interfaces",
      [](Context& c, const Node& n, Lan& l) {
          l.interfaces = read_interfaces(c, n, "lan.interfaces", Empty::allowed);
-     }},
-    {"dns", [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.dns", l.dns); }},
-    {"inbound",
-     [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.inbound", l.inbound); }},
+     },
+     [](const Lan& l) { return write_texts(l.interfaces); }},
+    {"dns", [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.dns", l.dns); },
+     [](const Lan& l) { return write_flag(l.dns); }},
+    {"inbound", [](Context& c, const Node& n, Lan& l) { set_flag(c, n, "lan.inbound", l.inbound); },
+     [](const Lan& l) { return write_flag(l.inbound); }},
 }};
 
 void read_guest_interfaces(Context& context, const Node& node, Guests& guests) {
@@ -75,23 +85,38 @@ void read_guest_interfaces(Context& context, const Node& node, Guests& guests) {
     }
 }
 
+Node write_guest_interfaces(const Guests& guests) {
+    return guests.automatic ? write_plain("auto") : write_texts(guests.interfaces);
+}
+
 constexpr std::array<Word<Guests::Reach>, 2> kReaches{
     {{"tunnel", Guests::Reach::tunnel}, {"block", Guests::Reach::block}}};
 
 constexpr std::array<Key<Guests>, 2> kGuestKeys{{
-    {"interfaces", read_guest_interfaces},
-    {"reach", [](Context& c, const Node& n,
-                 Guests& g) { set_word(c, n, "guests.reach", kReaches, g.reach); }},
+    {"interfaces", read_guest_interfaces, write_guest_interfaces},
+    {"reach",
+     [](Context& c, const Node& n, Guests& g) {
+         set_word(c, n, "guests.reach", kReaches, g.reach);
+     },
+     [](const Guests& g) { return write_word(kReaches, g.reach); }},
 }};
 
 }  // namespace
 
-void read_lan(Context& context, const Node& node, Policy& policy) {
-    read_map(context, node, "lan", kLanKeys, policy.lan);
+Key<Policy> lan_key() {
+    return {"lan",
+            [](Context& c, const Node& n, Policy& p) { read_map(c, n, "lan", kLanKeys, p.lan); },
+            [](const Policy& p) { return write_map(kLanKeys, p.lan); },
+            [] { return names_of(kLanKeys); }};
 }
 
-void read_guests(Context& context, const Node& node, Policy& policy) {
-    read_map(context, node, "guests", kGuestKeys, policy.guests);
+Key<Policy> guests_key() {
+    return {"guests",
+            [](Context& c, const Node& n, Policy& p) {
+                read_map(c, n, "guests", kGuestKeys, p.guests);
+            },
+            [](const Policy& p) { return write_map(kGuestKeys, p.guests); },
+            [] { return names_of(kGuestKeys); }};
 }
 
 }  // namespace ks

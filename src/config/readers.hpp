@@ -137,49 +137,4 @@ std::optional<std::uint32_t> read_user(Context& context, const Node& node);
 std::optional<std::uint32_t> read_group(Context& context, const Node& node);
 std::optional<std::string> read_cgroup(Context& context, const Node& node);
 
-/// One known key of a mapping and the reader of its value.
-template <class Target>
-struct Key {
-    std::string_view name;
-    void (*read)(Context&, const Node&, Target&);
-    /// Whether the key is named to those who look for the right one.
-    enum class Help : std::uint8_t { listed, hidden } help = Help::listed;
-};
-
-/// The keys of everything that is narrowed by who sends.
-template <class Target>
-constexpr Key<Target> kUserKey{
-    "user", [](Context& c, const Node& n, Target& target) { target.user = read_user(c, n); }};
-template <class Target>
-constexpr Key<Target> kGroupKey{
-    "group", [](Context& c, const Node& n, Target& target) { target.group = read_group(c, n); }};
-template <class Target>
-constexpr Key<Target> kCgroupKey{
-    "cgroup", [](Context& c, const Node& n, Target& target) { target.cgroup = read_cgroup(c, n); }};
-
-/// Walks a mapping once against the table of its known keys, so that no other key can hide.
-template <class Target, std::size_t N>
-void read_map(Context& context, const Node& node, std::string_view what,
-              const std::array<Key<Target>, N>& keys, Target& target) {
-    if (!expect(context, node, Node::Kind::map, what)) {
-        return;
-    }
-    for (const Entry& entry : node.entries) {
-        const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key<Target>& known) {
-            return known.name == entry.key;
-        });
-        if (key != keys.end()) {
-            key->read(context, entry.value, target);
-            continue;
-        }
-        std::vector<std::string> accepted;
-        for (const Key<Target>& known : keys) {
-            if (known.help == Key<Target>::Help::listed) {
-                accepted.emplace_back(known.name);
-            }
-        }
-        report_unknown(context, entry.at, "key", entry.key, accepted);
-    }
-}
-
 }  // namespace ks

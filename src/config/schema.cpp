@@ -59,10 +59,15 @@ void read_dns_servers(Context& context, const Node& node, Policy& policy) {
                   });
 }
 
-constexpr std::array<Key<Policy>, 2> kDnsKeys{{
-    {"servers", read_dns_servers},
-    {"bootstrap", [](Context& c, const Node& n, Policy&) { read_bootstrap(c, n); }},
-}};
+Node write_dns_servers(const Policy& policy) {
+    return policy.dns_servers ? write_texts(*policy.dns_servers) : write_plain("any");
+}
+
+const std::array<Key<Policy>, 2>& dns_keys() {
+    static const std::array<Key<Policy>, 2> keys{
+        {{"servers", read_dns_servers, write_dns_servers}, bootstrap_key()}};
+    return keys;
+}
 
 void read_admin_group(Context& context, const Node& node, Control& control) {
     const bool none = node.kind == Node::Kind::scalar && node.text.empty();
@@ -87,38 +92,79 @@ void read_read_access(Context& context, const Node& node, Control& control) {
     }
 }
 
+Node write_read_access(const Control& control) {
+    switch (control.read.who) {
+    case ReadAccess::Who::group:
+        return write_plain(fmt::format("group {}", control.read.gid));
+    case ReadAccess::Who::root:
+        return write_plain("root");
+    case ReadAccess::Who::all:
+        break;
+    }
+    return write_plain("all");
+}
+
 constexpr std::array<Key<Control>, 2> kControlKeys{{
-    {"admin_group", read_admin_group},
-    {"read", read_read_access},
+    {"admin_group", read_admin_group,
+     [](const Control& control) { return write_number(control.admin_gid); }},
+    {"read", read_read_access, write_read_access},
 }};
 
-constexpr std::array<Key<Policy>, 15> kRootKeys{{
-    {"version", read_version},
-    {"mode", [](Context& c, const Node& n, Policy& p) { set_word(c, n, "mode", kModes, p.mode); }},
-    {"boot",
-     [](Context& c, const Node& n, Policy& p) { set_word(c, n, "boot", kBootLocks, p.boot); }},
-    {"tunnels", read_tunnels},
-    {"ipv6", [](Context& c, const Node& n, Policy& p) { set_word(c, n, "ipv6", kIpv6, p.ipv6); }},
-    {"dns", [](Context& c, const Node& n, Policy& p) { read_map(c, n, "dns", kDnsKeys, p); }},
-    {"lan", read_lan},
-    {"guests", read_guests},
-    {"allow", read_allow},
-    {"scope",
-     [](Context& c, const Node& n, Policy& p) { set_word(c, n, "scope", kScopes, p.scope); }},
-    {"apps", read_apps},
-    {"raw", [](Context& c, const Node& n, Policy& p) { set_word(c, n, "raw", kRaw, p.raw); }},
-    {"log", [](Context& c, const Node& n, Policy&) { read_log(c, n); }},
-    {"ownership", [](Context& c, const Node& n,
-                     Policy& p) { set_word(c, n, "ownership", kOwnerships, p.ownership); }},
-    {"control", [](Context& c, const Node& n,
-                   Policy& p) { read_map(c, n, "control", kControlKeys, p.control); }},
-}};
+Key<Policy> dns_key() {
+    return {"dns",
+            [](Context& c, const Node& n, Policy& p) { read_map(c, n, "dns", dns_keys(), p); },
+            [](const Policy& p) { return write_map(dns_keys(), p); },
+            [] { return names_of(dns_keys()); }};
+}
+
+Key<Policy> control_key() {
+    return {"control",
+            [](Context& c, const Node& n, Policy& p) {
+                read_map(c, n, "control", kControlKeys, p.control);
+            },
+            [](const Policy& p) { return write_map(kControlKeys, p.control); },
+            [] { return names_of(kControlKeys); }};
+}
 
 }  // namespace
 
+const std::array<Key<Policy>, kRootKeys>& root_keys() {
+    static const std::array<Key<Policy>, kRootKeys> keys{{
+        {"version", read_version, [](const Policy&) { return write_number(kVersion); }},
+        {"mode",
+         [](Context& c, const Node& n, Policy& p) { set_word(c, n, "mode", kModes, p.mode); },
+         [](const Policy& p) { return write_word(kModes, p.mode); }},
+        {"boot",
+         [](Context& c, const Node& n, Policy& p) { set_word(c, n, "boot", kBootLocks, p.boot); },
+         [](const Policy& p) { return write_word(kBootLocks, p.boot); }},
+        tunnels_key(),
+        {"ipv6",
+         [](Context& c, const Node& n, Policy& p) { set_word(c, n, "ipv6", kIpv6, p.ipv6); },
+         [](const Policy& p) { return write_word(kIpv6, p.ipv6); }},
+        dns_key(),
+        lan_key(),
+        guests_key(),
+        allow_key(),
+        {"scope",
+         [](Context& c, const Node& n, Policy& p) { set_word(c, n, "scope", kScopes, p.scope); },
+         [](const Policy& p) { return write_word(kScopes, p.scope); }},
+        apps_key(),
+        {"raw", [](Context& c, const Node& n, Policy& p) { set_word(c, n, "raw", kRaw, p.raw); },
+         [](const Policy& p) { return write_word(kRaw, p.raw); }},
+        log_key(),
+        {"ownership",
+         [](Context& c, const Node& n, Policy& p) {
+             set_word(c, n, "ownership", kOwnerships, p.ownership);
+         },
+         [](const Policy& p) { return write_word(kOwnerships, p.ownership); }},
+        control_key(),
+    }};
+    return keys;
+}
+
 Policy read_policy(Context& context, const Node& root) {
     Policy policy;
-    read_map(context, root, "a config file", kRootKeys, policy);
+    read_map(context, root, "a config file", root_keys(), policy);
     if (policy.mode == Mode::on_drop && !root.find("boot")) {
         policy.boot = BootLock::open;
     }

@@ -1,26 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "keys.hpp"
 #include "killswitchd/policy.hpp"
 #include "readers.hpp"
 
+#include <array>
+#include <cstddef>
+
 namespace ks {
+
+inline constexpr std::size_t kRootKeys = 15;
+/// The table of the whole configuration.
+[[nodiscard]] const std::array<Key<Policy>, kRootKeys>& root_keys();
 
 /// Reads a whole configuration. The result counts only when the report has no errors.
 [[nodiscard]] Policy read_policy(Context& context, const Node& root);
 
-/// Reads the list of tunnels into `policy`.
-void read_tunnels(Context& context, const Node& node, Policy& policy);
-
-void read_lan(Context& context, const Node& node, Policy& policy);
-void read_guests(Context& context, const Node& node, Policy& policy);
-void read_allow(Context& context, const Node& node, Policy& policy);
-void read_apps(Context& context, const Node& node, Policy& policy);
+// Its sections that have files of their own.
+[[nodiscard]] Key<Policy> tunnels_key();
+[[nodiscard]] Key<Policy> lan_key();
+[[nodiscard]] Key<Policy> guests_key();
+[[nodiscard]] Key<Policy> allow_key();
+[[nodiscard]] Key<Policy> apps_key();
 
 // What the language has and a Policy cannot express yet. Its form is checked; what asks for nothing
 // is accepted, everything else refused.
-void read_log(Context& context, const Node& node);
-void read_bootstrap(Context& context, const Node& node);
+[[nodiscard]] Key<Policy> log_key();
+[[nodiscard]] Key<Policy> bootstrap_key();
 
 /// What no key can know alone: keys that are missing, contradict each other, or open more together
 /// than they seem to. `root` is the mapping that `policy` was read from.

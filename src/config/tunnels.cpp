@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -40,8 +41,14 @@ void read_mark(Context& context, const Node& node, Only& only) {
                              "write VALUE or VALUE/MASK, decimal or 0x, as the VPN sets it");
 }
 
+Node write_mark(const Only& only) {
+    return only.fwmark
+               ? write_plain(fmt::format("0x{:x}/0x{:x}", only.fwmark->value, only.fwmark->mask))
+               : left_out();
+}
+
 constexpr std::array<Key<Only>, 4> kOnlyKeys{
-    {{"fwmark", read_mark}, kUserKey<Only>, kGroupKey<Only>, kCgroupKey<Only>}};
+    {{"fwmark", read_mark, write_mark}, kUserKey<Only>, kGroupKey<Only>, kCgroupKey<Only>}};
 
 constexpr std::array<Key<TunnelDraft>, 1> kImportKeys{{
     {"import",
@@ -49,7 +56,8 @@ constexpr std::array<Key<TunnelDraft>, 1> kImportKeys{{
          if (expect(c, n, Node::Kind::scalar, "import")) {
              refuse_unsupported(c, n, "import of endpoints");
          }
-     }},
+     },
+     [](const TunnelDraft&) { return left_out(); }},
 }};
 
 void read_endpoint(Context& context, const Node& node, TunnelDraft& draft) {
@@ -90,6 +98,11 @@ void read_endpoints(Context& context, const Node& node, TunnelDraft& draft) {
     }
 }
 
+Node write_endpoints(const TunnelDraft& draft) {
+    const std::vector<Endpoint>& endpoints = draft.tunnel.endpoints;
+    return endpoints.empty() ? left_out() : write_texts(endpoints);
+}
+
 void read_ipsec(Context& context, const Node& node, TunnelDraft& draft) {
     constexpr std::array<Word<bool>, 1> kWords{{{"policy", true}}};
     draft.tunnel.ipsec = read_word(context, node, "ipsec", kWords).has_value();
@@ -100,27 +113,33 @@ constexpr std::array<Key<TunnelDraft>, 6> kTunnelKeys{{
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.name_at = n.at;
          d.tunnel.name = read_value(c, n, "name", parse_label, "write a short label").value_or("");
-     }},
+     },
+     [](const TunnelDraft& d) { return write_name(d.tunnel.name); }},
     {"interface",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.interface_at = n.at;
          d.tunnel.interface = read_value(c, n, "interface", parse_interface,
                                          "write the tunnel's interface name, such as wg0 or tun0")
                                   .value_or("");
-     }},
+     },
+     [](const TunnelDraft& d) { return write_name(d.tunnel.interface); }},
     {"kind",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.tunnel.kind = read_value(c, n, "kind", parse_kind,
                                     "write the kind that 'ip -d link' shows, such as wireguard")
                              .value_or("");
-     }},
-    {"endpoints", read_endpoints},
+     },
+     [](const TunnelDraft& d) { return write_name(d.tunnel.kind); }},
+    {"endpoints", read_endpoints, write_endpoints},
     {"only",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.only_at = n.at;
          read_map(c, n, "only", kOnlyKeys, d.tunnel.only);
-     }},
-    {"ipsec", read_ipsec},
+     },
+     [](const TunnelDraft& d) { return write_map(kOnlyKeys, d.tunnel.only); },
+     [] { return names_of(kOnlyKeys); }},
+    {"ipsec", read_ipsec,
+     [](const TunnelDraft& d) { return d.tunnel.ipsec ? write_plain("policy") : left_out(); }},
 }};
 
 /// Whether `pattern` matches names that network cards and modems usually have.
@@ -267,8 +286,6 @@ void claim(Context& context, Places& taken, std::string_view what, const std::st
     }
 }
 
-}  // namespace
-
 void read_tunnels(Context& context, const Node& node, Policy& policy) {
     if (!expect(context, node, Node::Kind::list, "tunnels")) {
         return;
@@ -298,6 +315,20 @@ void read_tunnels(Context& context, const Node& node, Policy& policy) {
             return;
         }
     }
+}
+
+Node write_tunnels(const Policy& policy) {
+    return write_list(policy.tunnels, [](const Tunnel& tunnel) {
+        TunnelDraft draft;
+        draft.tunnel = tunnel;
+        return write_map(kTunnelKeys, draft);
+    });
+}
+
+}  // namespace
+
+Key<Policy> tunnels_key() {
+    return {"tunnels", read_tunnels, write_tunnels, [] { return names_of(kTunnelKeys); }};
 }
 
 }  // namespace ks

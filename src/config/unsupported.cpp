@@ -20,21 +20,16 @@ constexpr std::array<Key<Nothing>, 2> kLogKeys{{
          if (read_flag(c, n, "log.blocked").value_or(false)) {
              refuse_unsupported(c, n, "log.blocked: true");
          }
-     }},
+     },
+     [](const Nothing&) { return left_out(); }},
     {"rate",
      [](Context& c, const Node& n, Nothing&) {
          read_value(c, n, "log.rate", parse_rate, "write a rate such as 10/second");
-     }},
+     },
+     [](const Nothing&) { return left_out(); }},
 }};
 
-}  // namespace
-
-void read_log(Context& context, const Node& node) {
-    Nothing nothing;
-    read_map(context, node, "log", kLogKeys, nothing);
-}
-
-void read_bootstrap(Context& context, const Node& node) {
+void read_bootstrap(Context& context, const Node& node, Policy&) {
     static_cast<void>(read_list(context, node, "dns.bootstrap", Empty::allowed,
                                 kMaxBootstrapServers, [](Context& c, const Node& item) {
                                     return read_value(c, item, "a DNS server", parse_host,
@@ -43,6 +38,21 @@ void read_bootstrap(Context& context, const Node& node) {
     if (node.kind == Node::Kind::list && !node.items.empty()) {
         refuse_unsupported(context, node, "dns.bootstrap");
     }
+}
+
+}  // namespace
+
+Key<Policy> log_key() {
+    return {"log",
+            [](Context& c, const Node& n, Policy&) {
+                Nothing nothing;
+                read_map(c, n, "log", kLogKeys, nothing);
+            },
+            [](const Policy&) { return left_out(); }, [] { return names_of(kLogKeys); }};
+}
+
+Key<Policy> bootstrap_key() {
+    return {"bootstrap", read_bootstrap, [](const Policy&) { return left_out(); }};
 }
 
 }  // namespace ks

@@ -21,7 +21,9 @@ std::vector<Match> place(const Draft& draft, const AllowRule& exception) {
     }
     if (exception.far) {
         matches.emplace_back(match::Family{exception.far->address.family});
-        matches.emplace_back(Address{*exception.far});
+        if (exception.far->length != 0) {  // nft reads a /0 as a match of its own kind.
+            matches.emplace_back(Address{*exception.far});
+        }
     } else if (draft.policy.ipv6 == Ipv6::block) {
         matches.emplace_back(match::Family{IpFamily::v4});
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "stage.hpp"
 
-#include "config_text.hpp"
 #include "expectation.hpp"
+#include "killswitchd/config_text.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
 
@@ -68,7 +68,7 @@ std::vector<std::string> Stage::argv(const std::vector<std::string>& words) cons
 
 void Stage::write_config(const Policy& policy) {
     const std::string path = lab_.scratch_from_outside() + "/killswitchd.yaml";
-    std::ofstream(path) << to_yaml(policy);
+    std::ofstream(path) << config_text(policy);
 }
 
 void Stage::use_variant(bool one_more) {

@@ -17,7 +17,7 @@ ALLOWED = {
     "host": (("base", "core", "config", "kernel", "runtime"), {"fmt"}),
     "wire": (("base", "core", "config", "kernel", "runtime", "host"), {"fmt", "nlohmann"}),
     "daemon": (("base", "core", "config", "kernel", "runtime", "host", "wire"), {"fmt", "nlohmann"}),
-    "drills": (("base", "core", "lab"), {"fmt"}),
+    "drills": (("base", "core", "config", "lab"), {"fmt"}),
     "cli": (
         ("base", "core", "config", "kernel", "runtime", "host", "wire", "lab", "daemon", "drills"),
         {"fmt", "CLI", "nlohmann"},

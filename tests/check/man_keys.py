@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""killswitchd(8) names every event key, command, JSON field, option and varlink method of the code.
+"""killswitchd(8) names every event key, command, JSON field, option and varlink method of the code,
+and killswitchd.yaml(5) every key of the table that the config is read by.
 
-Usage: man_keys.py SOURCE_ROOT PROGRAM
+Usage: man_keys.py SOURCE_ROOT PROGRAM CONFIG_KEYS
 """
 import json
 import pathlib
@@ -73,6 +74,42 @@ def missing(page, wanted):
     return sorted(wanted - words)
 
 
+def config_tags(page):
+    """Section -> what its tagged paragraphs are about."""
+    tags = {}
+    for section in page.split("\n.SH ")[1:]:
+        title, _, text = section.partition("\n")
+        lines = re.findall(r"^\.TP\n(.*)$", text, re.MULTILINE)
+        tags[title] = set(re.findall(r"[\w.]+", " ".join(line.partition(" ")[2] for line in lines)))
+    return tags
+
+
+def undescribed(page, keys):
+    """Keys without a paragraph in the section that is about them."""
+    tags = config_tags(page)
+    sections = {"tunnels": "TUNNELS", "allow": "EXCEPTIONS"}
+    found = []
+    for key in keys:
+        section = sections.get(key.partition(".")[0], "KEYS")
+        name = key if section == "KEYS" else key.rpartition(".")[2]
+        if name not in tags.get(section, ()):
+            found.append(key)
+    return found
+
+
+def check_config(root, lister):
+    """The number of config keys; -1 when the page lacks one, or the check is blind."""
+    page = (root / "man/killswitchd.yaml.5").read_text(encoding="utf-8")
+    keys = said_by(lister).split()
+    for key in undescribed(page, keys):
+        print("man/killswitchd.yaml.5 does not describe the key '{}'".format(key))
+    blind = [key for key in keys if key not in undescribed(
+        re.sub(r"\b{}\b".format(key.rpartition(".")[2]), "x", page), keys)]
+    if blind:
+        print("a page without {} would pass: this check is blind".format(blind))
+    return len(keys) if keys and not blind and not undescribed(page, keys) else -1
+
+
 def main():
     root, program = pathlib.Path(sys.argv[1]), sys.argv[2]
     page = (root / "man/killswitchd.8").read_text(encoding="utf-8")
@@ -91,8 +128,10 @@ def main():
                                           page.replace("\\-", "-")), {word}):
                 print("a page without the {} '{}' would pass: this check is blind".format(kind, word))
                 failed = True
-    print(", ".join("{} {}s".format(len(words), kind) for kind, words in wanted.items()))
-    return 1 if failed else 0
+    config_keys = check_config(root, sys.argv[3])
+    print(", ".join("{} {}s".format(len(words), kind) for kind, words in wanted.items()),
+          "and {} config keys".format(config_keys))
+    return 1 if failed or config_keys < 0 else 0
 
 
 sys.exit(main())

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "dice.hpp"
 #include "killswitchd/compile.hpp"
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/net.hpp"
@@ -7,7 +8,6 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
-#include "support/dice.hpp"
 #include "support/flood.hpp"
 #include "support/private_network.hpp"
 #include "support/table.hpp"

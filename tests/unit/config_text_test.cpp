@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "config_support.hpp"
-#include "drills/config_text.hpp"
 #include "killswitchd/config.hpp"
+#include "killswitchd/config_text.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
@@ -67,7 +67,7 @@ Policy full_policy() {
 }
 
 void check_survives(const Policy& policy) {
-    const std::string text = drills::to_yaml(policy);
+    const std::string text = config_text(policy);
     CAPTURE(text);
     const LoadedConfig loaded = parse_text(text);
     CAPTURE(findings(loaded));
@@ -100,26 +100,4 @@ TEST_CASE("the written YAML keeps each kind of local network, reader and mode", 
 
 TEST_CASE("a policy without a tunnel can be written", "[config]") {
     check_survives(Policy{});
-}
-
-TEST_CASE("tunnels by IPsec policy are written as such, and played by tun devices", "[config]") {
-    Policy policy;
-    policy.mode = Mode::always;
-    for (const char* const name : {"office", "branch"}) {
-        Tunnel tunnel;
-        tunnel.name = name;
-        tunnel.ipsec = true;
-        tunnel.endpoints = {{*IpAddress::parse("203.0.113.7"), proto::kUdp, 4500},
-                            {*IpAddress::parse("203.0.113.7"), proto::kEsp, 0}};
-        policy.tunnels.push_back(tunnel);
-    }
-    check_survives(policy);
-
-    const drills::Adapted played = drills::adapt(policy);
-
-    check_survives(played.policy);
-    CHECK_FALSE(played.policy.tunnels[0].ipsec);
-    CHECK_FALSE(played.policy.tunnels[0].interface.empty());
-    CHECK(played.notes == std::vector<std::string>{"office: a tun device plays the IPsec policy",
-                                                   "branch: a tun device plays the IPsec policy"});
 }

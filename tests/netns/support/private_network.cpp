@@ -138,4 +138,9 @@ std::string Tun::next() const {
     return packet;
 }
 
+void Tun::drain() const {
+    while (!next().empty()) {
+    }
+}
+
 }  // namespace ks::test

@@ -36,6 +36,7 @@ class Tun {
     void inject(const std::string& packet) const;
     /// The next packet that was sent to the device, empty when there is none. Never blocks.
     [[nodiscard]] std::string next() const;
+    void drain() const;  ///< Forgets what next() would give.
     [[nodiscard]] int fd() const { return fd_.get(); }
 
   private:

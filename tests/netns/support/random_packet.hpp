@@ -4,7 +4,7 @@
 #include "killswitchd/evaluate.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
-#include "random_policy.hpp"
+#include "random_world.hpp"
 
 #include <cstdint>
 #include <optional>

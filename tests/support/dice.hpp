@@ -22,6 +22,17 @@ class Dice {
     [[nodiscard]] const T& pick(const std::vector<T>& from) {
         return from[below(from.size())];
     }
+    /// Some of `from`, in its order; perhaps none.
+    template <class T>
+    [[nodiscard]] std::vector<T> some(const std::vector<T>& from) {
+        std::vector<T> chosen;
+        for (const T& one : from) {
+            if (chance(40)) {
+                chosen.push_back(one);
+            }
+        }
+        return chosen;
+    }
     template <class T>
     [[nodiscard]] T number() {
         return static_cast<T>(engine_());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dice.hpp"
+#include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/situation.hpp"
@@ -12,12 +13,12 @@
 
 namespace ks::test {
 
-/// The interfaces of the random worlds, in the order in which they forward to each other.
+/// The interfaces of the random worlds, in the order in which they forward to each other: uplinks,
+/// tunnels, guests and the port of a guest bridge, in every neighbourhood that rules tell apart.
 [[nodiscard]] const std::vector<std::string>& devices();
-
-/// A random policy about `devices()`: 0 to 12 endpoints, both families, every kind of selector.
-[[nodiscard]] Policy random_policy(Dice& dice, const CgroupIds& cgroups);
-/// A situation of `policy` that has rules.
+/// `devices()` with random addresses, routes and flags, and lo.
+[[nodiscard]] LinkTable random_links(Dice& dice);
+/// What `policy` makes of random links, intents and IPsec policies. Without rules with `mode: off`.
 [[nodiscard]] Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups);
 
 [[nodiscard]] IpAddress address(const char* text);

@@ -16,10 +16,8 @@ struct Adapted {
 
 /// Replaces what the lab has no stand-in for: link kinds (its tunnel is a tun device), cgroups (it
 /// makes none), patterns (one name is played), names of other interfaces, every mode but always;
-/// and takes away what is meant to leave outside the tunnel and cannot be distinguished from a leak.
+/// and takes away what is meant to leave outside the tunnel and cannot be distinguished from a
+/// leak.
 [[nodiscard]] Adapted adapt(Policy policy);
-
-/// `policy` as YAML that parses to it again.
-[[nodiscard]] std::string to_yaml(const Policy& policy);
 
 }  // namespace ks::drills
