@@ -27,8 +27,8 @@ struct Options {
     Color color = Color::automatic;
     bool json = false;
     bool watch = false;
-    bool brief = false;  ///< `status --short`
-    bool quiet = false;  ///< `status --quiet`
+    bool brief = false;    ///< `status --short`
+    bool quiet = false;    ///< `status --quiet`
     bool hold = false;     ///< `boot --hold`
     bool gate = false;     ///< `boot --gate`
     std::string file;      ///< `check FILE`

@@ -53,7 +53,7 @@ Result<Loop::Sources> open_sources(const Policy& policy) {
         return std::move(links).error();
     }
     return Loop::Sources{*std::move(reactor), *std::move(nftables), *std::move(rules),
-                           *std::move(links), IpsecWatch::open(policy)};
+                         *std::move(links), IpsecWatch::open(policy)};
 }
 
 }  // namespace
