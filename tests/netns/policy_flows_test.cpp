@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -58,13 +59,17 @@ TEST_CASE("a connection from before the lock is cut, locked and protected", "[po
 
 TEST_CASE("a config that is broken at a reload changes nothing", "[policy][reload]") {
     Scene scene(tun_policy());
-    const auto reload = [&](const char* config) {
-        std::ofstream(scene.lab().scratch_from_outside() + "/killswitchd.yaml") << config;
+    const std::string path = scene.lab().scratch_from_outside() + "/killswitchd.yaml";
+    const auto reload = [&](const std::string& config) {
+        std::ofstream(path) << config;
         return scene.stage().command("reload");
     };
+    std::ostringstream good;
+    good << std::ifstream(path).rdbuf();
     scene.locked_and_protected([&] {
         CHECK(reload("version: 1\nmode: off\ntunnels: [\n") != 0);
         CHECK_FALSE(leaks(scene));
+        CHECK(reload(good.str()) == 0);  // Else status says for ever that the file is broken.
     });
     scene.stage().expect_tunnel_works("after the reloads");
     scene.check_steps();
