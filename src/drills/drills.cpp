@@ -2,6 +2,11 @@
 #include "drills.hpp"
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/lab/flood.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/probe.hpp"
+#include "killswitchd/lab/tcp_flow.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/lab/lab.hpp"
 #include "killswitchd/policy.hpp"
 #include "stage.hpp"
 

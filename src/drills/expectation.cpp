@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "expectation.hpp"
 
+#include "killswitchd/lab/frame.hpp"
 #include "killswitchd/net.hpp"
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/lab_capture.hpp"
+#include "killswitchd/lab/capture.hpp"
+#include "killswitchd/lab/frame.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 

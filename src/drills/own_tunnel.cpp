@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/process.hpp"
+#include "killswitchd/lab/tunnel_client.hpp"
+#include "killswitchd/lab/tunnel_server.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "vpn.hpp"

@@ -4,6 +4,14 @@
 #include "expectation.hpp"
 #include "killswitchd/config_text.hpp"
 #include "killswitchd/error.hpp"
+#include "killswitchd/lab/chatter.hpp"
+#include "killswitchd/lab/flood.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/probe.hpp"
+#include "killswitchd/lab/process.hpp"
+#include "killswitchd/lab/reach.hpp"
 #include "killswitchd/net.hpp"
 
 #include <cstddef>

@@ -2,7 +2,11 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab/flood.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/probe.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/policy.hpp"
 #include "vpn.hpp"
 

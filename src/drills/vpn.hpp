@@ -2,7 +2,8 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab/capture.hpp"
+
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_capture.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/probe.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "packet_ring.hpp"
 #include "shared.hpp"
 

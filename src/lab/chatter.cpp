@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab/chatter.hpp"
+
 #include "address.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/probe.hpp"
 #include "killswitchd/net.hpp"
 #include "services.hpp"
 

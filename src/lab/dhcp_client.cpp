@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab/dhcp_client.hpp"
+
 #include "address.hpp"
 #include "dhcp.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab/chatter.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 
 #include <array>

@@ -4,6 +4,9 @@
 #include "address.hpp"
 #include "dhcp.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 
 #include <array>
 #include <cerrno>

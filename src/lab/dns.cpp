@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/lab.hpp"
+#include "killswitchd/lab/lab.hpp"
 #include "killswitchd/net.hpp"
 #include "services.hpp"
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab/flood.hpp"
+
 #include "address.hpp"
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab/chatter.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 #include "shared.hpp"
 

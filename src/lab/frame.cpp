@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/lab_capture.hpp"
+#include "killswitchd/lab/frame.hpp"
+
+#include "killswitchd/lab/capture.hpp"
 #include "killswitchd/net.hpp"
 
 #include <algorithm>

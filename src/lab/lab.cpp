@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/lab.hpp"
+#include "killswitchd/lab/lab.hpp"
 
 #include "dhcp_server.hpp"
+#include "killswitchd/lab/capture.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "sandbox.hpp"
 #include "services.hpp"
 #include "topology.hpp"

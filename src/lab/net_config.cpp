@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab/net_config.hpp"
+
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_net.hpp"
 #include "killswitchd/net.hpp"
 
 #include <array>

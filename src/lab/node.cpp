@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab/node.hpp"
+
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_node.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "sandbox.hpp"
 
 #include <cerrno>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "packet_ring.hpp"
 
+#include "killswitchd/lab/probe.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <cstddef>

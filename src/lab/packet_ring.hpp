@@ -3,6 +3,7 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/probe.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab/probe.hpp"
+
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/lab.hpp"
 #include "killswitchd/net.hpp"
 
 #include <algorithm>

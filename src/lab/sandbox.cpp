@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sandbox.hpp"
 
+#include "killswitchd/lab/node.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstdlib>

@@ -3,6 +3,7 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/node.hpp"
 
 #include <string>
 #include <vector>

@@ -4,6 +4,8 @@
 #include "address.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 
 #include <algorithm>

@@ -2,6 +2,9 @@
 #include "topology.hpp"
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/node.hpp"
 #include "killswitchd/net.hpp"
 
 #include <cerrno>

@@ -3,6 +3,8 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/node.hpp"
 #include "killswitchd/net.hpp"
 #include "tunnel_wire.hpp"
 

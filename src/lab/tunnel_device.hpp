@@ -3,7 +3,7 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_node.hpp"
+#include "killswitchd/lab/node.hpp"
 #include "killswitchd/net.hpp"
 
 #include <string>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/lab/tunnel_server.hpp"
+
 #include "address.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/lab/lab.hpp"
 #include "killswitchd/net.hpp"
 #include "tunnel_device.hpp"
 #include "tunnel_wire.hpp"

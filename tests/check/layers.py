@@ -38,15 +38,15 @@ def layer_of_source(path):
 
 
 def layer_of_header(stem, tree):
-    """The layer whose source of the same name includes the header first; lab headers say "lab_"."""
+    """The layer whose source of the same name includes the header first."""
     if stem in HEADER_LAYER:
         return HEADER_LAYER[stem]
     for path, text in tree.items():
-        if path.startswith("src/") and path.endswith(f"/{stem}.cpp"):
+        if path.startswith("src/") and path.endswith(f"/{stem.rsplit('/', 1)[-1]}.cpp"):
             first = INCLUDE.search(text)
             if first and first[2] == f"killswitchd/{stem}.hpp":
                 return layer_of_source(path)
-    return "lab" if stem.split("_")[0] == "lab" else None
+    return None
 
 
 def wrong_include(layer, own_directory, kind, name, tree):
@@ -76,7 +76,7 @@ def owner(path, tree):
     if not path.endswith(CXX):
         return None
     if path.startswith("include/killswitchd/"):
-        layer = layer_of_header(path.rsplit("/", 1)[1].removesuffix(".hpp"), tree)
+        layer = layer_of_header(path.removeprefix("include/killswitchd/").removesuffix(".hpp"), tree)
         return layer, None
     if path.startswith("src/"):
         return layer_of_source(path), path.rsplit("/", 1)[0]
@@ -140,7 +140,8 @@ CHECKS = {
                 "src/cli/c.cpp": '#include "../daemon/d.hpp"\n',
                 "src/daemon/d.hpp": "",
                 "src/main.cpp": '#include "killswitchd/config.hpp"\n#include <CLI/CLI.hpp>\n',
-                "include/killswitchd/lab_node.hpp": "#include <string>\n",
+                "include/killswitchd/lab/node.hpp": "#include <string>\n",
+                "src/lab/node.cpp": '#include "killswitchd/lab/node.hpp"\n',
                 "tests/unit/a.cpp": "#include <yaml-cpp/yaml.h>\n",
             }
         ],

@@ -2,7 +2,7 @@
 #include "../../src/lab/sandbox.hpp"
 #include "catch.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "support/node_run.hpp"
 #include "support/programs.hpp"
 

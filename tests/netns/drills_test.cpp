@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/error.hpp"
+#include "killswitchd/lab/lab.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/drill_report.hpp"

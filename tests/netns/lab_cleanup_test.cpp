@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "lab_support.hpp"
 
 #include <algorithm>

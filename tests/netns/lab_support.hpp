@@ -2,7 +2,7 @@
 #pragma once
 
 #include "catch.hpp"
-#include "killswitchd/lab.hpp"
+#include "killswitchd/lab/lab.hpp"
 #include "killswitchd/net.hpp"
 
 #include <cerrno>

@@ -2,7 +2,7 @@
 #include "catch.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/lab_net.hpp"
+#include "killswitchd/lab/net_config.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../../src/lab/address.hpp"
 #include "catch.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/probe.hpp"
+#include "killswitchd/lab/process.hpp"
+#include "killswitchd/lab/reach.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"

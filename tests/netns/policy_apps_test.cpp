@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/probe.hpp"
+#include "killswitchd/lab/process.hpp"
+#include "killswitchd/lab/reach.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"
 #include "support/scene.hpp"

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../../src/lab/address.hpp"
 #include "catch.hpp"
-#include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/lab/chatter.hpp"
+#include "killswitchd/lab/dhcp_client.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/probe.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"

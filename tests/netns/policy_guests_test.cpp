@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/lab/chatter.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/probe.hpp"
+#include "killswitchd/lab/process.hpp"
+#include "killswitchd/lab/reach.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"
 #include "support/scene.hpp"

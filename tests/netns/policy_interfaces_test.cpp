@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/process.hpp"
+#include "killswitchd/lab/reach.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"

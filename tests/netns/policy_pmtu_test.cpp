@@ -2,6 +2,8 @@
 #include "../../src/lab/address.hpp"
 #include "catch.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../../src/lab/address.hpp"
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab_traffic.hpp"
+#include "killswitchd/lab/chatter.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 #include "lab_support.hpp"
 #include "support/dhcp.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/lab/lab.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/drill_report.hpp"
 #include "support/programs.hpp"

@@ -2,6 +2,8 @@
 #include "dhcp.hpp"
 
 #include "../../../src/lab/address.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/lab.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/process.hpp"
 
 namespace ks::test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "killswitchd/lab_node.hpp"
+#include "killswitchd/lab/node.hpp"
 
 #include <cstdint>
 #include <string>

@@ -2,6 +2,7 @@
 #include "node_run.hpp"
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/lab/node.hpp"
 
 #include <string>
 #include <utility>

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab_node.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 
 #include <string>
 #include <vector>

@@ -2,6 +2,9 @@
 #include "openvpn.hpp"
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "node_run.hpp"

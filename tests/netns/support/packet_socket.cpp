@@ -3,6 +3,9 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 
 #include <algorithm>

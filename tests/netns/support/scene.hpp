@@ -4,6 +4,9 @@
 #include "../../../src/drills/stage.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/probe.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <array>

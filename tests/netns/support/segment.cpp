@@ -3,7 +3,8 @@
 
 #include "../../../src/lab/address.hpp"
 #include "catch.hpp"
-#include "killswitchd/lab.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/node.hpp"
 #include "killswitchd/net.hpp"
 
 #include <cstddef>

@@ -2,7 +2,11 @@
 #include "wireguard.hpp"
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab_tunnel.hpp"
+#include "killswitchd/lab/lab.hpp"
+#include "killswitchd/lab/net_config.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/process.hpp"
+#include "killswitchd/lab/tunnel_client.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "node_run.hpp"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
-#include "killswitchd/lab_capture.hpp"
-#include "killswitchd/lab_node.hpp"
+#include "killswitchd/lab/capture.hpp"
+#include "killswitchd/lab/node.hpp"
 #include "killswitchd/net.hpp"
 
 #include <array>

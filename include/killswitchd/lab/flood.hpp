@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/error.hpp"
+#include "killswitchd/lab/node.hpp"
+#include "killswitchd/net.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace ks::lab {
+
+struct FloodCount {
+    std::uint64_t sent = 0;     ///< Taken by the kernel.
+    std::uint64_t refused = 0;  ///< EPERM.
+    std::uint64_t other = 0;    ///< Any other error.
+};
+
+/// A process that sends small UDP packets as fast as it can.
+class Flood {
+  public:
+    /// \param device  bind to it; empty: routed. \param limit  packets, 0: until stop().
+    [[nodiscard]] static Result<Flood> start(const Node& from, const IpAddress& to,
+                                             std::uint16_t port, std::uint64_t limit = 0,
+                                             const std::string& device = {});
+    Flood(const Flood&) = delete;
+    Flood& operator=(const Flood&) = delete;
+    Flood(Flood&&) noexcept;
+    Flood& operator=(Flood&&) noexcept;
+    ~Flood();
+
+    [[nodiscard]] FloodCount count() const;  ///< So far.
+    [[nodiscard]] std::uint32_t tag() const;
+    [[nodiscard]] FloodCount stop();  ///< Ends it; what it sent is sent when this returns.
+    [[nodiscard]] bool finished(Millis limit);  ///< Waits for `limit` packets to be done.
+
+  private:
+    struct Impl;
+    explicit Flood(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ks::lab
