@@ -86,4 +86,14 @@ struct Endpoint {
     friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
+/// The address whose first `length` bits are ones: 255.255.255.0.
+[[nodiscard]] IpAddress mask_of(IpFamily family, std::uint8_t length) noexcept;
+
+/// An interface and a network that is reached directly by it.
+struct LinkNetwork {
+    std::string interface;
+    Prefix network;
+    friend auto operator<=>(const LinkNetwork&, const LinkNetwork&) = default;
+};
+
 }  // namespace ks

@@ -35,7 +35,14 @@ inline constexpr std::array<TableFamily, 3> kFamilies{TableFamily::inet, TableFa
 /// What the elements of a set consist of.
 struct SetKey {
     IpFamily family = IpFamily::v4;
-    enum class Of : std::uint8_t { address, endpoint } of = Of::address;
+    enum class Of : std::uint8_t {
+        address,
+        endpoint,      ///< Address, protocol and port.
+        network,       ///< The first `length` bits of an address.
+        interface,     ///< The name of an interface; of no family.
+        link_network,  ///< Interface and network: a network is near by its own interface alone.
+    } of = Of::address;
+    std::uint8_t length = 0;  ///< Of every network in the set.
     friend bool operator==(const SetKey&, const SetKey&) = default;
 };
 
@@ -166,10 +173,12 @@ struct ToEncrypt {
 struct Decrypted {
     friend bool operator==(const Decrypted&, const Decrypted&) = default;
 };
-/// The far side is in a named set. It is the destination on output, the source on input.
+/// The far side is in a named set: `destination` is the address that a packet goes to and the
+/// interface that it leaves by, `source` the address that it is from and the interface that it came
+/// in by.
 struct InSet {
     enum class Far : std::uint8_t { destination, source } far = Far::destination;
-    SetKey key;  ///< Of the set that is named; must come after a Family of the same family.
+    SetKey key;  ///< Of the set that is named; with addresses after a Family of the same family.
     std::string set;
     friend bool operator==(const InSet&, const InSet&) = default;
 };
@@ -221,12 +230,16 @@ struct Chain {
 /// The family of the table that a chain belongs to.
 [[nodiscard]] TableFamily family_of(const Chain& chain) noexcept;
 
-/// Hash set of addresses, or of (address, protocol, port).
+/// Hash set. There are no interval sets: the kernel may miss an element of one while others change
+/// (before Linux 6.17), and it takes seconds to load a large one.
 struct Set {
     std::string name;
     SetKey key;
-    std::vector<Endpoint>
-        elements;  ///< Sorted, unique; only `address` counts in a set of addresses.
+    /// Of addresses and endpoints. Sorted, unique; only `address` counts in a set of addresses.
+    std::vector<Endpoint> elements;
+    /// Of networks and interfaces. Sorted, unique; what the key does not name is as in
+    /// LinkNetwork{}.
+    std::vector<LinkNetwork> networks{};
     friend bool operator==(const Set&, const Set&) = default;
 };
 

@@ -11,13 +11,6 @@
 
 namespace ks {
 
-/// An interface and a network that is reached directly by it.
-struct LinkNetwork {
-    std::string interface;
-    Prefix network;
-    friend auto operator<=>(const LinkNetwork&, const LinkNetwork&) = default;
-};
-
 /// A device by which frames leave the host.
 struct Uplink {
     std::string name;

@@ -136,4 +136,10 @@ std::string Endpoint::str() const {
                      : fmt::format("{}:{}/{}", host, port, proto::name(protocol));
 }
 
+IpAddress mask_of(IpFamily family, std::uint8_t length) noexcept {
+    IpAddress ones{family, {}};
+    ones.bytes.fill(0xff);
+    return Prefix::of(ones, length).address;
+}
+
 }  // namespace ks

@@ -60,14 +60,26 @@ json ports_json(const PortRange& ports) {
 
 json set_json(const match::InSet& m) {
     const bool to = m.far == match::InSet::Far::destination;
+    const json interface = meta(to ? "oifname" : "iifname");
     const json address = payload(ip_word(m.key.family), to ? "daddr" : "saddr");
+    const IpAddress mask = mask_of(m.key.family, m.key.length);
+    const json network = m.key.length == mask.bits() ? address : masked(address, mask.str());
     const json set = "@" + m.set;
-    if (m.key.of == SetKey::Of::address) {
+    switch (m.key.of) {
+    case SetKey::Of::address:
         return equals(address, set);
+    case SetKey::Of::endpoint:
+        return equals({{"concat", json::array({address, meta("l4proto"),
+                                               payload("th", to ? "dport" : "sport")})}},
+                      set);
+    case SetKey::Of::network:
+        return equals(network, set);
+    case SetKey::Of::interface:
+        return equals(interface, set);
+    case SetKey::Of::link_network:
+        return equals({{"concat", json::array({interface, network})}}, set);
     }
-    return equals({{"concat", json::array({address, meta("l4proto"),
-                                           payload("th", to ? "dport" : "sport")})}},
-                  set);
+    return {};
 }
 
 /// The destination of the packet inside an ICMP error: raw bytes after the 8 of the ICMP header.
@@ -208,20 +220,42 @@ json rule_json(const Chain& chain, const Rule& rule) {
     return out;
 }
 
+json type_json(const SetKey& key) {
+    const char* const address = key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
+    switch (key.of) {
+    case SetKey::Of::address:
+    case SetKey::Of::network:
+        return address;
+    case SetKey::Of::endpoint:
+        return {address, "inet_proto", "inet_service"};
+    case SetKey::Of::interface:
+        return "ifname";
+    case SetKey::Of::link_network:
+        return {"ifname", address};
+    }
+    return address;
+}
+
 json set_definition(const Set& set, TableFamily family) {
-    const char* const address = set.key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
-    const bool plain = set.key.of == SetKey::Of::address;
     json elements = json::array();
     for (const Endpoint& element : set.elements) {
+        const std::string address = element.address.str();
         elements.push_back(
-            plain ? json(element.address.str())
-                  : json{{"concat",
-                          {element.address.str(), proto::name(element.protocol), element.port}}});
+            set.key.of == SetKey::Of::address
+                ? json(address)
+                : json{{"concat", {address, proto::name(element.protocol), element.port}}});
+    }
+    for (const LinkNetwork& element : set.networks) {
+        const std::string network = element.network.address.str();
+        elements.push_back(
+            set.key.of == SetKey::Of::network     ? json(network)
+            : set.key.of == SetKey::Of::interface ? json(element.interface)
+                                                  : json{{"concat", {element.interface, network}}});
     }
     return {{"family", word(family)},
             {"table", kTable},
             {"name", set.name},
-            {"type", plain ? json(address) : json{address, "inet_proto", "inet_service"}},
+            {"type", type_json(set.key)},
             {"elem", std::move(elements)}};
 }
 

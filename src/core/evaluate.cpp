@@ -27,19 +27,32 @@ const Set* find_set(const Ruleset& ruleset, const std::string& name) {
 
 bool in_set(const Ruleset& ruleset, const match::InSet& match, const PacketView& packet) {
     const Set* const set = find_set(ruleset, match.set);
-    if (set == nullptr || packet.source.family != match.key.family) {
+    if (set == nullptr) {
         return false;
     }
     const bool to = match.far == match::InSet::Far::destination;
-    Endpoint far{to ? packet.destination : packet.source, 0, 0};
-    if (match.key.of == SetKey::Of::endpoint) {
-        if (packet.later_fragment) {
-            return false;
-        }
-        far.protocol = packet.protocol;
-        far.port = to ? packet.destination_port : packet.source_port;
+    const IpAddress& address = to ? packet.destination : packet.source;
+    const std::string& interface = to ? packet.out_interface : packet.in_interface;
+    const bool same_family = address.family == match.key.family;
+    const auto has = [&](const LinkNetwork& network) {
+        return std::ranges::binary_search(set->networks, network);
+    };
+    switch (match.key.of) {
+    case SetKey::Of::address:
+        return same_family && std::ranges::binary_search(set->elements, Endpoint{address, 0, 0});
+    case SetKey::Of::endpoint:
+        return same_family && !packet.later_fragment &&
+               std::ranges::binary_search(
+                   set->elements, Endpoint{address, packet.protocol,
+                                           to ? packet.destination_port : packet.source_port});
+    case SetKey::Of::network:
+        return same_family && has({{}, Prefix::of(address, match.key.length)});
+    case SetKey::Of::interface:
+        return has({interface, {}});
+    case SetKey::Of::link_network:
+        return same_family && has({interface, Prefix::of(address, match.key.length)});
     }
-    return std::ranges::binary_search(set->elements, far);
+    return false;
 }
 
 /// cgroup ids begin at level 1; the match names the ancestor at its own depth.

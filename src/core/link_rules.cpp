@@ -5,7 +5,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
-#include "killswitchd/surroundings.hpp"
+#include "places.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -68,42 +68,42 @@ void add_dhcp6(Draft& draft) {
 }
 
 /// One type of neighbour discovery.
-Rule neighbour_rule(std::vector<Match> matches, std::uint8_t type,
-                    const std::optional<Prefix>& to = {}) {
-    matches.emplace_back(match::Family{IpFamily::v6});
-    if (to) {
-        matches.emplace_back(match::Destination{*to});
-    }
+Rule neighbour_rule(std::vector<Match> matches, std::uint8_t type) {
     matches.emplace_back(match::Protocol{proto::kIcmpv6});
     matches.emplace_back(match::IcmpType{type});
     matches.emplace_back(match::HopLimit{kNeighbourHopLimit});
     return accept(std::move(matches), "neighbour discovery");
 }
 
-/// Anywhere but in a tunnel.
+/// IPv6 anywhere but in a tunnel.
 template <class Interface>
-std::vector<Match> outside(const Policy& policy) {
+std::vector<Match> outside(const Policy& policy, const std::optional<Prefix>& to = {}) {
     std::vector<Match> matches;
     for (const Tunnel& tunnel : policy.tunnels) {
         if (!tunnel.ipsec) {
             matches.emplace_back(Interface{tunnel.interface, /*negated=*/true});
         }
     }
+    matches.emplace_back(match::Family{IpFamily::v6});
+    if (to) {
+        matches.emplace_back(match::Destination{*to});
+    }
     return matches;
 }
 
 /// To neighbours alone: a packet with hop limit 255 may well travel, if a program makes it.
 void add_neighbours_outward(Draft& draft) {
-    const std::vector<Match> anywhere = outside<match::OutInterface>(draft.policy);
-    const Prefix groups = *Prefix::parse("ff02::/16");
+    const auto groups = outside<match::OutInterface>(draft.policy, *Prefix::parse("ff02::/16"));
+    const auto link_local = outside<match::OutInterface>(draft.policy, link_local6());
+    const auto near =
+        places(draft, draft.situation.around.neighbours, match::InSet::Far::destination, "near");
     std::vector<Rule>& rules = draft.output.rules;
-    rules.push_back(neighbour_rule(anywhere, kRouterSolicit, groups));
+    rules.push_back(neighbour_rule(groups, kRouterSolicit));
     for (const std::uint8_t type : {kNeighbourSolicit, kNeighbourAdvert}) {
-        rules.push_back(neighbour_rule(anywhere, type, groups));
-        rules.push_back(neighbour_rule(anywhere, type, link_local6()));
-        for (const LinkNetwork& near : draft.situation.around.neighbours) {
-            rules.push_back(
-                neighbour_rule({match::OutInterface{near.interface}}, type, near.network));
+        rules.push_back(neighbour_rule(groups, type));
+        rules.push_back(neighbour_rule(link_local, type));
+        for (const Place& place : near) {
+            rules.push_back(neighbour_rule(place.matches, type));
         }
     }
 }

@@ -4,9 +4,8 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
-#include "killswitchd/surroundings.hpp"
+#include "places.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -19,8 +18,18 @@ namespace ks {
 
 namespace {
 
+using Far = match::InSet::Far;
+
+constexpr const char* kGuestSets = "guests";
+constexpr const char* kGuestLinks = "guest_links";
+
 constexpr std::uint16_t kDhcpServer = 67;
 constexpr std::uint16_t kDhcpClient = 68;
+
+std::vector<Match> joined(std::vector<Match> first, const std::vector<Match>& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
 
 /// Groups and broadcasts that stay on the link, by which local devices find each other.
 std::vector<Prefix> local_groups(IpFamily family) {
@@ -35,56 +44,77 @@ std::vector<Prefix> local_groups(IpFamily family) {
     return groups;
 }
 
-void add_guest(Draft& draft, const LinkNetwork& guest) {
-    const match::Family family{guest.network.address.family};
-    const std::string comment = fmt::format("guest {}", guest.interface);
-    // By destination too: an interface that turns out to lead elsewhere opens its own net at most.
-    draft.output.rules.push_back(
-        accept({match::OutInterface{guest.interface}, family, match::Destination{guest.network}},
-               comment));
-    draft.input.rules.push_back(accept(
-        {match::InInterface{guest.interface}, family, match::Source{guest.network}}, comment));
+std::string comment_of(const Place& place) {
+    return place.interface.empty() ? "guests" : fmt::format("guest {}", place.interface);
+}
+
+/// By network too: an interface that turns out to lead elsewhere opens its own net at most.
+void add_guest_networks(Draft& draft) {
+    const std::vector<LinkNetwork>& guests = draft.situation.around.guests;
+    for (Place& place : places(draft, guests, Far::destination, kGuestSets)) {
+        draft.output.rules.push_back(accept(std::move(place.matches), comment_of(place)));
+    }
+    for (Place& place : places(draft, guests, Far::source, kGuestSets)) {
+        draft.input.rules.push_back(accept(std::move(place.matches), comment_of(place)));
+    }
 }
 
 /// Questions of neighbour discovery, which are asked of a group; answers are in the guest's
 /// network.
-void add_neighbour_questions(Draft& draft, const std::string& interface) {
-    draft.output.rules.push_back(
-        accept({match::OutInterface{interface}, match::Family{IpFamily::v6},
-                match::Destination{*Prefix::parse("ff02::/16")}, match::Protocol{proto::kIcmpv6},
-                match::HopLimit{kNeighbourHopLimit}},
-               "guest neighbour discovery"));
+void add_neighbour_questions(Draft& draft) {
+    const std::vector<LinkNetwork> v6 = of_family(draft.situation.around.guests, IpFamily::v6);
+    for (Match& link : interfaces(draft, v6, Far::destination, "guest_links6")) {
+        draft.output.rules.push_back(
+            accept({std::move(link), match::Family{IpFamily::v6},
+                    match::Destination{*Prefix::parse("ff02::/16")},
+                    match::Protocol{proto::kIcmpv6}, match::HopLimit{kNeighbourHopLimit}},
+                   "guest neighbour discovery"));
+    }
 }
 
 /// A guest without an address asks this host for one.
-void add_dhcp_for(Draft& draft, const std::string& interface) {
+void add_guest_dhcp(Draft& draft) {
+    const std::vector<LinkNetwork>& guests = draft.situation.around.guests;
     const match::Family v4{IpFamily::v4};
     const match::Protocol udp{proto::kUdp};
     const match::SourcePort from_client{{kDhcpClient, kDhcpClient}};
     const match::SourcePort from_server{{kDhcpServer, kDhcpServer}};
     const match::DestinationPort to_server{{kDhcpServer, kDhcpServer}};
     const match::DestinationPort to_client{{kDhcpClient, kDhcpClient}};
-    draft.input.rules.push_back(
-        accept({match::InInterface{interface}, v4, udp, from_client, to_server}, "guest DHCP"));
-    draft.output.rules.push_back(
-        accept({match::OutInterface{interface}, v4, udp, from_server, to_client}, "guest DHCP"));
+    for (Match& link : interfaces(draft, guests, Far::source, kGuestLinks)) {
+        draft.input.rules.push_back(
+            accept({std::move(link), v4, udp, from_client, to_server}, "guest DHCP"));
+    }
+    for (Match& link : interfaces(draft, guests, Far::destination, kGuestLinks)) {
+        draft.output.rules.push_back(
+            accept({std::move(link), v4, udp, from_server, to_client}, "guest DHCP"));
+    }
 }
 
-void add_lan_inbound(Draft& draft, const LinkNetwork& lan) {
-    const match::InInterface by{lan.interface};
-    const match::Family family{lan.network.address.family};
-    const match::Source from{lan.network};
+void add_guest_to_guest(Draft& draft) {
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+        const std::vector<LinkNetwork> some = of_family(draft.situation.around.guests, family);
+        const std::string links = fmt::format("{}{}", kGuestLinks, family == IpFamily::v4 ? 4 : 6);
+        for (const Match& from : interfaces(draft, some, Far::source, links)) {
+            for (const Place& to : places(draft, some, Far::destination, kGuestSets)) {
+                draft.forward.rules.push_back(accept(joined({from}, to.matches), "guest to guest"));
+            }
+        }
+    }
+}
+
+void add_lan_inbound(Draft& draft, const std::vector<Match>& from) {
     if (draft.policy.lan.inbound) {
-        draft.input.rules.push_back(accept({by, family, from}, "LAN"));
+        draft.input.rules.push_back(accept(from, "LAN"));
         return;
     }
-    draft.input.rules.push_back(accept({by, family, from, match::CtEstablished{}}, "LAN answers"));
+    draft.input.rules.push_back(accept(joined(from, {match::CtEstablished{}}), "LAN answers"));
     // Answers to a question that was asked of a group come from an address that was not asked.
     constexpr std::array<std::uint16_t, 3> kDiscovery{1900, 5353, 5355};
     for (const std::uint16_t port : kDiscovery) {
-        draft.input.rules.push_back(accept(
-            {by, family, from, match::Protocol{proto::kUdp}, match::SourcePort{{port, port}}},
-            "LAN discovery"));
+        draft.input.rules.push_back(
+            accept(joined(from, {match::Protocol{proto::kUdp}, match::SourcePort{{port, port}}}),
+                   "LAN discovery"));
     }
 }
 
@@ -94,46 +124,28 @@ void add_guests(Draft& draft) {
     if (draft.situation.state == StateName::panic) {
         return;
     }
-    std::string previous;
-    std::string previous_v6;
-    for (const LinkNetwork& guest : draft.situation.around.guests) {
-        add_guest(draft, guest);
-        if (guest.interface != previous) {
-            add_dhcp_for(draft, guest.interface);
-            previous = guest.interface;
-        }
-        if (guest.network.address.family == IpFamily::v6 && guest.interface != previous_v6) {
-            add_neighbour_questions(draft, guest.interface);
-            previous_v6 = guest.interface;
-        }
-        for (const LinkNetwork& other : draft.situation.around.guests) {
-            if (guest.network.address.family != other.network.address.family) {
-                continue;
-            }
-            draft.forward.rules.push_back(accept(
-                {match::InInterface{guest.interface}, match::OutInterface{other.interface},
-                 match::Family{guest.network.address.family}, match::Destination{other.network}},
-                "guest to guest"));
-        }
-    }
+    add_guest_networks(draft);
+    add_guest_dhcp(draft);
+    add_neighbour_questions(draft);
+    add_guest_to_guest(draft);
 }
 
 void add_lan(Draft& draft) {
-    std::vector<std::pair<std::string, IpFamily>> greeted;
-    for (const LinkNetwork& lan : draft.situation.around.lan) {
-        const match::OutInterface by{lan.interface};
-        const IpFamily family = lan.network.address.family;
-        draft.output.rules.push_back(
-            accept({by, match::Family{family}, match::Destination{lan.network}}, "LAN"));
-        add_lan_inbound(draft, lan);
-        const std::pair<std::string, IpFamily> link{lan.interface, family};
-        if (std::find(greeted.begin(), greeted.end(), link) != greeted.end()) {
-            continue;
-        }
-        greeted.push_back(link);
-        for (const Prefix& group : local_groups(family)) {
-            draft.output.rules.push_back(
-                accept({by, match::Family{family}, match::Destination{group}}, "LAN groups"));
+    const std::vector<LinkNetwork>& lan = draft.situation.around.lan;
+    for (Place& place : places(draft, lan, Far::destination, "lan")) {
+        draft.output.rules.push_back(accept(std::move(place.matches), "LAN"));
+    }
+    for (const Place& place : places(draft, lan, Far::source, "lan")) {
+        add_lan_inbound(draft, place.matches);
+    }
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+        const std::string name = fmt::format("lan_links{}", family == IpFamily::v4 ? 4 : 6);
+        for (const Match& link :
+             interfaces(draft, of_family(lan, family), Far::destination, name)) {
+            for (const Prefix& group : local_groups(family)) {
+                draft.output.rules.push_back(
+                    accept({link, match::Family{family}, match::Destination{group}}, "LAN groups"));
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ Fate fate_of(const Match& match, const Uplink& uplink) {
                           [](const match::HopLimit&) { return Fate::keep; },
                           [](const match::TcpNotOpening&) { return Fate::keep; },
                           [](const match::Mark&) { return Fate::keep; },
-                          [](const match::InSet&) { return Fate::keep; },
+                          [](const match::InSet&) { return Fate::keep; },  // See elements_here().
                       },
                       match);
 }
@@ -152,6 +152,17 @@ class EgressWriter {
     void add_accept(const Rule& rule) {
         std::vector<Match> left;
         for (const Match& match : rule.matches) {
+            if (const auto* const set = std::get_if<match::InSet>(&match);
+                set != nullptr && by_interface(set->key)) {
+                const std::vector<LinkNetwork> here = elements_here(*set);
+                if (here.empty()) {
+                    return;
+                }
+                if (set->key.of == SetKey::Of::link_network) {
+                    left.emplace_back(networks_here(*set, here));
+                }
+                continue;
+            }
             switch (fate_of(match, uplink_)) {
             case Fate::keep:
                 left.push_back(match);
@@ -167,11 +178,44 @@ class EgressWriter {
     }
 
     void add_refusal(const Rule& rule) {
-        const bool whole = std::ranges::all_of(
-            rule.matches, [&](const Match& m) { return fate_of(m, uplink_) == Fate::keep; });
+        const bool whole = std::ranges::all_of(rule.matches, [&](const Match& m) {
+            const auto* const set = std::get_if<match::InSet>(&m);
+            return fate_of(m, uplink_) == Fate::keep && (set == nullptr || !by_interface(set->key));
+        });
         if (whole) {
             add({rule.matches, reason::kRaw, Verdict::drop, {}, rule.comment});
         }
+    }
+
+    static bool by_interface(const SetKey& key) {
+        return key.of == SetKey::Of::interface || key.of == SetKey::Of::link_network;
+    }
+
+    /// What a set of `output` has about this device, or one whose packets leave by it.
+    [[nodiscard]] std::vector<LinkNetwork> elements_here(const match::InSet& in) const {
+        const Set& set = *std::ranges::find(draft_.sets, in.set, &Set::name);
+        std::vector<LinkNetwork> here;
+        std::ranges::copy_if(set.networks, std::back_inserter(here), [&](const LinkNetwork& one) {
+            return one.interface == uplink_.name ||
+                   std::ranges::find(uplink_.above, one.interface) != uplink_.above.end();
+        });
+        return here;
+    }
+
+    /// The set of their networks. The packet no longer has the name of the interface on top.
+    match::InSet networks_here(const match::InSet& in, std::vector<LinkNetwork> here) {
+        const SetKey key{in.key.family, SetKey::Of::network, in.key.length};
+        Set set{fmt::format("{}_at_{}", in.set, uplink_.index), key, {}, std::move(here)};
+        if (std::ranges::find(draft_.sets, set.name, &Set::name) == draft_.sets.end()) {
+            for (LinkNetwork& one : set.networks) {
+                one.interface.clear();
+            }
+            std::ranges::sort(set.networks);
+            const auto repeated = std::unique(set.networks.begin(), set.networks.end());
+            set.networks.erase(repeated, set.networks.end());
+            draft_.sets.push_back(set);
+        }
+        return {in.far, key, set.name};
     }
 
     /// `output` sees a packet whole, the device its fragments, of which only the first has ports.

@@ -46,13 +46,29 @@ std::string icmpv6_word(std::uint8_t type) {
     return std::to_string(type);
 }
 
+/// What leaves the network of an address; nothing where that is the whole address.
+std::string mask_text(const SetKey& key) {
+    const IpAddress mask = mask_of(key.family, key.length);
+    return key.length == mask.bits() ? std::string() : fmt::format(" & {}", mask.str());
+}
+
 std::string set_text(const match::InSet& m) {
     const bool to = m.far == match::InSet::Far::destination;
+    const char* const interface = to ? "oifname" : "iifname";
     const auto address = fmt::format("{} {}", ip_word(m.key.family), to ? "daddr" : "saddr");
-    if (m.key.of == SetKey::Of::address) {
+    switch (m.key.of) {
+    case SetKey::Of::address:
         return fmt::format("{} @{}", address, m.set);
+    case SetKey::Of::endpoint:
+        return fmt::format("{} . meta l4proto . th {} @{}", address, to ? "dport" : "sport", m.set);
+    case SetKey::Of::network:
+        return fmt::format("{}{} @{}", address, mask_text(m.key), m.set);
+    case SetKey::Of::interface:
+        return fmt::format("{} @{}", interface, m.set);
+    case SetKey::Of::link_network:
+        return fmt::format("{} . {}{} @{}", interface, address, mask_text(m.key), m.set);
     }
-    return fmt::format("{} . meta l4proto . th {} @{}", address, to ? "dport" : "sport", m.set);
+    return {};
 }
 
 std::string mark_text(const match::Mark& m) {
@@ -174,7 +190,9 @@ class MatchWriter {
     }
     void write(const match::ToEncrypt&) { add("rt ipsec exists"); }
     void write(const match::Decrypted&) { add("meta ipsec exists"); }
-    void write(const match::InSet& m) { add_implying_family(set_text(m)); }
+    void write(const match::InSet& m) {
+        m.key.of == SetKey::Of::interface ? add(set_text(m)) : add_implying_family(set_text(m));
+    }
 
     TableFamily table_;
     std::optional<IpFamily> family_;        ///< Wanted, not yet written.
@@ -204,16 +222,40 @@ std::string element_text(const Endpoint& element, SetKey::Of of) {
                                                    proto::name(element.protocol), element.port);
 }
 
+std::string element_text(const LinkNetwork& element, SetKey::Of of) {
+    const std::string network = element.network.address.str();
+    const std::string interface = fmt::format("\"{}\"", element.interface);
+    return of == SetKey::Of::network     ? network
+           : of == SetKey::Of::interface ? interface
+                                         : fmt::format("{} . {}", interface, network);
+}
+
+std::string type_text(const SetKey& key) {
+    const std::string address = key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
+    switch (key.of) {
+    case SetKey::Of::address:
+    case SetKey::Of::network:
+        return address;
+    case SetKey::Of::endpoint:
+        return address + " . inet_proto . inet_service";
+    case SetKey::Of::interface:
+        return "ifname";
+    case SetKey::Of::link_network:
+        return "ifname . " + address;
+    }
+    return address;
+}
+
 std::string set_definition(const Set& set) {
-    const std::string_view address = set.key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
     std::vector<std::string> elements;
     for (const Endpoint& element : set.elements) {
         elements.push_back(element_text(element, set.key.of));
     }
-    return fmt::format("\tset {} {{\n\t\ttype {}{}\n\t\telements = {{ {} }}\n\t}}\n\n", set.name,
-                       address,
-                       set.key.of == SetKey::Of::endpoint ? " . inet_proto . inet_service" : "",
-                       fmt::join(elements, ",\n\t\t\t     "));
+    for (const LinkNetwork& element : set.networks) {
+        elements.push_back(element_text(element, set.key.of));
+    }
+    return fmt::format("\tset {} {{\n\t\ttype {}\n\t\telements = {{ {} }}\n\t}}\n\n", set.name,
+                       type_text(set.key), fmt::join(elements, ",\n\t\t\t     "));
 }
 
 std::string chain_text(const Chain& chain) {

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,45 +31,48 @@ bool is_uplink(const Policy& policy, const Link& link) {
     return link.default_route && !bears_tunnel_name(policy, link);
 }
 
-/// Inside a container the uplinks are veths as well, and nothing tells a second one from a guest.
-bool uplinks_are_veths(const Policy& policy, const LinkTable& links) {
-    return std::ranges::any_of(links, [&](const auto& other) {
-        return other.second.kind == "veth" && is_uplink(policy, other.second);
-    });
-}
+/// What one link has to know of all others, gathered in one pass.
+struct Overview {
+    Overview(const Policy& policy, const LinkTable& links) {
+        for (const auto& [index, link] : links) {
+            if (is_uplink(policy, link)) {
+                ways_out.insert(index);
+                // Inside a container the uplinks are veths as well, and nothing tells a second one
+                // from a guest.
+                uplinks_are_veths = uplinks_are_veths || link.kind == "veth";
+            }
+            if (link.master != 0) {
+                const bool inside =
+                    (link.kind == "veth" || link.kind == "tun") && !link.default_route;
+                auto& only_inside = ports_lead_inside.try_emplace(link.master, true).first->second;
+                only_inside = only_inside && inside;
+            }
+        }
+    }
+
+    std::set<int> ways_out;
+    bool uplinks_are_veths = false;
+    std::map<int, bool> ports_lead_inside;  ///< Of every master, whether all its ports do.
+};
 
 /// Whether a link can only lead to machines inside this one.
-bool leads_inside(const Policy& policy, const LinkTable& links, int index, const Link& link) {
+bool leads_inside(const Overview& overview, int index, const Link& link) {
     if (link.kind == "veth") {
-        return link.master == 0 && !uplinks_are_veths(policy, links);
+        return link.master == 0 && !overview.uplinks_are_veths;
     }
-    if (link.kind != "bridge") {
-        return false;
-    }
-    bool any_port = false;
-    for (const auto& [port_index, port] : links) {
-        if (port.master != index) {
-            continue;
-        }
-        any_port = true;
-        if ((port.kind != "veth" && port.kind != "tun") || port.default_route) {
-            return false;
-        }
-    }
-    return any_port;
+    const auto ports = overview.ports_lead_inside.find(index);
+    return link.kind == "bridge" && ports != overview.ports_lead_inside.end() && ports->second;
 }
 
-bool is_guest(const Policy& policy, const LinkTable& links, int index, const Link& link) {
+bool is_guest(const Policy& policy, const Overview& overview, int index, const Link& link) {
     if (index == kLoopbackIndex || link.default_route || bears_tunnel_name(policy, link)) {
         return false;
     }
     if (!policy.guests.automatic) {
         return named_in(policy.guests.interfaces, link.name);
     }
-    const bool way_out_elsewhere = std::ranges::any_of(links, [&](const auto& other) {
-        return other.first != index && is_uplink(policy, other.second);
-    });
-    return way_out_elsewhere && !link.addresses.empty() && leads_inside(policy, links, index, link);
+    const bool way_out_elsewhere = overview.ways_out.size() > overview.ways_out.count(index);
+    return way_out_elsewhere && !link.addresses.empty() && leads_inside(overview, index, link);
 }
 
 /// A device gives itself a link-local address: it may be an uplink that still waits for its own.
@@ -130,6 +135,7 @@ void sort_unique(std::vector<T>& all) {
 Surroundings surroundings(const Policy& policy, const LinkTable& links) {
     Surroundings around;
     Roles roles;
+    const Overview overview(policy, links);
     const Ipv6 ipv6 = policy.ipv6;
     const auto usable = [&](const Prefix& prefix) {
         return prefix.address.family == IpFamily::v4 || ipv6 == Ipv6::tunnel;
@@ -149,7 +155,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             }
             continue;
         }
-        if (is_guest(policy, links, index, link)) {
+        if (is_guest(policy, overview, index, link)) {
             if (is_surely_guest(policy, link)) {
                 roles.guests.insert(index);
             }

@@ -5,7 +5,7 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
-#include "killswitchd/surroundings.hpp"
+#include "places.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -19,6 +19,8 @@
 namespace ks {
 
 namespace {
+
+using Far = match::InSet::Far;
 
 /// DNS inside a tunnel reaches only the listed servers; what is not DNS returns to the caller.
 void add_dns_servers(Draft& draft, const std::vector<IpAddress>& servers) {
@@ -67,23 +69,20 @@ std::vector<Match> in_tunnel(const Policy& policy, Match place) {
 
 /// Packets of guests go into the tunnel; out of it come only answers.
 void add_guests_of(Draft& draft, const Way& way) {
-    std::string previous;
-    for (const LinkNetwork& guest : draft.situation.around.guests) {
-        if (guest.interface == previous) {
-            continue;
-        }
-        previous = guest.interface;
-        std::vector<Match> out = in_tunnel(draft.policy, match::InInterface{guest.interface});
+    const std::vector<LinkNetwork>& guests = draft.situation.around.guests;
+    for (Match& guest : interfaces(draft, guests, Far::source, "guest_links")) {
+        std::vector<Match> out = in_tunnel(draft.policy, std::move(guest));
         out.push_back(way.into);
-        const std::string comment = fmt::format("guest {}", guest.interface);
         if (draft.policy.dns_servers) {
-            draft.forward.rules.push_back({out, {}, Verdict::jump, "tunnel_dns", comment});
+            draft.forward.rules.push_back({out, {}, Verdict::jump, "tunnel_dns", "guest"});
         }
-        draft.forward.rules.push_back(accept(std::move(out), comment));
+        draft.forward.rules.push_back(accept(std::move(out), "guest"));
+    }
+    for (Match& guest : interfaces(draft, guests, Far::destination, "guest_links")) {
         std::vector<Match> in = in_tunnel(draft.policy, way.out_of);
-        in.emplace_back(match::OutInterface{guest.interface});
+        in.push_back(std::move(guest));
         in.emplace_back(match::CtEstablished{});
-        draft.forward.rules.push_back(accept(std::move(in), comment));
+        draft.forward.rules.push_back(accept(std::move(in), "answers to a guest"));
     }
 }
 

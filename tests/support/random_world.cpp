@@ -28,7 +28,9 @@ std::vector<Prefix> some_addresses(Dice& dice) {
     static const std::vector<Prefix> all{
         Prefix{address("10.1.2.3"), 16},     Prefix{address("192.168.1.1"), 24},
         Prefix{address("203.0.113.77"), 24}, Prefix{address("2001:db8::107"), 64},
-        Prefix{address("fd00:1::1"), 64},    Prefix{address("172.16.5.6"), 32}};
+        Prefix{address("fd00:1::1"), 64},    Prefix{address("172.16.5.6"), 32},
+        Prefix{address("100.64.0.1"), 10},   Prefix{address("192.167.255.254"), 31},
+        Prefix{address("fc00::1"), 121},     Prefix{address("2001:db8::8"), 127}};
     return dice.some(all);
 }
 
@@ -72,8 +74,9 @@ std::uint64_t seed() {
 }
 
 const std::vector<std::string>& devices() {
-    static const std::vector<std::string> names{"up0",  "wg0",  "veth1", "br0", "tun0",
-                                                "tun1", "eth1", "tap0",  "wg10"};
+    static const std::vector<std::string> names{"up0",   "wg0",   "veth1", "br0",  "tun0",
+                                                "tun1",  "eth1",  "tap0",  "wg10", "veth2",
+                                                "veth3", "veth4", "veth5"};
     return names;
 }
 

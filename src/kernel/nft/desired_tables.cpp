@@ -37,12 +37,7 @@ Result<ObservedTable> desired_part(const Ruleset& ruleset, TableFamily family) {
         if (!made) {
             return Error{"out of memory", ENOMEM};
         }
-        ObservedSet observed{set.name, describe_key(made.get()), {}};
-        for (const Endpoint& element : set.elements) {
-            observed.elements.push_back(element_key(element, set.key));
-        }
-        std::ranges::sort(observed.elements);
-        table.sets.push_back(std::move(observed));
+        table.sets.push_back({set.name, describe_key(made.get()), element_keys(set)});
     }
     for (const std::string& counter : ruleset.counters) {
         table.counters[counter] = {};

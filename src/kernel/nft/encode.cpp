@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "expressions.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/handle.hpp"
 #include "killswitchd/net.hpp"
@@ -28,13 +29,13 @@ namespace ks {
 
 namespace {
 
-constexpr std::uint32_t kReg = NFT_REG_1;  // Matches are tested one by one: one register is enough.
 constexpr std::uint32_t kLoopbackIndex = 1;
 
-/// Builds the expressions of one rule; mirrors `nft --debug=netlink`.
-class RuleBuilder {
+/// Matches and verdicts as the expressions of one rule.
+class RuleBuilder : private Expressions {
   public:
-    RuleBuilder(nftnl_rule* rule, TableFamily table) : rule_(rule), table_(table) {}
+    RuleBuilder(nftnl_rule* rule, TableFamily table) : Expressions(rule), table_(table) {}
+    using Expressions::complete;
 
     void add(const std::vector<Match>& matches) {
         for (std::size_t i = 0; i < matches.size(); ++i) {
@@ -65,73 +66,8 @@ class RuleBuilder {
             return reject(NFT_REJECT_TCP_RST, 0);
         }
     }
-    [[nodiscard]] bool complete() const { return complete_; }
 
   private:
-    template <class Fill>
-    void expr(const char* kind, Fill&& fill) {
-        NftExpr made{nftnl_expr_alloc(kind)};
-        if (!made) {
-            complete_ = false;
-            return;
-        }
-        fill(made.get());
-        nftnl_rule_add_expr(rule_, made.release());  // The rule owns it from here on.
-    }
-
-    void meta(std::uint32_t key, std::uint32_t reg = kReg) {
-        expr("meta", [&](nftnl_expr* e) {
-            nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg);
-        });
-    }
-    void payload(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes,
-                 std::uint32_t reg = kReg) {
-        expr("payload", [&](nftnl_expr* e) {
-            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, bytes);
-        });
-    }
-    void compare(std::uint32_t op, const void* data, std::uint32_t bytes) {
-        expr("cmp", [&](nftnl_expr* e) {
-            nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, kReg);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
-            nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, bytes);
-        });
-    }
-    template <class T>
-    void equals(const T& value) {
-        compare(NFT_CMP_EQ, &value, sizeof(value));
-    }
-    void mask(const void* mask_data, std::uint32_t bytes) {
-        const std::array<std::uint8_t, 16> zero{};
-        expr("bitwise", [&](nftnl_expr* e) {
-            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, kReg);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, kReg);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, bytes);
-            nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask_data, bytes);
-            nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero.data(), bytes);
-        });
-    }
-    void verdict(std::uint32_t code, const std::string& chain) {
-        expr("immediate", [&](nftnl_expr* e) {
-            nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, code);
-            if (!chain.empty()) {
-                nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain.c_str());
-            }
-        });
-    }
-    void reject(std::uint32_t type, std::uint8_t code) {
-        expr("reject", [&](nftnl_expr* e) {
-            nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, type);
-            nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, code);
-        });
-    }
-
     void interface(std::uint32_t key, const std::string& name, bool negated) {
         std::array<char, IFNAMSIZ> padded{};
         const bool prefix = name.ends_with('*');
@@ -160,11 +96,9 @@ class RuleBuilder {
             }
             return;
         }
-        IpAddress ones{address.family, {}};
-        ones.bytes.fill(0xff);
         const auto bytes = static_cast<std::uint32_t>(address.size());
         payload(NFT_PAYLOAD_NETWORK_HEADER, offset, bytes);
-        mask(Prefix::of(ones, prefix.length).address.bytes.data(), bytes);
+        mask(mask_of(address.family, prefix.length).bytes.data(), bytes);
         compare(NFT_CMP_EQ, address.bytes.data(), bytes);
     }
     void ports(const PortRange& ports, bool destination) {
@@ -241,12 +175,6 @@ class RuleBuilder {
         payload(NFT_PAYLOAD_TRANSPORT_HEADER,
                 kIcmpHeader + address_offset(m.address.family, /*destination=*/true), bytes);
         compare(NFT_CMP_EQ, m.address.bytes.data(), bytes);
-    }
-    void conntrack(std::uint32_t key) {
-        expr("ct", [&](nftnl_expr* e) {
-            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, kReg);
-        });
     }
     void encode(const match::CtEstablished&) {
         // Source: linux/netfilter/nf_conntrack_common.h, NF_CT_STATE_BIT.
@@ -337,15 +265,38 @@ class RuleBuilder {
         meta(NFT_META_SECPATH);
         equals(std::uint8_t{1});
     }
+    /// The address, or as much of it as the networks of a set have.
+    void network(const SetKey& key, bool destination, std::uint32_t reg) {
+        const IpAddress ones = mask_of(key.family, key.length);
+        const auto bytes = static_cast<std::uint32_t>(ones.size());
+        payload(NFT_PAYLOAD_NETWORK_HEADER, address_offset(key.family, destination), bytes, reg);
+        if (key.length != 0 && key.length != ones.bits()) {
+            mask(ones.bytes.data(), bytes, reg);
+        }
+    }
     void encode(const match::InSet& m) {
         const bool destination = m.far == match::InSet::Far::destination;
         const bool v4 = m.key.family == IpFamily::v4;
-        payload(NFT_PAYLOAD_NETWORK_HEADER, address_offset(m.key.family, destination), v4 ? 4 : 16);
-        if (m.key.of == SetKey::Of::endpoint) {
+        const std::uint32_t interface_key = destination ? NFT_META_OIFNAME : NFT_META_IIFNAME;
+        switch (m.key.of) {
+        case SetKey::Of::address:
+        case SetKey::Of::network:
+            network(m.key, destination, kReg);
+            break;
+        case SetKey::Of::endpoint:
+            network(m.key, destination, kReg);
             // Every field of a concatenation begins on a 32-bit register of its own.
             meta(NFT_META_L4PROTO, v4 ? NFT_REG32_01 : NFT_REG_2);
             payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 2 : 0, 2,
                     v4 ? NFT_REG32_02 : NFT_REG32_05);
+            break;
+        case SetKey::Of::interface:
+            meta(interface_key);
+            break;
+        case SetKey::Of::link_network:
+            meta(interface_key);
+            network(m.key, destination, NFT_REG_2);
+            break;
         }
         expr("lookup", [&](nftnl_expr* e) {
             nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, kReg);
@@ -354,9 +305,7 @@ class RuleBuilder {
         });
     }
 
-    nftnl_rule* rule_;
     TableFamily table_;
-    bool complete_ = true;
 };
 
 bool set_comment(nftnl_rule* rule, const std::string& comment) {

@@ -3,16 +3,22 @@
 #include "killswitchd/ruleset.hpp"
 #include "objects.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include <libnftnl/udata.h>
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_arp.h>
+#include <net/if.h>
 
 namespace ks {
 
@@ -34,6 +40,66 @@ std::uint32_t hook_number(Hook hook) {
         return kNetdevEgress;
     }
     return NF_INET_LOCAL_OUT;
+}
+
+constexpr std::uint32_t kField = 4;  // Every field of a key begins at a multiple of it.
+
+std::string bytes_of(const IpAddress& address) {
+    const auto* const first = address.bytes.data();
+    return {first, first + address.size()};
+}
+
+std::string bytes_of(std::uint8_t protocol, std::uint16_t port) {
+    std::array<char, std::size_t{2} * kField> bytes{};
+    const std::uint16_t wire_port = htons(port);
+    std::memcpy(bytes.data(), &protocol, sizeof(protocol));
+    std::memcpy(&bytes[kField], &wire_port, sizeof(wire_port));
+    return {bytes.begin(), bytes.end()};
+}
+
+std::string bytes_of(const std::string& interface) {
+    std::string bytes = interface.substr(0, IFNAMSIZ - 1);
+    bytes.resize(IFNAMSIZ);
+    return bytes;
+}
+
+/// Without it nft lists the names in a set of interfaces as empty.
+bool add_host_byte_order(nftnl_set* set) {
+    using Udata = CHandle<nftnl_udata_buf, nftnl_udata_buf_free>;
+    constexpr std::uint32_t kHostEndian = 1;  // Source: nftables, enum byteorder.
+    const Udata udata{nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN)};
+    if (!udata || !nftnl_udata_put_u32(udata.get(), NFTNL_UDATA_SET_KEYBYTEORDER, kHostEndian)) {
+        return false;
+    }
+    nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata.get()),
+                       nftnl_udata_buf_len(udata.get()));
+    return true;
+}
+
+struct KeyShape {
+    std::uint32_t type;
+    std::uint32_t bytes;
+};
+
+/// nft's own numbers for its types, so that `nft list` shows addresses and ports; and no more than
+/// nft says, so that it finds the set of its text to be this one.
+KeyShape shape_of(const SetKey& key) {
+    constexpr std::uint32_t kV4 = 7, kV6 = 8, kProtocol = 12, kService = 13, kName = 41, kBits = 6;
+    const bool v4 = key.family == IpFamily::v4;
+    const std::uint32_t address = v4 ? kV4 : kV6;
+    const std::uint32_t bytes = v4 ? 4 : 16;
+    switch (key.of) {
+    case SetKey::Of::address:
+    case SetKey::Of::network:
+        return {address, bytes};
+    case SetKey::Of::endpoint:
+        return {((address << kBits | kProtocol) << kBits) | kService, bytes + 2 * kField};
+    case SetKey::Of::interface:
+        return {kName, IFNAMSIZ};
+    case SetKey::Of::link_network:
+        return {kName << kBits | address, IFNAMSIZ + bytes};
+    }
+    return {address, bytes};
 }
 
 }  // namespace
@@ -68,41 +134,37 @@ NftChain make_chain(const Chain& chain) {
     return made;
 }
 
-std::string element_key(const Endpoint& element, const SetKey& key) {
-    constexpr std::size_t kField = 4;
-    const auto* const address = element.address.bytes.data();
-    std::string bytes(address, address + element.address.size());
-    if (key.of == SetKey::Of::endpoint) {
-        std::array<std::uint8_t, 2 * kField> rest{};
-        const std::uint16_t port = htons(element.port);
-        rest[0] = element.protocol;
-        std::memcpy(&rest[kField], &port, sizeof(port));
-        bytes.append(rest.begin(), rest.end());
+std::vector<std::string> element_keys(const Set& set) {
+    std::vector<std::string> keys;
+    for (const Endpoint& element : set.elements) {
+        keys.push_back(bytes_of(element.address));
+        if (set.key.of == SetKey::Of::endpoint) {
+            keys.back() += bytes_of(element.protocol, element.port);
+        }
     }
-    return bytes;
+    for (const LinkNetwork& element : set.networks) {
+        keys.push_back(set.key.of == SetKey::Of::network ? "" : bytes_of(element.interface));
+        if (set.key.of != SetKey::Of::interface) {
+            keys.back() += bytes_of(element.network.address);
+        }
+    }
+    std::ranges::sort(keys);
+    return keys;
 }
 
 NftSet make_set(const Set& set) {
-    // nft's own numbers for its types, so that `nft list` shows addresses and ports; and no more
-    // than nft says, so that it finds the set of its text to be this one.
-    constexpr std::uint32_t kV4 = 7, kV6 = 8, kProtocol = 12, kService = 13, kBits = 6;
     NftSet made{nftnl_set_alloc()};
     if (!made) {
         return nullptr;
     }
-    const bool v4 = set.key.family == IpFamily::v4;
-    std::uint32_t type = v4 ? kV4 : kV6;
+    const KeyShape shape = shape_of(set.key);
     nftnl_set_set_u32(made.get(), NFTNL_SET_FAMILY, NFPROTO_INET);
     nftnl_set_set_str(made.get(), NFTNL_SET_TABLE, kTable);
     nftnl_set_set_str(made.get(), NFTNL_SET_NAME, set.name.c_str());
-    if (set.key.of == SetKey::Of::endpoint) {
-        type = ((type << kBits | kProtocol) << kBits) | kService;
-    }
-    nftnl_set_set_u32(made.get(), NFTNL_SET_KEY_TYPE, type);
-    nftnl_set_set_u32(
-        made.get(), NFTNL_SET_KEY_LEN,
-        static_cast<std::uint32_t>(element_key({{set.key.family, {}}, 0, 0}, set.key).size()));
-    return made;
+    nftnl_set_set_u32(made.get(), NFTNL_SET_KEY_TYPE, shape.type);
+    nftnl_set_set_u32(made.get(), NFTNL_SET_KEY_LEN, shape.bytes);
+    return set.key.of != SetKey::Of::interface || add_host_byte_order(made.get()) ? std::move(made)
+                                                                                  : nullptr;
 }
 
 NftObject make_counter(const std::string& name) {

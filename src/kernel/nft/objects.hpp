@@ -34,8 +34,8 @@ using NftObject = CHandle<nftnl_obj, nftnl_obj_free>;
 [[nodiscard]] NftSet make_set(const Set& set);
 [[nodiscard]] NftObject make_counter(const std::string& name);
 
-/// The key of one element as the kernel stores it.
-[[nodiscard]] std::string element_key(const Endpoint& element, const SetKey& key);
+/// The keys of a set's elements as the kernel stores them, sorted.
+[[nodiscard]] std::vector<std::string> element_keys(const Set& set);
 
 /// libnftnl objects to text in which two are equal exactly when the kernel does the same with them.
 [[nodiscard]] std::string describe_expressions(const nftnl_rule* rule);

@@ -133,9 +133,12 @@ std::vector<Mutation> wrong_rules() {
                            return false;
                        }
                        Set& set = ruleset.sets[dice.below(ruleset.sets.size())];
-                       set.elements.erase(
-                           set.elements.begin() +
-                           static_cast<std::ptrdiff_t>(dice.below(set.elements.size())));
+                       const auto erase_one = [&](auto& all_of_them) {
+                           all_of_them.erase(
+                               all_of_them.begin() +
+                               static_cast<std::ptrdiff_t>(dice.below(all_of_them.size())));
+                       };
+                       set.elements.empty() ? erase_one(set.networks) : erase_one(set.elements);
                        return true;
                    }});
     return all;

@@ -173,11 +173,23 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             },
             [&](const match::InSet& m) {
                 const auto set = std::ranges::find(ruleset_.sets, m.set, &Set::name);
+                const bool to = m.far == match::InSet::Far::destination;
+                if (set != ruleset_.sets.end() && !set->networks.empty()) {
+                    const LinkNetwork& element = dice_.pick(set->networks);
+                    if (m.key.of != SetKey::Of::network) {
+                        (to ? packet.out_interface : packet.in_interface) =
+                            named(element.interface, /*negated=*/false);
+                    }
+                    if (m.key.of != SetKey::Of::interface) {
+                        (to ? packet.destination : packet.source) =
+                            inside({element.network.address, m.key.length});
+                    }
+                    return;
+                }
                 if (set == ruleset_.sets.end() || set->elements.empty()) {
                     return;
                 }
                 const Endpoint& element = dice_.pick(set->elements);
-                const bool to = m.far == match::InSet::Far::destination;
                 (to ? packet.destination : packet.source) = element.address;
                 if (m.key.of == SetKey::Of::endpoint) {
                     packet.protocol = element.protocol;

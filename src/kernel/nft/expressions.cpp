@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "expressions.hpp"
+
+#include <array>
+
+namespace ks {
+
+void Expressions::meta(std::uint32_t key, std::uint32_t reg) {
+    expr("meta", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg);
+    });
+}
+
+void Expressions::payload(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes,
+                          std::uint32_t reg) {
+    expr("payload", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, bytes);
+    });
+}
+
+void Expressions::compare(std::uint32_t op, const void* data, std::uint32_t bytes) {
+    expr("cmp", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, kReg);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
+        nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, bytes);
+    });
+}
+
+void Expressions::mask(const void* mask_data, std::uint32_t bytes, std::uint32_t reg) {
+    const std::array<std::uint8_t, 16> zero{};
+    expr("bitwise", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, bytes);
+        nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask_data, bytes);
+        nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero.data(), bytes);
+    });
+}
+
+void Expressions::verdict(std::uint32_t code, const std::string& chain) {
+    expr("immediate", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, code);
+        if (!chain.empty()) {
+            nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain.c_str());
+        }
+    });
+}
+
+void Expressions::reject(std::uint32_t type, std::uint8_t code) {
+    expr("reject", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, type);
+        nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, code);
+    });
+}
+
+void Expressions::conntrack(std::uint32_t key) {
+    expr("ct", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, kReg);
+    });
+}
+
+}  // namespace ks
