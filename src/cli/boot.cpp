@@ -129,6 +129,11 @@ int boot(const Options& options) {
     if (options.hold) {
         return keep(options, world);
     }
+    if (world.config.only_names_unknown) {
+        complain(world.config.diagnostics);
+        fmt::print(stderr,
+                   "these names had numbers when the config was last in force; those hold\n");
+    }
     // Not in the middle of a boot's life: the service has died, and its lock must stay.
     const bool opens_at_boot = world.state.policy.boot == BootLock::open &&
                                !world.state.intents.panic && !world.state.intents.engaged;

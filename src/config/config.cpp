@@ -86,6 +86,7 @@ LoadedConfig parse(const std::vector<ConfigText>& texts, const NameLookup& names
     if (merged && findings.errors() == 0) {
         loaded.policy = std::move(policy);
     }
+    loaded.only_names_unknown = merged && findings.only_names_unknown();
     loaded.diagnostics = std::move(findings).take();
     for (const ConfigText& text : texts) {
         loaded.files.push_back(text.file);
@@ -191,6 +192,7 @@ LoadedConfig load_config(const std::string& main_file) {
         parse(texts, system_names(), unreadable.empty() ? Coverage::whole : Coverage::part);
     if (!unreadable.empty()) {
         loaded.policy.reset();
+        loaded.only_names_unknown = false;
         loaded.diagnostics.insert(loaded.diagnostics.begin(), unreadable.begin(), unreadable.end());
     }
     return loaded;

@@ -29,6 +29,11 @@ void Findings::error(const Place& at, std::string message, std::string hint) {
     add(Diagnostic::Severity::error, at, std::move(message), std::move(hint));
 }
 
+void Findings::unknown_name(const Place& at, std::string message, std::string hint) {
+    ++unknown_names_;
+    error(at, std::move(message), std::move(hint));
+}
+
 void Findings::warning(const Place& at, std::string message, std::string hint) {
     add(Diagnostic::Severity::warning, at, std::move(message), std::move(hint));
 }

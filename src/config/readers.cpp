@@ -111,9 +111,9 @@ std::optional<std::uint32_t> to_account(Context& context, const Node& node, cons
     }
     const auto id = text.empty() || !lookup ? std::nullopt : lookup(text);
     if (!id) {
-        context.findings.error(node.at,
-                               fmt::format("{} {} is not known here", what, in_quotes(text)),
-                               fmt::format("create the {}, or write its number", what));
+        context.findings.unknown_name(node.at,
+                                      fmt::format("{} {} is not known here", what, in_quotes(text)),
+                                      fmt::format("create the {}, or write its number", what));
     }
     return id;
 }

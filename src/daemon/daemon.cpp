@@ -3,6 +3,7 @@
 
 #include "../host/boot_clock.hpp"
 #include "../host/intent_store.hpp"
+#include "../host/last_good.hpp"
 #include "../host/open_nftables.hpp"
 #include "../host/service_lock.hpp"
 #include "../host/without_config.hpp"
@@ -59,7 +60,7 @@ Result<Loop::Sources> open_sources(const Policy& policy) {
 }  // namespace
 
 int run_daemon(const Paths& paths) {
-    const LoadedConfig config = load_config(paths.config);
+    const LoadedConfig config = load_usable_config(paths).config;
     const BootClock clock = BootClock::open(paths.runtime_dir);
     const auto loaded = IntentStore(paths.state_dir).load(clock.now());
     if (loaded.problem) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "loop.hpp"
 
+#include "../host/last_good.hpp"
 #include "../host/observe.hpp"
 #include "../host/status_report.hpp"
 #include "config_log.hpp"
@@ -10,7 +11,9 @@
 #include "killswitchd/log.hpp"
 #include "killswitchd/time.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 
 #include <fmt/format.h>
@@ -26,6 +29,7 @@ constexpr int kFailed = 1;
 // Keys of the timers.
 constexpr const char* kRetry = "retry";
 constexpr const char* kDeadline = "deadline";
+constexpr const char* kNames = "names";
 constexpr const char* kWatchdog = "watchdog";
 
 }  // namespace
@@ -228,8 +232,30 @@ void Loop::announce(const Announce& say) {
 }
 
 void Loop::note_config(const LoadedConfig& config) {
+    constexpr std::chrono::seconds kFirst{5};
     info_ = {config.files, config.hash, utc_now()};
     log_diagnostics(Severity::warning, config.diagnostics);
+    if (config.only_names_unknown) {
+        log(Severity::error, "names-unknown",
+            "the numbers hold that these names had when the config was last in force");
+        try_names_again(kFirst);
+        return;
+    }
+    reactor_.cancel(kNames);
+    if (auto kept = keep_last_good(paths_, config); !kept) {
+        log(Severity::warning, "last-good-not-kept", kept.error().message());
+    }
+}
+
+void Loop::try_names_again(std::chrono::seconds delay) {
+    constexpr std::chrono::seconds kLongest{60};
+    reactor_.after(kNames, delay, [this, next = std::min(2 * delay, kLongest)] {
+        if (load_config(paths_.config).ok()) {
+            static_cast<void>(reload("names that are known now"));
+        } else {
+            try_names_again(next);
+        }
+    });
 }
 
 ServiceActions Loop::actions() {

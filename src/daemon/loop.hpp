@@ -63,6 +63,8 @@ class Loop {
     void load_cgroups();
     void announce(const Announce& say);
     void note_config(const LoadedConfig& config);
+    /// Names that could not be looked up may be known a moment later.
+    void try_names_again(std::chrono::seconds delay);
     [[nodiscard]] ServiceActions actions();
     [[nodiscard]] StatusReport status();
     [[nodiscard]] Answer change(const Request& request, const std::string& who);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What other programs, the disk and the kernel do to the service, and what its commands then do."""
+import ctypes
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import cli_support
 from cli_support import Case, GOOD, meaning, nft, table_exists, wait_until
 
 NETLINK_NETFILTER = 12
+CLONE_NEWNS = 0x00020000
 
 
 class ControlSocket(Case):
@@ -139,6 +141,66 @@ class Disk(Case):
         self.assertIn("older decision", done.stderr)
         self.assertTrue(table_exists())
         self.assertIn("state-not-saved", self.log())
+
+
+class Names(Case):
+    """Users and groups that are known late: in a copy of the file, mounted where the program looks."""
+
+    def setUp(self):
+        super().setUp()
+        if ctypes.CDLL(None).unshare(CLONE_NEWNS) != 0:
+            self.skipTest("no mount namespaces here")
+        self.accounts = self.dir + "/passwd"
+        shutil.copyfile("/etc/passwd", self.accounts)
+        os.chmod(self.accounts, 0o644)
+        for words in (("--make-rprivate", "/"), ("--bind", self.accounts, "/etc/passwd")):
+            if cli_support.run("mount", *words).returncode != 0:
+                self.skipTest("nothing can be mounted here")
+        self.addCleanup(cli_support.run, "umount", "/etc/passwd")
+        with open("/etc/passwd", encoding="utf-8") as file:
+            self.without = file.read()
+        self.write(GOOD.replace("fwmark: 0xca6c", "user: ks-late"))
+
+    def know(self, number):
+        with open(self.accounts, "w", encoding="utf-8") as file:
+            file.write(self.without + "ks-late:x:{0}:{0}::/:/bin/false\n".format(number))
+
+    def forget(self):
+        with open(self.accounts, "w", encoding="utf-8") as file:
+            file.write(self.without)
+
+    def in_force_once(self):
+        self.know(4711)
+        self.stop(self.start_and_wait())
+        nft("flush", "ruleset")
+        self.forget()
+
+    def test_at_boot_the_numbers_of_the_last_time_hold(self):
+        self.in_force_once()
+        done = self.ks("boot", expect=0)
+        self.assertIn("ks-late", done.stderr)
+        self.assertIn("skuid 4711", nft("list", "table", "inet", "killswitchd"))
+        self.ks("check", expect=5)
+
+    def test_without_a_last_time_the_builtin_lock_holds(self):
+        self.ks("boot", expect=5)
+        self.assertNotIn("51820", nft("list", "table", "inet", "killswitchd"))
+
+    def test_another_config_is_not_taken_for_the_last_one(self):
+        self.in_force_once()
+        self.write(GOOD.replace("fwmark: 0xca6c", "user: ks-late").replace("51820", "51821"))
+        self.ks("boot", expect=5)
+        self.assertNotIn("5182", nft("list", "table", "inet", "killswitchd"))
+
+    def test_the_service_takes_the_name_when_it_is_known(self):
+        self.in_force_once()
+        self.start()
+        wait_until(table_exists, "the service has locked")
+        self.assertIn("skuid 4711", nft("list", "table", "inet", "killswitchd"))
+        self.assertIn("names-unknown", self.log())
+        self.know(4712)
+        wait_until(lambda: "skuid 4712" in nft("list", "table", "inet", "killswitchd"),
+                   "the new number is in the rules")
 
 
 @unittest.skipIf(shutil.which("strace") is None, "needs the program strace")
