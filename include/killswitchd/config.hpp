@@ -19,9 +19,10 @@ struct ConfigText {
 };
 
 struct LoadedConfig {
-    std::optional<Policy> policy;  ///< Present exactly when no diagnostic is an error.
+    /// Of load_config() and parse_config(): present exactly when no diagnostic is an error.
+    std::optional<Policy> policy;
     std::vector<Diagnostic> diagnostics;
-    /// Without a policy: nothing is wrong but names of users or groups that are not known here.
+    /// Nothing is wrong but names of users or groups that are not known here.
     bool only_names_unknown = false;
     std::vector<std::string> files;  ///< In the order they were merged.
     std::string hash;                ///< 16 hex digits over names and contents, for `status`.

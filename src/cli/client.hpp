@@ -5,6 +5,7 @@
 #include "killswitchd/error.hpp"
 #include "options.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

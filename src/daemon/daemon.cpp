@@ -60,7 +60,7 @@ Result<Loop::Sources> open_sources(const Policy& policy) {
 }  // namespace
 
 int run_daemon(const Paths& paths) {
-    const LoadedConfig config = load_usable_config(paths).config;
+    const LoadedConfig config = load_usable_config(paths);
     const BootClock clock = BootClock::open(paths.runtime_dir);
     const auto loaded = IntentStore(paths.state_dir).load(clock.now());
     if (loaded.problem) {

@@ -10,6 +10,7 @@
 #include "service_lock.hpp"
 
 #include <cerrno>
+#include <cstdint>
 
 #include <fmt/format.h>
 

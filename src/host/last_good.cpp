@@ -35,16 +35,12 @@ std::optional<Policy> last_good_of(const Paths& paths, const LoadedConfig& confi
 
 }  // namespace
 
-UsableConfig load_usable_config(const Paths& paths) {
-    UsableConfig usable{load_config(paths.config)};
-    if (usable.config.ok() || !usable.config.only_names_unknown) {
-        return usable;
+LoadedConfig load_usable_config(const Paths& paths) {
+    LoadedConfig config = load_config(paths.config);
+    if (config.only_names_unknown) {
+        config.policy = last_good_of(paths, config);
     }
-    usable.config.policy = last_good_of(paths, usable.config);
-    if (usable.config.ok()) {
-        usable.from = UsableConfig::From::last_good;
-    }
-    return usable;
+    return config;
 }
 
 Status keep_last_good(const Paths& paths, const LoadedConfig& config) {

@@ -5,23 +5,12 @@
 #include "killswitchd/error.hpp"
 #include "killswitchd/paths.hpp"
 
-#include <cstdint>
-
 namespace ks {
-
-/// The config that is to hold, and where its policy is from.
-struct UsableConfig {
-    LoadedConfig config;
-    enum class From : std::uint8_t {
-        files,      ///< As load_config() says; it may have no policy.
-        last_good,  ///< The files, with the numbers that their names of users and groups had.
-    } from = From::files;
-};
 
 /// Loads the config. Where nothing is wrong with it but names that cannot be looked up (yet), as at
 /// a boot before LDAP, its policy is the one that keep_last_good() kept of the very same files: so
-/// it opens nothing that the files do not. The diagnostics stay.
-[[nodiscard]] UsableConfig load_usable_config(const Paths& paths);
+/// it opens nothing that the files do not. The diagnostics, and only_names_unknown, stay.
+[[nodiscard]] LoadedConfig load_usable_config(const Paths& paths);
 
 /// Keeps the policy of `config` in the state directory, for load_usable_config(). Needs a policy.
 [[nodiscard]] Status keep_last_good(const Paths& paths, const LoadedConfig& config);

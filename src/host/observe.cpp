@@ -48,7 +48,7 @@ bool switched_off_at_boot() {
 }  // namespace
 
 World observe(const Paths& paths) {
-    World world{load_usable_config(paths).config, BootClock::open(paths.runtime_dir), {}, {}};
+    World world{load_usable_config(paths), BootClock::open(paths.runtime_dir), {}, {}};
     State& state = world.state;
     if (world.config.ok()) {
         state.policy = *world.config.policy;

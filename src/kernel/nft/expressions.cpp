@@ -2,6 +2,7 @@
 #include "expressions.hpp"
 
 #include <array>
+#include <cstdint>
 
 namespace ks {
 
