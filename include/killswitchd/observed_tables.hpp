@@ -21,6 +21,7 @@ struct ObservedRule {
     std::string expressions;  ///< libnftnl's notation: equal where the kernel does the same.
     std::string comment;
     std::uint64_t handle = 0;  ///< The kernel's number of it in its table; 0 where it is desired.
+    std::string wire{};        ///< The expressions as the kernel sent them; empty where desired.
     /// Whether the kernel does and shows the same, whichever rule it is.
     friend bool operator==(const ObservedRule& a, const ObservedRule& b) {
         return a.expressions == b.expressions && a.comment == b.comment;

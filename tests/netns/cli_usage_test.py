@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 
 import cli_support
 from cli_support import Case, PROGRAM, meaning, nft, run
@@ -120,9 +121,27 @@ class Render(Case):
         self.ks("arm", expect=0)
         self.assertIn("no difference", self.ks("diff", expect=0).stdout)
         nft("insert", "rule", "inet", "killswitchd", "output", "accept")
-        self.assertIn("+   1 ", self.ks("diff", expect=1).stdout)
+        self.assertEqual(self.ks("diff", expect=1).stdout,
+                         "chain inet killswitchd output\n+   1 accept\n")
         nft("delete", "table", "inet", "killswitchd")
-        self.ks("diff", expect=1)
+        self.assertEqual(self.ks("diff", expect=1).stdout,
+                         "table inet killswitchd\n- missing\n")
+
+    def test_diff_looks_at_the_tables_of_all_families(self):
+        run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+        self.stop(self.start_and_wait(), signal.SIGKILL)  # Which would restore the rules.
+        nft("insert", "rule", "netdev", "killswitchd", "egress_eth0", "accept")
+        nft("delete", "rule", "inet", "killswitchd", "output", "handle", self.last_handle())
+        nft("add", "quota", "inet", "killswitchd", "mine", "{ over 1 mbytes; }")
+        shown = self.ks("diff", expect=1).stdout
+        for text in ("chain netdev killswitchd egress_eth0\n+   1 accept\n",
+                     'drop comment "nothing passes here"\n',
+                     "quota inet killswitchd mine\n+ not ours\n"):
+            self.assertIn(text, shown)
+
+    def last_handle(self):
+        rules = nft("-a", "list", "chain", "inet", "killswitchd", "output").splitlines()
+        return [line for line in rules if "nothing passes here" in line][0].split()[-1]
 
 
 if __name__ == "__main__":

@@ -184,8 +184,9 @@ TEST_CASE("a second apply of the same rules commits nothing", "[nftables]") {
 TEST_CASE("a table that a foreign hand changed is restored", "[nftables][fail-closed]") {
     const auto [change, difference] = GENERATE(table<std::string, std::string>({
         {"nft insert rule inet killswitchd output accept",
-         "chain inet killswitchd output rule 1: '[ immediate reg 0 accept ]' is not ours"},
-        {"nft insert rule inet killswitchd output limit rate 1/hour accept", "[ limit "},
+         "chain inet killswitchd output rule 1: 'accept' is not ours"},
+        {"nft insert rule inet killswitchd output limit rate 1/hour accept",
+         "rule 1: 'limit rate 1/hour accept' is not ours"},
         {"nft insert rule inet killswitchd refuse accept",
          "chain inet killswitchd refuse rule 1: "},
         {"nft flush chain inet killswitchd output",
@@ -195,7 +196,7 @@ TEST_CASE("a table that a foreign hand changed is restored", "[nftables][fail-cl
          "nothing passes here\"' is missing"},
         {"nft replace rule inet killswitchd output handle $(nft -a list chain inet killswitchd "
          "output | sed -n 's/.*nothing passes here.* handle //p') accept",
-         "[ immediate reg 0 accept ]"},
+         "is 'accept', should be 'drop comment"},
         {"nft chain inet killswitchd output '{ policy accept ; }'",
          "is 'type filter hook output priority 300; policy accept;', "
          "should be 'type filter hook output priority 300; policy drop;'"},
@@ -243,6 +244,43 @@ TEST_CASE("a table that a foreign hand changed is restored", "[nftables][fail-cl
 
     CHECK(wrong(nftables, ruleset).empty());
     CHECK(listed() == original);
+}
+
+TEST_CASE("a foreign rule is shown as nft would show it", "[nftables]") {
+    const std::string rule = GENERATE(
+        as<std::string>(), "accept", "ip daddr 192.0.2.1 accept",
+        "ip saddr != 10.0.0.0/8 tcp dport 22 accept", "ip6 daddr 2001:db8::/33 udp sport 53 drop",
+        "oifname \"eth*\" meta mark 0x00000007 accept", "iifname != \"eth0\" jump refuse",
+        "meta skuid 1000 counter name \"uplink\" accept", "ct state established,related accept",
+        "tcp dport 1000-2000 accept", "udp dport > 1024 return", "icmp type 8 accept",
+        "limit rate over 10/second drop", "quota over 1000 bytes drop",
+        "log prefix \"foreign\" accept", "meta l4proto 47 goto refuse", "rt ipsec exists accept",
+        "ip daddr . meta l4proto . th dport @endpoints4_1 accept", "meta l4proto tcp reject with tcp reset",
+        "meta mark set 0x00000001 accept comment \"mine\"", "ip protocol udp accept");
+    enter();
+    Nftables nftables = open_nftables(Ownership::off);
+    const Ruleset ruleset = example_rules(StateName::protected_);
+    require(nftables.apply(ruleset));
+    INFO(rule);
+
+    REQUIRE(run_with_input("nft -f -", "insert rule inet killswitchd output " + rule).status == 0);
+
+    CHECK(wrong(nftables, ruleset) ==
+          std::vector<std::string>{
+              fmt::format("chain inet killswitchd output rule 1: '{}' is not ours", rule)});
+}
+
+TEST_CASE("of a foreign rule that is not known the parts are named", "[nftables]") {
+    enter();
+    Nftables nftables = open_nftables(Ownership::off);
+    const Ruleset ruleset = example_rules(StateName::protected_);
+    require(nftables.apply(ruleset));
+
+    must("nft insert rule inet killswitchd output fib daddr type local numgen random mod 2 1 drop");
+
+    CHECK(wrong(nftables, ruleset).size() == 1);
+    CHECK_THAT(wrong(nftables, ruleset).at(0), contains_text("[fib]"));
+    CHECK_THAT(wrong(nftables, ruleset).at(0), contains_text("[numgen]"));
 }
 
 TEST_CASE("tables of others are left alone", "[nftables]") {

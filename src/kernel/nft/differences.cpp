@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/differences.hpp"
 
+#include "decode.hpp"
 #include "killswitchd/desired_tables.hpp"
 #include "killswitchd/render_text.hpp"
 
@@ -23,6 +24,11 @@ template <class T>
 const T* find_named(const std::vector<T>& all, const std::string& name) {
     const auto found = std::ranges::find(all, name, &T::name);
     return found == all.end() ? nullptr : &*found;
+}
+
+std::string text_of(const ObservedRule& rule) {
+    const std::string text = decode(rule.wire);
+    return rule.comment.empty() ? text : fmt::format("{} comment \"{}\"", text, rule.comment);
 }
 
 bool same_rules(const ObservedChain& left, const ObservedChain& right) {
@@ -106,6 +112,11 @@ class Comparison {
         }
         named(Where::chain, desired->chains, observed->chains, &ObservedChain::base,
               [&](const auto& should, const auto& is) { chains(should, is); });
+        for (const ObservedChain& chain : observed->chains) {
+            if (find_named(desired->chains, chain.name) == nullptr) {
+                foreign_rules(chain);
+            }
+        }
         named(Where::set, desired->sets, observed->sets, &ObservedSet::key,
               [&](const auto& should, const auto& is) { sets(should, is); });
         for (const auto& [name, value] : desired->counters) {
@@ -150,6 +161,13 @@ class Comparison {
         }
     }
 
+    /// What a chain that is not ours does.
+    void foreign_rules(const ObservedChain& chain) {
+        for (std::size_t i = 0; i < chain.rules.size(); ++i) {
+            add({Where::rule, family_, {}, chain.name, i + 1, text_of(chain.rules[i]), {}});
+        }
+    }
+
     void chains(const ObservedChain& should, const ObservedChain& is) {
         if (should.base != is.base) {
             add({Where::chain, family_, {}, should.name, 0, is.base, should.base});
@@ -170,7 +188,7 @@ class Comparison {
                     difference.rule = i;
                 }
                 if (j < next_j) {
-                    difference.is = is.rules[j++].expressions;
+                    difference.is = text_of(is.rules[j++]);
                     difference.rule = j;
                 }
                 add(std::move(difference));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "read.hpp"
 
+#include "decode.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "objects.hpp"
+#include "operand.hpp"
 
 #include <algorithm>
 #include <array>
@@ -59,14 +61,6 @@ const char* text_of(const nlmsghdr* message, std::uint16_t attribute) {
 
 std::uint16_t family_of(const nlmsghdr* message) {
     return static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
-}
-
-/// nft's word for a kind of object. Source: linux/netfilter/nf_tables.h, NFT_OBJECT_*.
-std::string kind_of(std::uint32_t type) {
-    constexpr std::array<const char*, 11> kWords{
-        "object", "counter",    "quota",   "ct helper",      "limit",   "connlimit",
-        "tunnel", "ct timeout", "secmark", "ct expectation", "synproxy"};
-    return kWords[type < kWords.size() ? type : 0];
 }
 
 /// Reads one consistent snapshot; `run` fails with EINTR or ENOENT when it changed on the way.
@@ -195,7 +189,7 @@ class Reader {
 
     /// A rule that a library older than the kernel cannot read is a rule all the same.
     static ObservedRule rule_from(const nlmsghdr* message) {
-        ObservedRule observed{"[ unknown ]", {}, 0};
+        ObservedRule observed{"[ unknown ]", {}, 0, expressions_in(message)};
         for_each_attribute(message, [&](const nlattr* attr) {
             if (mnl_attr_get_type(attr) == NFTA_RULE_HANDLE) {
                 observed.handle = be64toh(mnl_attr_get_u64(attr));
@@ -275,7 +269,7 @@ class Reader {
                     nftnl_obj_get_u64(counter.get(), NFTNL_OBJ_CTR_PKTS),
                     nftnl_obj_get_u64(counter.get(), NFTNL_OBJ_CTR_BYTES)};
             } else {
-                table->objects.push_back({kind_of(type), text_of(message, NFTA_OBJ_NAME)});
+                table->objects.push_back({object_word(type), text_of(message, NFTA_OBJ_NAME)});
             }
         });
     }
