@@ -33,6 +33,9 @@ class Nftables {
     /// nf_tables;
     ///         EINVAL when `held` is something else.
     [[nodiscard]] static Result<Nftables> open(Ownership ownership, Fd held = Fd());
+    /// The same for a socket whose holder may close it at any moment: where the table would go with
+    /// it, apply() leaves the fallback table alone.
+    [[nodiscard]] static Result<Nftables> borrow(Ownership ownership, Fd held);
     Nftables(const Nftables&) = delete;
     Nftables& operator=(const Nftables&) = delete;
     Nftables(Nftables&&) noexcept;

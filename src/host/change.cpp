@@ -81,7 +81,7 @@ Result<Nftables> open_owner(Ownership ownership) {
             "the rules belong to another process; run: systemctl start killswitchd.service, or "
             "systemctl stop killswitchd.socket; then again");
     }
-    return Nftables::open(ownership, *std::move(borrowed));
+    return Nftables::borrow(ownership, *std::move(borrowed));
 }
 
 Status prove_open(Nftables& nftables) {

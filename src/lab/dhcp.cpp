@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <vector>
@@ -57,7 +58,7 @@ void put_address(std::vector<std::uint8_t>& bytes, std::size_t at,
 void put_option(std::vector<std::uint8_t>& bytes, std::uint8_t code, Bytes value) {
     bytes.push_back(code);
     bytes.push_back(static_cast<std::uint8_t>(value.size()));
-    bytes.insert(bytes.end(), value.begin(), value.end());
+    std::ranges::copy(value, std::back_inserter(bytes));
 }
 
 void put_option(std::vector<std::uint8_t>& bytes, std::uint8_t code,

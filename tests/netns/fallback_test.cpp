@@ -6,9 +6,11 @@
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/observed_tables.hpp"
 #include "killswitchd/policy.hpp"
+#include "support/table.hpp"
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 #include <utility>
@@ -117,6 +119,30 @@ class Sender {
     std::thread thread_;
 };
 
+/// Whether anything has arrived at a socket, even if it was read at once.
+class Arrivals {
+  public:
+    explicit Arrivals(const Fd& held) {
+        sigset_t set = only_sigio();
+        REQUIRE(::sigprocmask(SIG_BLOCK, &set, nullptr) == 0);
+        REQUIRE(::fcntl(held.get(), F_SETOWN, ::getpid()) == 0);
+        REQUIRE(::fcntl(held.get(), F_SETFL, O_NONBLOCK | O_ASYNC) == 0);
+    }
+    [[nodiscard]] bool any() const {
+        sigset_t set{};
+        ::sigpending(&set);
+        return ::sigismember(&set, SIGIO) == 1;
+    }
+
+  private:
+    static sigset_t only_sigio() {
+        sigset_t set{};
+        ::sigemptyset(&set);
+        ::sigaddset(&set, SIGIO);
+        return set;
+    }
+};
+
 }  // namespace
 
 TEST_CASE("a table without owner falls to a flush by others", "[ownership]") {
@@ -194,6 +220,47 @@ TEST_CASE("a visitor does not lift the hold of a table that goes away with its o
     CHECK(open(Ownership::automatic, duplicate(held)).remove());
     CHECK_FALSE(stands());
     CHECK_FALSE(hold_stands());
+}
+
+TEST_CASE("what succeeds wakes nobody who watches the held socket", "[ownership][fail-closed]") {
+    enter_namespace();
+    const Fd held = netfilter_socket();
+    const Arrivals arrivals(held);
+
+    auto nftables = open(Ownership::automatic, duplicate(held));
+    static_cast<void>(nftables.raw_support());
+    REQUIRE(nftables.apply(builtin_lock()));
+    REQUIRE(nftables.apply(test::example_rules(StateName::protected_)));
+    REQUIRE(nftables.leave(builtin_lock()));
+    REQUIRE(nftables.read());
+    REQUIRE(nftables.remove());
+    CHECK_FALSE(arrivals.any());
+
+    // The control: a refusal is an answer.
+    auto socket = NftSocket::adopt(duplicate(held));
+    REQUIRE(socket);
+    Batch refused(*socket, 0);
+    refused.delete_table();
+    CHECK_FALSE(refused.commit());
+    CHECK(arrivals.any());
+}
+
+TEST_CASE("a borrowed socket that is closed at once leaves the fallback table",
+          "[ownership][fail-closed]") {
+    enter_namespace();
+    {
+        const Fd held = netfilter_socket();
+        create_without_persist(held);
+        auto owner = open(Ownership::automatic, duplicate(held));
+        REQUIRE(owner.apply(builtin_lock()));
+        REQUIRE(owner.leave(builtin_lock()));
+        auto borrowed = Nftables::borrow(Ownership::automatic, duplicate(held));
+        REQUIRE(borrowed);
+        REQUIRE(borrowed->apply(builtin_lock()));
+        CHECK(hold_stands());
+    }
+    CHECK_FALSE(stands());
+    CHECK(hold_stands());
 }
 
 TEST_CASE("a plain table becomes an owned one and nothing passes meanwhile",

@@ -32,8 +32,8 @@ constexpr std::uint16_t kBatchGenerationId = 1;  // NFNL_BATCH_GENID.
 }  // namespace
 
 Batch::Batch(NftSocket& socket, std::uint32_t generation, const char* table)
-    : socket_(socket), table_(table), scratch_(kScratchBytes), begin_seq_(socket.next_seq()) {
-    frame(NFNL_MSG_BATCH_BEGIN, 0, begin_seq_, generation);
+    : socket_(socket), table_(table), scratch_(kScratchBytes) {
+    frame(NFNL_MSG_BATCH_BEGIN, 0, socket.next_seq(), generation);
 }
 
 NftTable Batch::table_key() const {
@@ -187,54 +187,35 @@ void Batch::remove_counter(const std::string& name) {
             [&](nlmsghdr* h) { nftnl_obj_nlmsg_build_payload(h, counter.get()); });
 }
 
-Result<Batch::Answer> Batch::exchange(std::uint32_t seq) {
-    if (auto sent = socket_.send(bytes_); !sent) {
-        return std::move(sent).error().within("committing the rules");
-    }
-    Answer answer;
-    auto read = socket_.drain([&](const nlmsghdr* message) {
-        if (message->nlmsg_type != NLMSG_ERROR) {
+Status Batch::send(Send how) {
+    std::optional<Error> refusal;
+    auto sent = (socket_.*how)(bytes_, [&](const nlmsghdr* message) {
+        if (message->nlmsg_type != NLMSG_ERROR || refusal) {
             return;
         }
         const int code = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
         if (code == 0) {
-            answer.acknowledged = answer.acknowledged || message->nlmsg_seq == seq;
-        } else if (!answer.refusal) {
-            const auto object = what_.find(message->nlmsg_seq);
-            answer.refusal =
-                Error{object == what_.end() ? std::string("kernel refused the transaction")
-                                            : "kernel refused " + object->second,
-                      code};
+            return;
         }
+        const auto object = what_.find(message->nlmsg_seq);
+        refusal = Error{object == what_.end() ? std::string("kernel refused the transaction")
+                                              : "kernel refused " + object->second,
+                        code};
     });
-    if (!read && !answer.refusal && !answer.acknowledged) {
-        return std::move(read).error();
+    if (refusal) {
+        return *std::move(refusal);
     }
-    return answer;
+    return sent ? Status(Done{}) : std::move(sent).error().within("committing the rules");
 }
 
 Status Batch::commit() {
-    const std::uint32_t end_seq = socket_.next_seq();
-    frame(NFNL_MSG_BATCH_END, NLM_F_ACK, end_seq, std::nullopt);
-    auto answer = exchange(end_seq);
-    if (!answer) {
-        return std::move(answer).error();
-    }
-    if (answer->refusal) {
-        return *std::move(answer->refusal);
-    }
-    if (!answer->acknowledged) {  // Only the word about BATCH_END means committed.
-        return Error{"the kernel did not answer the transaction", ETIMEDOUT};
-    }
-    return Done{};
+    // Order: no acknowledgement is asked for; see NftSocket.
+    frame(NFNL_MSG_BATCH_END, 0, socket_.next_seq(), std::nullopt);
+    return send(&NftSocket::transact);
 }
 
 Status Batch::rehearse() {
-    auto answer = exchange(begin_seq_);
-    if (!answer) {
-        return std::move(answer).error();
-    }
-    return answer->refusal ? Status(*std::move(answer->refusal)) : Status(Done{});
+    return send(&NftSocket::rehearse);
 }
 
 bool overtaken(const Error& error) {

@@ -46,19 +46,15 @@ class Batch {
 
     /// Whether nothing was asked for.
     [[nodiscard]] bool empty() const { return what_.empty(); }
-    /// Sends it and waits for the kernel's verdict; see Nftables::apply().
+    /// Sends it. Done when the kernel refused nothing; see Nftables::apply().
     [[nodiscard]] Status commit();
     /// Asks the kernel whether it would accept the messages, without doing anything.
     /// Source: Linux net/netfilter/nfnetlink.c aborts a batch that has no end.
     [[nodiscard]] Status rehearse();
 
   private:
-    /// The kernel's answer to what was sent.
-    struct Answer {
-        bool acknowledged = false;  ///< The message with number `seq` is.
-        std::optional<Error> refusal;
-    };
-    [[nodiscard]] Result<Answer> exchange(std::uint32_t seq);
+    using Send = Status (NftSocket::*)(const std::vector<char>&, const NftSocket::Each&);
+    [[nodiscard]] Status send(Send how);
     [[nodiscard]] NftTable table_key() const;
     [[nodiscard]] NftSet set_key(const std::string& name) const;
     /// Appends one message whose payload `fill` writes; `what` names it in an error.
@@ -74,7 +70,6 @@ class Batch {
     TableFamily family_ = TableFamily::inet;
     std::vector<char> bytes_;
     std::vector<char> scratch_;
-    std::uint32_t begin_seq_;
     std::map<std::uint32_t, std::string> what_;  ///< Sequence number -> object.
 };
 

@@ -30,6 +30,7 @@ struct Nftables::Impl {
     NftSocket socket;
     Ownership ownership;
     std::uint32_t able;  ///< best_flags() of this socket.
+    bool borrowed = false;
     std::optional<Error> raw_problem = {};
     /// Our tables as they were read last, of use for as long as the generation is the same.
     std::optional<Snapshot> known = {};
@@ -66,6 +67,14 @@ Result<Nftables> Nftables::open(Ownership ownership, Fd held) {
     return Nftables(std::move(impl));
 }
 
+Result<Nftables> Nftables::borrow(Ownership ownership, Fd held) {
+    auto borrowed = open(ownership, std::move(held));
+    if (borrowed) {
+        borrowed->impl_->borrowed = true;
+    }
+    return borrowed;
+}
+
 std::uint32_t Nftables::port() const {
     return impl_->socket.port();
 }
@@ -99,7 +108,8 @@ Status Nftables::apply(const Ruleset& ruleset) {
     }
     impl_->raw_problem = std::move(standing->raw_problem);
     const ObservedTable* const inet = find_table(standing->snapshot.tables, TableFamily::inet);
-    const bool stays = goes_with_its_owner(inet) && inet->owner == TableOwner::somebody;
+    const bool stays =
+        goes_with_its_owner(inet) && (impl_->borrowed || inet->owner == TableOwner::somebody);
     const bool fallback = standing->snapshot.fallback;
     impl_->remember(std::move(standing->snapshot));
     return fallback && !stays ? remove_tables(impl_->socket, kFallbackTable) : Status(Done{});

@@ -29,6 +29,14 @@ void enlarge(int fd, int forced, int plain) {
     }
 }
 
+void prepare(mnl_socket* socket) {
+    enlarge(mnl_socket_get_fd(socket), SO_SNDBUFFORCE, SO_SNDBUF);
+    enlarge(mnl_socket_get_fd(socket), SO_RCVBUFFORCE, SO_RCVBUF);
+    int one = 1;  // Errors must not echo a whole batch. Both are absent on old kernels only.
+    mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &one, sizeof(one));
+    mnl_socket_setsockopt(socket, NETLINK_EXT_ACK, &one, sizeof(one));
+}
+
 }  // namespace
 
 Result<NftSocket> NftSocket::open() {
@@ -39,43 +47,43 @@ Result<NftSocket> NftSocket::open() {
     return NftSocket(std::move(socket));
 }
 
-Result<NftSocket> NftSocket::adopt(Fd fd) {
+Result<NftSocket> NftSocket::adopt(Fd held) {
     int protocol = -1;
     socklen_t size = sizeof(protocol);
-    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
+    if (::getsockopt(held.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
         protocol != NETLINK_NETFILTER) {
         return Error{"the inherited descriptor is not a netfilter netlink socket", EINVAL};
     }
-    MnlSocket socket{mnl_socket_fdopen(fd.get())};
-    if (!socket) {
+    auto made = open();
+    if (!made) {
+        return made;
+    }
+    made->held_ = MnlSocket{mnl_socket_fdopen(held.get())};
+    if (!made->held_) {
         return Error{"cannot use the inherited netlink socket", errno};
     }
-    static_cast<void>(fd.release());
-    NftSocket made(std::move(socket));
-    // Numbers that no answer to a predecessor's question carries.
-    made.seq_ = static_cast<std::uint32_t>(std::random_device{}());
-    static_cast<void>(made.drain([](const nlmsghdr*) {}));
+    static_cast<void>(held.release());
+    prepare(made->held_.get());
+    // Numbers that no answer to a predecessor's transaction carries.
+    made->seq_ = static_cast<std::uint32_t>(std::random_device{}());
+    static_cast<void>(made->drain(made->held_.get(), [](const nlmsghdr*) {}));
     return made;
 }
 
 NftSocket::NftSocket(MnlSocket socket) : socket_(std::move(socket)), buffer_(kReceiveBytes) {
-    enlarge(fd(), SO_SNDBUFFORCE, SO_SNDBUF);
-    enlarge(fd(), SO_RCVBUFFORCE, SO_RCVBUF);
-    int one = 1;  // Errors must not echo a whole batch. Both are absent on old kernels only.
-    mnl_socket_setsockopt(socket_.get(), NETLINK_CAP_ACK, &one, sizeof(one));
-    mnl_socket_setsockopt(socket_.get(), NETLINK_EXT_ACK, &one, sizeof(one));
+    prepare(socket_.get());
 }
 
-Result<std::size_t> NftSocket::receive(int flags) {
+Result<std::size_t> NftSocket::receive(mnl_socket* from, int flags) {
     for (;;) {
-        sockaddr_nl from{};
+        sockaddr_nl sender{};
         iovec iov{buffer_.data(), buffer_.size()};
         msghdr message{};
-        message.msg_name = &from;
-        message.msg_namelen = sizeof(from);
+        message.msg_name = &sender;
+        message.msg_namelen = sizeof(sender);
         message.msg_iov = &iov;
         message.msg_iovlen = 1;
-        const ssize_t got = ::recvmsg(fd(), &message, flags);
+        const ssize_t got = ::recvmsg(mnl_socket_get_fd(from), &message, flags);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -85,19 +93,19 @@ Result<std::size_t> NftSocket::receive(int flags) {
         if ((message.msg_flags & MSG_TRUNC) != 0) {
             return Error{"netlink message larger than the buffer", EMSGSIZE};
         }
-        if (from.nl_pid != 0) {
+        if (sender.nl_pid != 0) {
             continue;  // Only the kernel is believed.
         }
         return static_cast<std::size_t>(got);
     }
 }
 
-Status NftSocket::ask(const nlmsghdr* request, const std::function<void(const nlmsghdr*)>& each) {
+Status NftSocket::ask(const nlmsghdr* request, const Each& each) {
     if (mnl_socket_sendto(socket_.get(), request, request->nlmsg_len) < 0) {
         return Error{"cannot send to netlink", errno};
     }
     for (;;) {
-        const auto got = receive(MSG_DONTWAIT);  // The kernel answers before sendto() returns.
+        const auto got = receive(socket_.get(), MSG_DONTWAIT);  // Answered before sendto() returns.
         if (!got && got.error().sys_errno == EAGAIN) {
             pollfd waiting{fd(), POLLIN, 0};
             if (::poll(&waiting, 1, kTimeoutMs) == 0) {
@@ -109,12 +117,12 @@ Status NftSocket::ask(const nlmsghdr* request, const std::function<void(const nl
             return got.error();
         }
         const int rc = mnl_cb_run(
-            buffer_.data(), *got, request->nlmsg_seq, port(),
+            buffer_.data(), *got, request->nlmsg_seq, mnl_socket_get_portid(socket_.get()),
             [](const nlmsghdr* message, void* data) {
-                (*static_cast<const std::function<void(const nlmsghdr*)>*>(data))(message);
+                (*static_cast<const Each*>(data))(message);
                 return MNL_CB_OK;
             },
-            const_cast<std::function<void(const nlmsghdr*)>*>(&each));
+            const_cast<Each*>(&each));
         if (rc < 0) {
             const int failure = errno;
             if (failure == ESRCH || failure == EPROTO) {
@@ -128,17 +136,25 @@ Status NftSocket::ask(const nlmsghdr* request, const std::function<void(const nl
     }
 }
 
-Status NftSocket::send(const std::vector<char>& bytes) {
-    if (mnl_socket_sendto(socket_.get(), bytes.data(), bytes.size()) < 0) {
+Status NftSocket::send(mnl_socket* by, const std::vector<char>& bytes, const Each& each) {
+    if (mnl_socket_sendto(by, bytes.data(), bytes.size()) < 0) {
         return Error{"cannot send to netlink", errno};
     }
-    return Done{};
+    return drain(by, each);
 }
 
-Status NftSocket::drain(const std::function<void(const nlmsghdr*)>& each) {
+Status NftSocket::transact(const std::vector<char>& bytes, const Each& each) {
+    return send(owner(), bytes, each);
+}
+
+Status NftSocket::rehearse(const std::vector<char>& bytes, const Each& each) {
+    return send(socket_.get(), bytes, each);
+}
+
+Status NftSocket::drain(mnl_socket* from, const Each& each) {
     bool lost = false;
     for (;;) {
-        const auto got = receive(MSG_DONTWAIT);
+        const auto got = receive(from, MSG_DONTWAIT);
         if (!got) {
             const int failure = got.error().sys_errno;
             if (failure == EAGAIN) {
