@@ -93,11 +93,7 @@ int open_up(const char* why) {
 }
 
 int lock_now(const Options& options, World& world) {
-    if (world.state.links) {  // Before the network there is no tunnel; later the service opens it.
-        for (auto& [index, link] : *world.state.links) {
-            link.up = false;
-        }
-    }
+    take_tunnels_down(world.state);
     if (const auto done = enforce_with_retries(options.paths, world); !done) {
         complain(done.error().message());
         lock_without_config(world.state.intents);

@@ -116,7 +116,7 @@ Outcome change(const Paths& paths, World world, const Request& request, const st
     }
     state.intents = *std::move(wished);
     state.asked_by = by;
-    state.links.reset();  // Nobody would follow them: a tunnel opens when the service starts.
+    take_tunnels_down(state);
     auto nftables = open_owner(state.policy.ownership);
     if (!nftables) {
         return nftables.error();

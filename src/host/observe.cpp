@@ -72,6 +72,15 @@ World observe(const Paths& paths) {
     return world;
 }
 
+void take_tunnels_down(State& state) {
+    state.ipsec = {};
+    if (state.links) {
+        for (auto& [index, link] : *state.links) {
+            link.up = false;
+        }
+    }
+}
+
 KernelView look(Nftables& nftables) {
     const auto fallback = nftables.fallback_stands();
     return {nftables.read(), fallback && *fallback};

@@ -26,6 +26,10 @@ struct World {
 /// what is wrong with it.
 [[nodiscard]] World observe(const Paths& paths);
 
+/// For rules that nobody will change as links change: a tunnel opens when the service runs. What is
+/// known of networks stays.
+void take_tunnels_down(State& state);
+
 /// What the kernel holds of ours, asked now.
 struct KernelView {
     Result<ObservedTables> tables;  ///< An error means that nobody can tell.

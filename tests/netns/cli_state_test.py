@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 import cli_support
-from cli_support import Case, GOOD, NOBODY, meaning, needs_real_root, nft, table_exists, wait_until
+from cli_support import Case, GOOD, NOBODY, meaning, needs_real_root, nft, run, table_exists, wait_until
 
 
 class Status(Case):
@@ -201,6 +201,20 @@ class Intents(Case):
             self.ks(command, expect=0)
             self.assertEqual(self.report(code)["state"], state)
             self.assertEqual(table_exists(), state != "disarmed")
+
+    def test_without_the_service_networks_count_and_tunnels_do_not(self):
+        run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+        run("ip", "address", "add", "192.168.7.2/24", "dev", "eth0")
+        self.write(GOOD + "lan: { allow: true }\n")
+        for command in "arm", "lock", "unlock", "arm":
+            self.ks(command, expect=0)
+            self.assertIn("no difference", self.ks("diff", expect=0).stdout)
+            self.assertIn("egress_eth0", nft("list", "table", "netdev", "killswitchd"))
+        self.assertIn("192.168.7.0/24", nft("list", "table", "inet", "killswitchd"))
+        self.ks("disarm", expect=0)
+        self.tunnel()
+        self.ks("arm", expect=0)
+        self.assertNotIn("wg0", nft("list", "chain", "inet", "killswitchd", "output"))
 
     def test_disarm_outlives_the_service(self):
         service = self.start_and_wait()
