@@ -134,6 +134,10 @@ struct Policy {
 
 /// Whether `name` is `pattern`, or begins with it where the pattern ends in '*'.
 [[nodiscard]] bool interface_matches(std::string_view pattern, std::string_view name) noexcept;
+/// Whether a rule can mean the interface of this name and no other, and nft can write it. The
+/// kernel takes names that end in '*', which a rule takes for a pattern, and names with quotes.
+/// Source: Linux dev_valid_name().
+[[nodiscard]] bool nameable(std::string_view interface);
 
 [[nodiscard]] std::string_view word(Mode mode) noexcept;  ///< "off", "always", "on-drop".
 

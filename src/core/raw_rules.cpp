@@ -134,13 +134,14 @@ class EgressWriter {
     }
 
   private:
-    /// nft takes letters, digits and a few signs; the kernel lets devices have any.
+    /// nft takes letters, digits and a few signs; the kernel lets devices have any. The dot keeps
+    /// it from being the chain of a device that is called like a number.
     [[nodiscard]] std::string name() const {
         const bool plain = std::ranges::all_of(uplink_.name, [](unsigned char c) {
             return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
         });
         return plain ? fmt::format("egress_{}", uplink_.name)
-                     : fmt::format("egress_{}", uplink_.index);
+                     : fmt::format("egress.{}", uplink_.index);
     }
 
     void add(Rule rule) {

@@ -3,6 +3,7 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 
 #include <algorithm>
@@ -259,6 +260,10 @@ std::string set_definition(const Set& set) {
 }
 
 std::string chain_text(const Chain& chain) {
+    if (chain.device && !nameable(chain.device->name)) {
+        return fmt::format("\t# {}: nft cannot write the name of device {}\n", chain.name,
+                           chain.device->index);
+    }
     std::string text = fmt::format("\tchain {} {{\n", chain.name);
     if (chain.hook) {
         text += fmt::format(

@@ -155,6 +155,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
             }
             continue;
         }
+        if (!nameable(link.name)) {
+            continue;
+        }
         if (is_guest(policy, overview, index, link)) {
             if (is_surely_guest(policy, link)) {
                 roles.guests.insert(index);

@@ -32,6 +32,9 @@ bool bears_name_of(const Tunnel& tunnel, const Link& link) {
 
 /// Why the interface is not trusted as `tunnel`; empty when it is.
 std::string distrust(const Tunnel& tunnel, int index, const Link& link) {
+    if (!nameable(link.name)) {
+        return fmt::format("interface {} has a name that no rule can carry", index);
+    }
     if (is_hardware(index, link)) {
         return fmt::format("{} is hardware, not a tunnel", link.name);
     }

@@ -4,6 +4,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/surroundings.hpp"
+#include "killswitchd/tunnels.hpp"
 #include "policies.hpp"
 
 #include <cstdint>
@@ -93,6 +94,32 @@ TEST_CASE("a bridge is a guest only while nothing speaks against it", "[surround
         links[9].default_route = true;
         CHECK(guests(policy, links) == kNone);
     }
+}
+
+TEST_CASE("an interface whose name no rule can carry has no rights",
+          "[surroundings][fail-closed]") {
+    const std::string name = GENERATE(as<std::string>(), "e*", "*", "a*b", "e\"", "\"", "a\x01",
+                                      "\x7f", "a\x1b[2J", "\xff", "\xc2\x9b");
+    CAPTURE(name);
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    policy.ipv6 = Ipv6::tunnel;
+    policy.tunnels[0].interface = name + "*";
+    LinkTable links = host_with_bridge();
+    links[kGuest].name = "x" + name;
+    links[8] = link("y" + name, "dummy", "192.168.9.1", 24);
+    links[8].addresses.push_back({address("fd00::1"), 64});
+    links[8].routers6 = {address("2001:db8::1")};
+    links[9] = link(name, "wireguard", "10.99.0.2", 24);
+
+    const Surroundings around = surroundings(policy, links);
+
+    CHECK(around.guests.empty());
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.168.1.0/24"});
+    CHECK(around.neighbours.empty());
+    CHECK(live_tunnels(policy, links).empty());
+    CHECK(refused_tunnels(policy, links) ==
+          std::vector<std::string>{"interface 9 has a name that no rule can carry"});
 }
 
 TEST_CASE("a veth is a guest where no veth is an uplink", "[surroundings]") {

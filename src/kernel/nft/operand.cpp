@@ -127,7 +127,7 @@ Operand transport_field(std::uint32_t offset, std::uint32_t bytes, const Context
                 Type::wire_number, Implies::both};
     }
     if (bytes == 1 && offset == 13 && context.protocol == IPPROTO_TCP) {
-        return {"tcp flags", Type::wire_hex, Implies::protocol};
+        return {"tcp flags", Type::tcp_flags, Implies::protocol};
     }
     return {fmt::format("@th,{},{}", offset * 8, bytes * 8)};
 }
@@ -187,16 +187,31 @@ Operand extension(const nftnl_expr* expr) {
     return operand;
 }
 
-std::string state_text(std::uint64_t bits) {
-    constexpr std::array<const char*, 7> kWords{"invalid", "established", "related", "new", "",
-                                                "",        "untracked"};
-    std::vector<std::string> words;
-    for (std::size_t i = 0; i < kWords.size(); ++i) {
+/// The words of the bits that are set, the lowest first.
+template <std::size_t N>
+std::vector<std::string_view> words_of(std::uint64_t bits,
+                                       const std::array<std::string_view, N>& all) {
+    std::vector<std::string_view> words;
+    for (std::size_t i = 0; i < N; ++i) {
         if ((bits >> i & 1U) != 0) {
-            words.emplace_back(kWords[i]);
+            words.push_back(all[i]);
         }
     }
-    return fmt::format("{}", fmt::join(words, ","));
+    return words;
+}
+
+std::string state_text(std::uint64_t bits) {
+    constexpr std::array<std::string_view, 7> kWords{"invalid", "established", "related", "new", "",
+                                                     "",        "untracked"};
+    return fmt::format("{}", fmt::join(words_of(bits, kWords), ","));
+}
+
+std::string flags_text(std::uint64_t bits) {
+    constexpr std::array<std::string_view, 8> kWords{"fin", "syn", "rst", "psh",
+                                                     "ack", "urg", "ecn", "cwr"};
+    const auto words = words_of(bits, kWords);
+    const std::string text = fmt::format("{}", fmt::join(words, " | "));
+    return words.size() == 1 ? text : fmt::format("({})", text);
 }
 
 }  // namespace
@@ -310,6 +325,8 @@ std::string value_text(const Operand& operand, const std::string& data) {
         return host_number(data) == 1 ? "\"lo\"" : std::to_string(host_number(data));
     case Type::ct_state:
         return state_text(host_number(data));
+    case Type::tcp_flags:
+        return flags_text(wire_number(data));
     case Type::direction:
         return host_number(data) == 0 ? "original" : "reply";
     case Type::exists:
