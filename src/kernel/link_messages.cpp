@@ -160,17 +160,21 @@ void LinkPicture::apply_address(const nlmsghdr& message) {
     const Prefix own_prefix{*own, has_peer ? own->bits() : header.ifa_prefixlen};
     const Address address{own_prefix, Prefix{peer.value_or(*own), header.ifa_prefixlen}};
     auto& known = addresses_[link->first];
+    auto& listed = link->second.addresses;
+    const auto place = std::ranges::lower_bound(listed, own_prefix);
+    const bool is_listed = place != listed.end() && *place == own_prefix;
     if (message.nlmsg_type == RTM_NEWADDR) {
         known.insert(address);
-    } else {
-        known.erase(address);
+        if (!is_listed) {
+            listed.insert(place, own_prefix);
+        }
+        return;
     }
-    link->second.addresses.clear();
-    for (const auto& [prefix, peer_prefix] : known) {
-        link->second.addresses.push_back(prefix);
+    known.erase(address);
+    const auto another = known.lower_bound({own_prefix, Prefix()});  // With another peer.
+    if (is_listed && (another == known.end() || another->first != own_prefix)) {
+        listed.erase(place);
     }
-    auto& listed = link->second.addresses;
-    listed.erase(std::unique(listed.begin(), listed.end()), listed.end());
 }
 
 void LinkPicture::apply_route(const nlmsghdr& message) {

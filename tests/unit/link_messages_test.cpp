@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "kernel/link_messages.hpp"
 #include "killswitchd/links.hpp"
+#include "killswitchd/net.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -48,20 +50,50 @@ std::string end() {
     return attribute(IFLA_AF_SPEC, {});
 }
 
+template <class Body>
+void apply(LinkPicture& picture, std::uint16_t type, const Body& body,
+           const std::string& attributes) {
+    nlmsghdr header{};
+    header.nlmsg_type = type;
+    header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof body) + attributes.size());
+    std::vector<char> message(NLMSG_ALIGN(header.nlmsg_len));
+    std::memcpy(message.data(), &header, sizeof header);
+    std::memcpy(message.data() + NLMSG_HDRLEN, &body, sizeof body);
+    std::memcpy(message.data() + NLMSG_LENGTH(sizeof body), attributes.data(), attributes.size());
+    picture.apply(*reinterpret_cast<const nlmsghdr*>(message.data()));
+}
+
 /// One RTM_NEWLINK about link kIndex, which is up.
 void announce(LinkPicture& picture, const std::string& attributes) {
     ifinfomsg link{};
     link.ifi_family = AF_UNSPEC;
     link.ifi_index = kIndex;
     link.ifi_flags = IFF_UP;
-    nlmsghdr header{};
-    header.nlmsg_type = RTM_NEWLINK;
-    header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof link) + attributes.size());
-    std::vector<char> message(NLMSG_ALIGN(header.nlmsg_len));
-    std::memcpy(message.data(), &header, sizeof header);
-    std::memcpy(message.data() + NLMSG_HDRLEN, &link, sizeof link);
-    std::memcpy(message.data() + NLMSG_LENGTH(sizeof link), attributes.data(), attributes.size());
-    picture.apply(*reinterpret_cast<const nlmsghdr*>(message.data()));
+    apply(picture, RTM_NEWLINK, link, attributes);
+}
+
+/// An IPv4 address of link kIndex, with a peer where that is another one.
+void address(LinkPicture& picture, std::uint16_t type, const std::string& own,
+             const std::string& peer, std::uint8_t length) {
+    const auto bytes = [](const std::string& text) {
+        const auto parsed = IpAddress::parse(text).value();
+        return std::string(reinterpret_cast<const char*>(parsed.bytes.data()), parsed.size());
+    };
+    ifaddrmsg header{};
+    header.ifa_family = AF_INET;
+    header.ifa_prefixlen = length;
+    header.ifa_index = kIndex;
+    apply(picture, type, header,
+          attribute(IFA_ADDRESS, bytes(peer)) + attribute(IFA_LOCAL, bytes(own)));
+}
+
+/// Those of link kIndex.
+std::string addresses(const LinkPicture& picture) {
+    std::string text;
+    for (const Prefix& own : picture.links().at(kIndex).addresses) {
+        text += (text.empty() ? "" : " ") + own.str();
+    }
+    return text;
 }
 
 }  // namespace
@@ -130,4 +162,33 @@ TEST_CASE("every beginning of a message is either the whole or nothing", "[links
     LinkPicture picture;
     announce(picture, whole);
     CHECK(picture.links().size() == 1);
+}
+
+TEST_CASE("a link has the addresses that came and did not go, sorted", "[links]") {
+    LinkPicture picture;
+    announce(picture, name("eth0") + end());
+    for (const char* const own : {"10.0.2.1", "10.0.0.1", "10.0.1.1", "10.0.0.1"}) {
+        address(picture, RTM_NEWADDR, own, own, 24);
+    }
+    CHECK(addresses(picture) == "10.0.0.1/24 10.0.1.1/24 10.0.2.1/24");
+
+    address(picture, RTM_DELADDR, "10.0.1.1", "10.0.1.1", 24);
+    address(picture, RTM_DELADDR, "10.0.1.1", "10.0.1.1", 24);
+    address(picture, RTM_DELADDR, "10.0.0.1", "10.0.0.1", 25);  // Has another length.
+    address(picture, RTM_DELADDR, "10.0.9.1", "10.0.9.1", 24);  // Was never there.
+    CHECK(addresses(picture) == "10.0.0.1/24 10.0.2.1/24");
+}
+
+TEST_CASE("an address with two peers stays until both are gone", "[links]") {
+    LinkPicture picture;
+    announce(picture, name("ppp0") + end());
+    for (const char* const peer : {"10.0.0.9", "10.0.0.7"}) {
+        address(picture, RTM_NEWADDR, "10.0.0.1", peer, 32);
+    }
+    CHECK(addresses(picture) == "10.0.0.1");
+
+    address(picture, RTM_DELADDR, "10.0.0.1", "10.0.0.7", 32);
+    CHECK(addresses(picture) == "10.0.0.1");
+    address(picture, RTM_DELADDR, "10.0.0.1", "10.0.0.9", 32);
+    CHECK(addresses(picture).empty());
 }
