@@ -38,6 +38,9 @@ struct Situation {
 /// The names of everything that traffic may leave through in `situation`.
 [[nodiscard]] std::vector<std::string> ways_out(const Situation& situation);
 
+/// What the state means for traffic, in words.
+[[nodiscard]] std::string meaning(const Situation& situation);
+
 /// The state that config, links and intents call for, `intents` as they are now: see expire().
 /// Without `links` (unknown) nothing is up.
 /// `learned`: endpoints besides those of the config.

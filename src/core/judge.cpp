@@ -2,29 +2,12 @@
 #include "killswitchd/judge.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace ks {
 
 namespace {
 
 using Rules = Observed::Rules;
-
-std::string why(const Situation& situation) {
-    switch (situation.state) {
-    case StateName::disarmed:
-        return "nothing is blocked";
-    case StateName::locked:
-        return "no tunnel is up, nothing else leaves";
-    case StateName::protected_:
-        return fmt::format("traffic leaves only through {}", fmt::join(ways_out(situation), ", "));
-    case StateName::paused:
-        return "everything may leave until the pause ends";
-    case StateName::panic:
-        return "nothing leaves until `killswitchd unlock`";
-    }
-    return {};
-}
 
 Summary summary_of(StateName state) {
     switch (state) {
@@ -76,7 +59,7 @@ Judgement judge_open(const State& state, const Observed& observed) {
     }
     const bool wanted = !state.wanted && !observed.broken_config;
     if (wanted && state.situation.state == StateName::paused) {
-        return {Summary::paused, state_word(StateName::paused), why(state.situation),
+        return {Summary::paused, state_word(StateName::paused), meaning(state.situation),
                 observed.rules == Rules::absent};
     }
     const bool meant =
@@ -171,10 +154,10 @@ Judgement judge(const State& state, const Observed& observed) {
     }
     const std::string name = state_word(state.situation.state);
     if (observed.service == Observed::Service::stopped) {
-        return degraded(
-            name,
-            fmt::format("the service is not running; the rules stand: {}", why(state.situation)),
-            true);
+        return degraded(name,
+                        fmt::format("the service is not running; the rules stand: {}",
+                                    meaning(state.situation)),
+                        true);
     }
     if (observed.broken_config) {
         return degraded(name,
@@ -183,7 +166,7 @@ Judgement judge(const State& state, const Observed& observed) {
                                     *observed.broken_config),
                         true);
     }
-    return {summary_of(state.situation.state), name, why(state.situation), true};
+    return {summary_of(state.situation.state), name, meaning(state.situation), true};
 }
 
 }  // namespace ks

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/ranges.h>
+
 namespace ks {
 
 namespace {
@@ -38,6 +40,22 @@ std::optional<StateName> state_from(std::string_view word) noexcept {
     const auto* const found =
         std::ranges::find(kWords, word, &std::pair<StateName, std::string_view>::second);
     return found == kWords.end() ? std::nullopt : std::optional(found->first);
+}
+
+std::string meaning(const Situation& situation) {
+    switch (situation.state) {
+    case StateName::disarmed:
+        return "nothing is blocked";
+    case StateName::locked:
+        return "no tunnel is up, nothing else leaves";
+    case StateName::protected_:
+        return fmt::format("traffic leaves only through {}", fmt::join(ways_out(situation), ", "));
+    case StateName::paused:
+        return "everything may leave until the pause ends";
+    case StateName::panic:
+        return "nothing leaves until `killswitchd unlock`";
+    }
+    return {};
 }
 
 std::vector<std::string> ways_out(const Situation& situation) {

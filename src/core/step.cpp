@@ -17,28 +17,10 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace ks {
 
 namespace {
-
-std::string describe(const Situation& situation) {
-    switch (situation.state) {
-    case StateName::disarmed:
-        return "disarmed: traffic may leave by any way";
-    case StateName::locked:
-        return "locked: no tunnel is up, nothing else leaves";
-    case StateName::protected_:
-        return fmt::format("protected: traffic leaves only through {}",
-                           fmt::join(ways_out(situation), ", "));
-    case StateName::paused:
-        return "paused: traffic may leave by any way until the pause ends";
-    case StateName::panic:
-        return "panic: nothing leaves until `killswitchd unlock`";
-    }
-    return {};
-}
 
 /// A device that is gone is announced at once; this is for what nothing announces.
 constexpr std::chrono::milliseconds kRawRetry{10'000};
@@ -143,7 +125,7 @@ Step committed(State state, const CommitSucceeded& event) {
     state.last_error.clear();
     std::vector<Effect> effects = note_raw(state, event.raw_problem);
     remember_early(state, /*commits=*/false, effects);
-    std::string news = describe(state.situation);
+    std::string news = fmt::format("{}: {}", word(state.situation.state), meaning(state.situation));
     if (state.announced != news) {  // Only now: before the kernel's word it is a promise.
         effects.emplace_back(Announce{"state-change", news});
         state.announced = std::move(news);
