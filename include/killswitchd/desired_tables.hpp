@@ -7,9 +7,17 @@
 
 namespace ks {
 
+/// A ruleset with its desired_tables().
+struct Described {
+    Ruleset ruleset;
+    ObservedTables tables;
+};
+
 /// The tables that the kernel shows when it holds `ruleset`: chains, sets and counters. No socket
 /// needed.
+/// \param before  Described earlier: rules and sets that it shares with `ruleset` are copied.
 /// \return ENOMEM, else never an error.
-[[nodiscard]] Result<ObservedTables> desired_tables(const Ruleset& ruleset);
+[[nodiscard]] Result<ObservedTables> desired_tables(const Ruleset& ruleset,
+                                                    const Described& before = {});
 
 }  // namespace ks

@@ -3,9 +3,11 @@
 
 #include "killswitchd/ruleset.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ks {
@@ -78,5 +80,12 @@ using ObservedTables = std::map<TableFamily, ObservedTable>;
 /// The table of `family`; null when there is none.
 [[nodiscard]] const ObservedTable* find_table(const ObservedTables& tables,
                                               TableFamily family) noexcept;
+
+/// The chain or set called `name` in a list that is sorted by name; null when there is none.
+template <class T>
+[[nodiscard]] const T* find_named(const std::vector<T>& sorted, std::string_view name) {
+    const auto found = std::ranges::lower_bound(sorted, name, {}, &T::name);
+    return found == sorted.end() || found->name != name ? nullptr : &*found;
+}
 
 }  // namespace ks

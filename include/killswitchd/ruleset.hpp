@@ -253,8 +253,14 @@ struct Ruleset {
     friend bool operator==(const Ruleset&, const Ruleset&) = default;
 };
 
-/// The table of one family: its chains, with the counters and sets that they need.
-[[nodiscard]] Ruleset part_of(const Ruleset& ruleset, TableFamily family);
+/// The table of one family: its chains, with the counters and sets that they need. Points into the
+/// ruleset.
+struct TablePart {
+    std::vector<std::string_view> counters;
+    std::vector<const Set*> sets;
+    std::vector<const Chain*> chains;
+};
+[[nodiscard]] TablePart part_of(const Ruleset& ruleset, TableFamily family);
 
 inline constexpr const char* kTable = "killswitchd";
 /// Behind every NAT and route chain (mangle -150, nat -100, filter 0, security 50): what we judge

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -281,18 +282,18 @@ std::string render_json(const Ruleset& ruleset) {
         commands.push_back({{"add", {{kind, std::move(object)}}}});
     };
     for (const TableFamily family : kFamilies) {
-        const Ruleset part = part_of(ruleset, family);
+        const TablePart part = part_of(ruleset, family);
         if (part.chains.empty()) {
             continue;
         }
         const json table{{"family", word(family)}, {"name", kTable}};
         add("table", table);
         commands.push_back({{"flush", {{"table", table}}}});
-        for (const std::string& counter : part.counters) {
+        for (const std::string_view counter : part.counters) {
             add("counter", {{"family", word(family)}, {"table", kTable}, {"name", counter}});
         }
-        for (const Set& set : part.sets) {
-            add("set", set_definition(set, family));
+        for (const Set* const set : part.sets) {
+            add("set", set_definition(*set, family));
         }
     }
     for (const Chain& chain : ruleset.chains) {

@@ -279,18 +279,18 @@ std::string chain_text(const Chain& chain) {
 
 /// One table. The first two lines make the file load over a table that exists, without removing a
 /// chain.
-std::string table_text(const Ruleset& part, TableFamily family) {
+std::string table_text(const TablePart& part, TableFamily family) {
     std::string text = fmt::format("table {0} {1}\nflush table {0} {1}\n\ntable {0} {1} {{\n",
                                    word(family), kTable);
-    for (const std::string& counter : part.counters) {
+    for (const std::string_view counter : part.counters) {
         text += fmt::format("\tcounter {} {{\n\t}}\n\n", counter);
     }
-    for (const Set& set : part.sets) {
-        text += set_definition(set);
+    for (const Set* const set : part.sets) {
+        text += set_definition(*set);
     }
     std::string chains;
-    for (const Chain& chain : part.chains) {
-        chains += (chains.empty() ? "" : "\n") + chain_text(chain);
+    for (const Chain* const chain : part.chains) {
+        chains += (chains.empty() ? "" : "\n") + chain_text(*chain);
     }
     return text + chains + "}\n";
 }
@@ -312,7 +312,7 @@ std::string render_text(const Rule& rule, TableFamily family) {
 std::string render_text(const Ruleset& ruleset) {
     std::string text;
     for (const TableFamily family : kFamilies) {
-        const Ruleset part = part_of(ruleset, family);
+        const TablePart part = part_of(ruleset, family);
         if (!part.chains.empty()) {
             text += (text.empty() ? "" : "\n") + table_text(part, family);
         }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/ruleset.hpp"
 
-#include <algorithm>
-#include <iterator>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,28 +11,24 @@ namespace ks {
 
 namespace {
 
-bool names(const Ruleset& part, const std::string& set) {
-    return std::ranges::any_of(part.chains, [&](const Chain& chain) {
-        return std::ranges::any_of(chain.rules, [&](const Rule& rule) {
-            return std::ranges::any_of(rule.matches, [&](const Match& match) {
-                const auto* const in = std::get_if<match::InSet>(&match);
-                return in != nullptr && in->set == set;
-            });
-        });
-    });
-}
+/// The sets and counters that a chain names, added to those of others.
+struct Named {
+    std::set<std::string_view> sets;
+    std::set<std::string_view> counters;
 
-std::vector<std::string> counters_in(const std::vector<Chain>& chains) {
-    std::vector<std::string> found;
-    for (const Chain& chain : chains) {
+    void add(const Chain& chain) {
         for (const Rule& rule : chain.rules) {
-            if (!rule.counter.empty() && std::ranges::find(found, rule.counter) == found.end()) {
-                found.push_back(rule.counter);
+            if (!rule.counter.empty()) {
+                counters.insert(rule.counter);
+            }
+            for (const Match& match : rule.matches) {
+                if (const auto* const in = std::get_if<match::InSet>(&match)) {
+                    sets.insert(in->set);
+                }
             }
         }
     }
-    return found;
-}
+};
 
 }  // namespace
 
@@ -72,13 +67,25 @@ TableFamily family_of(const Chain& chain) noexcept {
     return chain.hook == Hook::egress ? TableFamily::netdev : TableFamily::inet;
 }
 
-Ruleset part_of(const Ruleset& ruleset, TableFamily family) {
-    Ruleset part;
-    std::ranges::copy_if(ruleset.chains, std::back_inserter(part.chains),
-                         [&](const Chain& chain) { return family_of(chain) == family; });
-    std::ranges::copy_if(ruleset.sets, std::back_inserter(part.sets),
-                         [&](const Set& set) { return names(part, set.name); });
-    part.counters = family == TableFamily::inet ? ruleset.counters : counters_in(part.chains);
+TablePart part_of(const Ruleset& ruleset, TableFamily family) {
+    TablePart part;
+    Named named;
+    for (const Chain& chain : ruleset.chains) {
+        if (family_of(chain) == family) {
+            part.chains.push_back(&chain);
+            named.add(chain);
+        }
+    }
+    for (const Set& set : ruleset.sets) {
+        if (named.sets.contains(set.name)) {
+            part.sets.push_back(&set);
+        }
+    }
+    if (family == TableFamily::inet) {
+        part.counters.assign(ruleset.counters.begin(), ruleset.counters.end());
+    } else {
+        part.counters.assign(named.counters.begin(), named.counters.end());
+    }
     return part;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,7 +33,8 @@ constexpr std::uint16_t kBatchGenerationId = 1;  // NFNL_BATCH_GENID.
 }  // namespace
 
 Batch::Batch(NftSocket& socket, std::uint32_t generation, const char* table)
-    : socket_(socket), table_(table), scratch_(kScratchBytes) {
+    : socket_(socket), table_(table),
+      scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)) {
     frame(NFNL_MSG_BATCH_BEGIN, 0, socket.next_seq(), generation);
 }
 
@@ -51,7 +53,7 @@ NftSet Batch::set_key(const std::string& name) const {
 
 void Batch::frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
                   std::optional<std::uint32_t> generation) {
-    nlmsghdr* const header = mnl_nlmsg_put_header(scratch_.data());
+    nlmsghdr* const header = mnl_nlmsg_put_header(scratch_.get());
     header->nlmsg_type = type;
     header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     header->nlmsg_seq = seq;
@@ -62,18 +64,16 @@ void Batch::frame(std::uint16_t type, std::uint16_t flags, std::uint32_t seq,
     if (generation) {
         mnl_attr_put_u32(header, kBatchGenerationId, htonl(*generation));
     }
-    bytes_.insert(bytes_.end(), scratch_.begin(),
-                  scratch_.begin() + static_cast<std::ptrdiff_t>(header->nlmsg_len));
+    bytes_.insert(bytes_.end(), scratch_.get(), scratch_.get() + header->nlmsg_len);
 }
 
 void Batch::message(std::uint16_t type, std::uint16_t flags, std::string what,
                     const std::function<void(nlmsghdr*)>& fill) {
     const std::uint32_t seq = socket_.next_seq();
     nlmsghdr* const header =
-        nftnl_nlmsg_build_hdr(scratch_.data(), type, number_of(family_), flags, seq);
+        nftnl_nlmsg_build_hdr(scratch_.get(), type, number_of(family_), flags, seq);
     fill(header);
-    bytes_.insert(bytes_.end(), scratch_.begin(),
-                  scratch_.begin() + static_cast<std::ptrdiff_t>(header->nlmsg_len));
+    bytes_.insert(bytes_.end(), scratch_.get(), scratch_.get() + header->nlmsg_len);
     what_.emplace(seq, std::move(what));
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,7 +70,7 @@ class Batch {
     const char* table_;
     TableFamily family_ = TableFamily::inet;
     std::vector<char> bytes_;
-    std::vector<char> scratch_;
+    std::unique_ptr<char[]> scratch_;  ///< One message; not cleared, which takes longer than most.
     std::map<std::uint32_t, std::string> what_;  ///< Sequence number -> object.
 };
 

@@ -4,59 +4,136 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/observed_tables.hpp"
 #include "objects.hpp"
-#include "plan.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <span>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace ks {
 
 namespace {
 
-Result<ObservedTable> desired_part(const Ruleset& ruleset, TableFamily family) {
-    ObservedTable table;
-    for (const Chain& chain : ruleset.chains) {
-        const NftChain made = make_chain(chain);
-        if (!made) {
-            return Error{"out of memory", ENOMEM};
+const Error kOutOfMemory{"out of memory", ENOMEM};
+
+/// Describes the table of one family with the help of what was described before.
+class Describer {
+  public:
+    Describer(TableFamily family, const Described& before) : family_(family) {
+        const ObservedTable* const table = find_table(before.tables, family);
+        if (table == nullptr) {
+            return;
         }
-        ObservedChain observed{chain.name, describe_base(made.get(), family), {}};
-        for (const Rule& rule : chain.rules) {
-            const NftRule encoded = make_rule(chain.name, rule, family);
-            if (!encoded) {
-                return Error{"out of memory", ENOMEM};
+        for (const Chain& chain : before.ruleset.chains) {
+            if (family_of(chain) == family) {
+                chains_[chain.name] = {chain.rules, find_named(table->chains, chain.name)->rules};
             }
-            observed.rules.push_back(
-                {describe_expressions(encoded.get()), comment_of(encoded.get())});
         }
-        table.chains.push_back(std::move(observed));
+        for (const Set& set : before.ruleset.sets) {
+            if (const ObservedSet* const described = find_named(table->sets, set.name)) {
+                sets_[set.name] = {&set, described};
+            }
+        }
     }
-    for (const Set& set : ruleset.sets) {
+
+    Result<ObservedTable> table(const TablePart& part) const {
+        ObservedTable table;
+        for (const Chain* const chain : part.chains) {
+            const NftChain made = make_chain(*chain);
+            if (!made) {
+                return kOutOfMemory;
+            }
+            auto rules = describe_rules(*chain);
+            if (!rules) {
+                return std::move(rules).error();
+            }
+            table.chains.push_back(
+                {chain->name, describe_base(made.get(), family_), *std::move(rules)});
+        }
+        for (const Set* const set : part.sets) {
+            auto described = describe_set(*set);
+            if (!described) {
+                return std::move(described).error();
+            }
+            table.sets.push_back(*std::move(described));
+        }
+        for (const std::string_view counter : part.counters) {
+            table.counters.emplace(counter, CounterValue());
+        }
+        std::ranges::sort(table.chains, {}, &ObservedChain::name);
+        std::ranges::sort(table.sets, {}, &ObservedSet::name);
+        return table;
+    }
+
+  private:
+    /// A change is about a few rules of a chain; those in front of them and after them are known.
+    Result<std::vector<ObservedRule>> describe_rules(const Chain& chain) const {
+        const auto found = chains_.find(chain.name);
+        const KnownChain known = found == chains_.end() ? KnownChain() : found->second;
+        const auto [front, known_front] = std::ranges::mismatch(chain.rules, known.rules);
+        auto back = chain.rules.end();
+        auto known_back = known.rules.end();
+        while (back != front && known_back != known_front && *(back - 1) == *(known_back - 1)) {
+            --back;
+            --known_back;
+        }
+        std::vector<ObservedRule> rules;
+        rules.reserve(chain.rules.size());
+        std::ranges::copy_n(known.described.begin(), front - chain.rules.begin(),
+                            std::back_inserter(rules));
+        for (auto rule = front; rule != back; ++rule) {
+            const NftRule made = make_rule(chain.name, *rule, family_);
+            if (!made) {
+                return kOutOfMemory;
+            }
+            rules.push_back({describe_expressions(made.get()), comment_of(made.get())});
+        }
+        std::ranges::copy_n(known.described.end() - (chain.rules.end() - back),
+                            chain.rules.end() - back, std::back_inserter(rules));
+        return rules;
+    }
+
+    Result<ObservedSet> describe_set(const Set& set) const {
+        if (const auto known = sets_.find(set.name); known != sets_.end() &&
+                                                     known->second.described != nullptr &&
+                                                     *known->second.set == set) {
+            return *known->second.described;
+        }
         const NftSet made = make_set(set);
         if (!made) {
-            return Error{"out of memory", ENOMEM};
+            return kOutOfMemory;
         }
-        table.sets.push_back({set.name, describe_key(made.get()), element_keys(set)});
+        return ObservedSet{set.name, describe_key(made.get()), element_keys(set)};
     }
-    for (const std::string& counter : ruleset.counters) {
-        table.counters[counter] = {};
-    }
-    std::ranges::sort(table.chains, {}, &ObservedChain::name);
-    std::ranges::sort(table.sets, {}, &ObservedSet::name);
-    return table;
-}
+
+    struct KnownChain {
+        std::span<const Rule> rules;
+        std::span<const ObservedRule> described;
+    };
+    struct KnownSet {
+        const Set* set;
+        const ObservedSet* described;
+    };
+
+    TableFamily family_;
+    std::unordered_map<std::string_view, KnownChain> chains_;
+    std::unordered_map<std::string_view, KnownSet> sets_;
+};
 
 }  // namespace
 
-Result<ObservedTables> desired_tables(const Ruleset& ruleset) {
+Result<ObservedTables> desired_tables(const Ruleset& ruleset, const Described& before) {
     ObservedTables tables;
     for (const TableFamily family : kFamilies) {
-        const Ruleset part = part_of(ruleset, family);
+        const TablePart part = part_of(ruleset, family);
         if (part.chains.empty()) {
             continue;
         }
-        auto table = desired_part(part, family);
+        auto table = Describer(family, before).table(part);
         if (!table) {
             return std::move(table).error();
         }

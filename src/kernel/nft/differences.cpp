@@ -20,12 +20,6 @@ namespace {
 
 using Where = Difference::Where;
 
-template <class T>
-const T* find_named(const std::vector<T>& all, const std::string& name) {
-    const auto found = std::ranges::find(all, name, &T::name);
-    return found == all.end() ? nullptr : &*found;
-}
-
 std::string text_of(const ObservedRule& rule) {
     const std::string text = decode(rule.wire);
     return rule.comment.empty() ? text : fmt::format("{} comment \"{}\"", text, rule.comment);
@@ -175,7 +169,9 @@ class Comparison {
         if (same_rules(should, is)) {
             return;
         }
-        const Chain& chain = *find_named(ruleset_.chains, should.name);
+        const Chain& chain = *std::ranges::find_if(ruleset_.chains, [&](const Chain& one) {
+            return one.name == should.name && family_of(one) == family_;
+        });
         std::size_t i = 0;
         std::size_t j = 0;
         Pairs pairs = align(should.rules, is.rules);

@@ -34,6 +34,7 @@ struct Nftables::Impl {
     std::optional<Error> raw_problem = {};
     /// Our tables as they were read last, of use for as long as the generation is the same.
     std::optional<Snapshot> known = {};
+    Described described = {};  ///< What the last apply() wanted.
     std::optional<std::chrono::steady_clock::time_point> acknowledged = {};
 
     [[nodiscard]] Target table() const {
@@ -94,15 +95,16 @@ Result<ObservedTables> Nftables::read() {
 }
 
 Status Nftables::apply(const Ruleset& ruleset) {
-    const auto desired = desired_tables(ruleset);
+    auto desired = desired_tables(ruleset, impl_->described);
     if (!desired) {
-        return desired.error();
+        return std::move(desired).error();
     }
     impl_->raw_problem.reset();
     Writer writer(impl_->socket);
     auto standing =
         writer.write(impl_->table(), {ruleset, *desired}, std::exchange(impl_->known, {}));
     impl_->acknowledged = writer.acknowledged();
+    impl_->described = {ruleset, *std::move(desired)};
     if (!standing) {
         return std::move(standing).error();
     }

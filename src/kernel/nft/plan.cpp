@@ -21,12 +21,6 @@ namespace {
 
 const Error kOutOfMemory{"out of memory while building the rules", ENOMEM};
 
-template <class T>
-const T* find_named(const std::vector<T>& all, const std::string& name) {
-    const auto found = std::ranges::find(all, name, &T::name);
-    return found == all.end() ? nullptr : &*found;
-}
-
 /// "filter output 300 drop" without its last word: the policy can be changed in place.
 std::string without_policy(const std::string& base) {
     return base.substr(0, base.rfind(' '));
@@ -34,9 +28,10 @@ std::string without_policy(const std::string& base) {
 
 class Planner {
   public:
-    Planner(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
+    Planner(Batch& batch, const Ruleset& ruleset, TableFamily family, const ObservedTable& desired,
             const ObservedTable& observed)
-        : batch_(batch), ruleset_(ruleset), desired_(desired), observed_(observed) {}
+        : batch_(batch), ruleset_(ruleset), family_(family), desired_(desired),
+          observed_(observed) {}
 
     Status run() {
         remove_rules();
@@ -53,7 +48,7 @@ class Planner {
 
   private:
     Status counters() {
-        for (const std::string& name : ruleset_.counters) {
+        for (const auto& [name, value] : desired_.counters) {
             if (observed_.counters.contains(name)) {
                 continue;
             }
@@ -68,7 +63,11 @@ class Planner {
 
     Status sets() {
         for (const Set& set : ruleset_.sets) {
-            const std::vector<std::string>& wanted = find_named(desired_.sets, set.name)->elements;
+            const ObservedSet* const described = find_named(desired_.sets, set.name);
+            if (described == nullptr) {
+                continue;  // Of another family.
+            }
+            const std::vector<std::string>& wanted = described->elements;
             const ObservedSet* const there = find_named(observed_.sets, set.name);
             if (there == nullptr || misshapen(*there)) {
                 const NftSet made = make_set(set);
@@ -92,7 +91,9 @@ class Planner {
     Status chains() {
         for (const Chain& chain : ruleset_.chains) {
             const ObservedChain* const there = find_named(observed_.chains, chain.name);
-            if (there != nullptr && there->base == find_named(desired_.chains, chain.name)->base) {
+            if (family_of(chain) != family_ ||
+                (there != nullptr &&
+                 there->base == find_named(desired_.chains, chain.name)->base)) {
                 continue;
             }
             const NftChain made = make_chain(chain);
@@ -155,6 +156,9 @@ class Planner {
 
     Status rules() {
         for (const Chain& chain : ruleset_.chains) {
+            if (family_of(chain) != family_) {
+                continue;
+            }
             if (auto done = add_rules(chain); !done) {
                 return done;
             }
@@ -169,12 +173,12 @@ class Planner {
             if (stands[i]) {
                 continue;
             }
-            const NftRule made = make_rule(chain.name, chain.rules[i], family_of(chain));
+            const NftRule made = make_rule(chain.name, chain.rules[i], family_);
             if (!made) {
                 return kOutOfMemory;
             }
             const std::string what = fmt::format("rule {} of chain {}: {}", i + 1, chain.name,
-                                                 render_text(chain.rules[i], family_of(chain)));
+                                                 render_text(chain.rules[i], family_));
             while (next < stands.size() && (next <= i || !stands[next])) {
                 ++next;
             }
@@ -191,17 +195,17 @@ class Planner {
     /// Order: behind the rules, which may still have referred to them.
     void remove_strangers() {
         for (const ObservedChain& there : observed_.chains) {
-            if (find_named(ruleset_.chains, there.name) == nullptr) {
+            if (find_named(desired_.chains, there.name) == nullptr) {
                 batch_.remove_chain(there.name);
             }
         }
         for (const ObservedSet& there : observed_.sets) {
-            if (find_named(ruleset_.sets, there.name) == nullptr && !there.anonymous) {
+            if (find_named(desired_.sets, there.name) == nullptr && !there.anonymous) {
                 batch_.remove_set(there.name);
             }
         }
         for (const auto& [name, value] : observed_.counters) {
-            if (std::ranges::find(ruleset_.counters, name) == ruleset_.counters.end()) {
+            if (!desired_.counters.contains(name)) {
                 batch_.remove_counter(name);
             }
         }
@@ -209,6 +213,7 @@ class Planner {
 
     Batch& batch_;
     const Ruleset& ruleset_;
+    TableFamily family_;
     const ObservedTable& desired_;
     const ObservedTable& observed_;
 };
@@ -224,9 +229,10 @@ bool changeable(const ObservedTable& desired, const ObservedTable& observed) {
            });
 }
 
-Status plan(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
+Status plan(Batch& batch, const Ruleset& ruleset, TableFamily family, const ObservedTable& desired,
             const ObservedTable* observed, std::uint32_t new_flags, Method method) {
-    const bool wanted = !ruleset.chains.empty();
+    batch.select(family);
+    const bool wanted = !desired.chains.empty();
     const bool anew = observed == nullptr || method == Method::anew;
     if (observed != nullptr && (anew || !wanted)) {
         batch.delete_table();
@@ -238,7 +244,7 @@ Status plan(Batch& batch, const Ruleset& ruleset, const ObservedTable& desired,
         batch.create_table(new_flags);
     }
     const ObservedTable nothing;
-    return Planner(batch, ruleset, desired, anew ? nothing : *observed).run();
+    return Planner(batch, ruleset, family, desired, anew ? nothing : *observed).run();
 }
 
 }  // namespace ks

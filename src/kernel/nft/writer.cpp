@@ -122,9 +122,8 @@ Result<Writer::Progress> Writer::change_flags(const Job& job, const Snapshot& th
 Result<Writer::Progress> Writer::commit(const Job& job, const Snapshot& there) {
     Batch batch(socket_, there.generation, job.target.name);
     for (const TableFamily family : job.families) {
-        batch.select(family);
         auto planned =
-            plan(batch, part_of(job.desired.ruleset, family), part_in(job.desired.tables, family),
+            plan(batch, job.desired.ruleset, family, part_in(job.desired.tables, family),
                  find_table(there.tables, family), job.target.flags, job.method_for(family, there));
         if (!planned) {
             return std::move(planned).error();
