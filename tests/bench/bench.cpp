@@ -4,19 +4,17 @@
 #include "../netns/support/private_network.hpp"
 #include "../netns/support/table.hpp"
 #include "killswitchd/compile.hpp"
-#include "killswitchd/endpoints.hpp"
 #include "killswitchd/handle.hpp"
-#include "killswitchd/net.hpp"
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
+#include "policies.hpp"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -74,20 +72,11 @@ void print(const std::string& title, const std::vector<Contender>& contenders, d
 
 /// The rules of the first configuration of README.md.
 Ruleset rules(StateName state) {
-    Policy policy;
-    policy.mode = Mode::always;
-    Tunnel tunnel;
-    tunnel.name = tunnel.interface = "wg0";
-    tunnel.endpoints = {{*IpAddress::parse("203.0.113.7"), proto::kUdp, 51820}};
-    tunnel.only.fwmark = MarkMatch{0xca6c};
-    policy.tunnels = {tunnel};
-    Situation situation;
-    situation.state = state;
-    situation.endpoints = known_endpoints(policy);
-    if (state == StateName::protected_) {
-        situation.tunnels_up = {tunnel.interface};
-    }
-    return *compile(policy, situation);
+    const bool up = state == StateName::protected_;
+    const Policy policy = wireguard_policy();
+    return *compile(
+        policy, situation_of(policy, state,
+                             up ? std::vector<std::string>{"wg0"} : std::vector<std::string>{}));
 }
 
 void load(const std::string& text) {

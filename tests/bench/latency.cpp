@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How soon the rules follow the tunnel: from the message of rtnetlink that it is up to the kernel's
 // acknowledgement of the new rules. Beside it, in the same rounds, a hook that starts `nft -f`.
+// The config is the first one of README.md.
 #include "../netns/support/private_network.hpp"
-#include "../netns/support/table.hpp"
-#include "killswitchd/link_monitor.hpp"
-#include "killswitchd/nftables.hpp"
-#include "killswitchd/policy.hpp"
+#include "follower.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/ruleset.hpp"
-#include "killswitchd/step.hpp"
+#include "policies.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <fstream>
-#include <optional>
 #include <spawn.h>
 #include <stdexcept>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -31,55 +24,6 @@ using namespace ks;
 using namespace ks::test;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// The first configuration of README.md.
-Policy readme_policy() {
-    Policy policy;
-    policy.mode = Mode::always;
-    Tunnel tunnel;
-    tunnel.name = tunnel.interface = "wg0";
-    tunnel.endpoints = {{*IpAddress::parse("203.0.113.7"), proto::kUdp, 51820}};
-    tunnel.only.fwmark = MarkMatch{0xca6c};
-    policy.tunnels = {tunnel};
-    return policy;
-}
-
-/// What the service does with a message about a link, without its reactor.
-class Follower {
-  public:
-    Follower() : nftables_(open_nftables(Ownership::automatic)) {
-        auto links = LinkMonitor::open();
-        require(links ? Status(Done{}) : Status(links.error()));
-        links_.emplace(*std::move(links));
-        handle(PolicyLoaded{readme_policy()});
-    }
-    void follow() {
-        const auto drained = links_->drain();
-        require(drained ? Status(Done{}) : Status(drained.error()));
-        handle(LinksChanged{links_->links()});
-    }
-    /// When the kernel acknowledged what came of the last message.
-    [[nodiscard]] Clock::time_point acknowledged() const { return *nftables_.acknowledged(); }
-    [[nodiscard]] const Ruleset& wanted() const { return *state_.wanted; }
-
-  private:
-    void handle(const Event& event) {
-        Step next = step(std::move(state_), event);
-        state_ = std::move(next.next);
-        for (const Effect& effect : next.effects) {
-            if (const auto* const commit = std::get_if<Commit>(&effect)) {
-                require(nftables_.apply(*commit->ruleset));
-                state_ = step(std::move(state_), CommitSucceeded{commit->ruleset}).next;
-            }
-        }
-    }
-
-    Nftables nftables_;
-    std::optional<LinkMonitor> links_;
-    State state_;
-};
 
 void run_hook(const std::string& file) {
     std::string program = "nft";
@@ -94,24 +38,16 @@ void run_hook(const std::string& file) {
     }
 }
 
-double microseconds(Clock::duration time) {
-    return std::chrono::duration<double, std::micro>(time).count();
-}
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
-
 }  // namespace
 
 int main() {
     constexpr int kRounds = 200;
     need_programs({"nft", "ip"});
     enter_private_network();
+    ip({"link add eth0 type bridge", "link set eth0 up", "addr add 192.0.2.2/24 dev eth0",
+        "route add default via 192.0.2.1 dev eth0"});
     const Tun tunnel("wg0");
-    Follower follower;
-    follower.follow();
+    Follower follower(wireguard_policy());
     std::string text = render_text(follower.wanted());
     for (std::size_t at = 0; (at = text.find(kTable, at)) != std::string::npos;) {
         text.replace(at, std::string(kTable).size(), "by_hook");
