@@ -6,7 +6,9 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ks {
@@ -29,7 +31,9 @@ live_ipsec(const Policy& policy, const KnownEndpoints& endpoints, const IpsecGat
 [[nodiscard]] std::vector<std::string> refused_tunnels(const Policy& policy,
                                                        const LinkTable& links);
 
-/// Whether a link is of a kind that wraps packets: never a local network.
+/// The kinds of links that wrap packets, as rtnetlink calls them: "wireguard", "tun", ...
+[[nodiscard]] std::span<const std::string_view> tunnel_kinds() noexcept;
+/// Whether a link is of such a kind: never a local network.
 [[nodiscard]] bool wraps_packets(const Link& link);
 
 /// Whether some tunnel of `policy` has the name of this link.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/tunnels.hpp"
+
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "readers.hpp"
 #include "schema.hpp"
 #include "text.hpp"
 #include "values.hpp"
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ks {
 
@@ -103,6 +107,41 @@ Node write_endpoints(const TunnelDraft& draft) {
     return endpoints.empty() ? left_out() : write_texts(endpoints);
 }
 
+/// Programs whose interfaces are of a kind that is not called like them.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kPrograms{
+    {{"openvpn", "tun"},
+     {"wireguard-go", "tun"},
+     {"gotatun", "tun"},
+     {"boringtun", "tun"},
+     {"openconnect", "tun"},
+     {"tailscale", "tun"},
+     {"tap", "tun"},
+     {"l2tp", "ppp"},
+     {"pptp", "ppp"},
+     {"ipsec", "xfrm"}}};
+
+/// A kind that no device has would lock its owner out.
+void read_kind(Context& context, const Node& node, TunnelDraft& draft) {
+    if (!expect(context, node, Node::Kind::scalar, "kind")) {
+        return;
+    }
+    const auto kinds = tunnel_kinds();
+    if (std::ranges::find(kinds, node.text) != kinds.end()) {
+        draft.tunnel.kind = node.text;
+        return;
+    }
+    const std::vector<std::string> accepted(kinds.begin(), kinds.end());
+    const auto* const program =
+        std::ranges::find(kPrograms, node.text, &decltype(kPrograms)::value_type::first);
+    if (program == kPrograms.end()) {
+        report_unknown(context, node.at, "link kind", node.text, accepted);
+        return;
+    }
+    context.findings.error(
+        node.at, fmt::format("no link kind is called '{}'; write '{}'", node.text, program->second),
+        fmt::format("accepted: {}", fmt::join(accepted, ", ")));
+}
+
 void read_ipsec(Context& context, const Node& node, TunnelDraft& draft) {
     constexpr std::array<Word<bool>, 1> kWords{{{"policy", true}}};
     draft.tunnel.ipsec = read_word(context, node, "ipsec", kWords).has_value();
@@ -123,13 +162,7 @@ constexpr std::array<Key<TunnelDraft>, 6> kTunnelKeys{{
                                   .value_or("");
      },
      [](const TunnelDraft& d) { return write_name(d.tunnel.interface); }},
-    {"kind",
-     [](Context& c, const Node& n, TunnelDraft& d) {
-         d.tunnel.kind = read_value(c, n, "kind", parse_kind,
-                                    "write the kind that 'ip -d link' shows, such as wireguard")
-                             .value_or("");
-     },
-     [](const TunnelDraft& d) { return write_name(d.tunnel.kind); }},
+    {"kind", read_kind, [](const TunnelDraft& d) { return write_name(d.tunnel.kind); }},
     {"endpoints", read_endpoints, write_endpoints},
     {"only",
      [](Context& c, const Node& n, TunnelDraft& d) {

@@ -24,7 +24,6 @@ namespace {
 
 constexpr std::size_t kMaxCgroupBytes = 255;
 constexpr std::size_t kMaxLabelBytes = 64;  ///< A comment of a rule has room for 127.
-constexpr std::size_t kMaxKindBytes = 15;
 constexpr std::uint32_t kMaxRate = 1'000'000;
 constexpr std::string_view kDigits = "0123456789";
 
@@ -199,14 +198,6 @@ Result<std::string> parse_interface(std::string_view text) {
     if (text == "lo" || text == "lo*" || text == "l*") {
         return refuse("interface {} is the loopback interface, which is always free",
                       in_quotes(text));
-    }
-    return std::string(text);
-}
-
-Result<std::string> parse_kind(std::string_view text) {
-    if (text.size() > kMaxKindBytes || !is_all_of(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")) {
-        return refuse("link kind {} is not 1 to {} characters of a-z, 0-9, '_' and '-'",
-                      in_quotes(text), kMaxKindBytes);
     }
     return std::string(text);
 }

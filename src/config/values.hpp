@@ -18,8 +18,6 @@ namespace ks {
 [[nodiscard]] Result<MarkMatch> parse_mark(std::string_view text);
 /// A Linux interface name, optionally with one trailing '*'.
 [[nodiscard]] Result<std::string> parse_interface(std::string_view text);
-/// An rtnetlink link kind.
-[[nodiscard]] Result<std::string> parse_kind(std::string_view text);
 /// A path below the cgroup2 root.
 [[nodiscard]] Result<std::string> parse_cgroup(std::string_view text);
 /// A label for status.

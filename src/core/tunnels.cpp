@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,11 +17,10 @@ namespace ks {
 
 namespace {
 
-/// Kinds of devices that wrap packets: never a local network, and credible as a tunnel that holds
-/// the default route.
+/// The usual ones first: messages list them.
 constexpr std::array<std::string_view, 14> kTunnelKinds{
-    "tun",  "wireguard", "ovpn", "amneziawg", "xfrm", "vti",    "vti6",
-    "ipip", "sit",       "gre",  "ip6tnl",    "ppp",  "ip6gre", "ovpn-dco"};
+    "wireguard", "tun",  "ovpn", "ovpn-dco", "xfrm",   "ppp", "amneziawg",
+    "vti",       "vti6", "ipip", "sit",      "ip6tnl", "gre", "ip6gre"};
 
 bool is_hardware(int index, const Link& link) {
     return link.kind.empty() && index != kLoopbackIndex;
@@ -51,6 +51,10 @@ std::string distrust(const Tunnel& tunnel, int index, const Link& link) {
 }
 
 }  // namespace
+
+std::span<const std::string_view> tunnel_kinds() noexcept {
+    return kTunnelKinds;
+}
 
 bool wraps_packets(const Link& link) {
     return std::ranges::find(kTunnelKinds, link.kind) != kTunnelKinds.end();
