@@ -57,6 +57,10 @@ TEST_CASE("each request leads to the intents that its name says", "[intents]") {
         {{true, true}, request::Unlock{}, kDisarmed},
         {kArmed, request::Unlock{}, kArmed},
         {kArmed, request::Pause{600s}, {false, false, true, in(600s)}},
+        {kArmed, request::Pause{1s}, {false, false, true, in(1s)}},
+        {kArmed, request::Pause{24h}, {false, false, true, in(24h)}},
+        {kDisarmed, request::Arm{1s}, {false, false, true, {}, in(1s)}},
+        {kDisarmed, request::Arm{1h}, {false, false, true, {}, in(1h)}},
         {{false, false, true, in(5s)}, request::Resume{}, kArmed},
     }));
 
@@ -111,6 +115,7 @@ TEST_CASE("without a config only arming is refused", "[intents]") {
     CHECK(armed.error().why == Refusal::Why::no_config);
 
     CHECK(apply(kArmed, request::Disarm{}, nullptr, kNow));
+    CHECK(apply(kArmed, request::Pause{60s}, nullptr, kNow));
     CHECK(apply(kPanic, request::OpenAll{}, nullptr, kNow));
     CHECK(apply(kPanic, request::Unlock{}, nullptr, kNow));
     CHECK(apply(kArmed, request::Lock{}, nullptr, kNow));
@@ -148,4 +153,9 @@ TEST_CASE("what lets more out is known", "[intents][fail-closed]") {
     CHECK_FALSE(opens(kArmed, kPanic));
     CHECK_FALSE(opens(kArmed, {true, true}));
     CHECK_FALSE(opens(paused, kDisarmed));
+    CHECK_FALSE(opens(kArmed, kArmed));
+    CHECK_FALSE(opens(kPanic, kPanic));
+    CHECK_FALSE(opens({true, true}, kPanic));
+    CHECK_FALSE(opens(kPanic, {true, true}));
+    CHECK_FALSE(opens(kDisarmed, {true, true}));
 }

@@ -206,3 +206,140 @@ TEST_CASE("a boot with killswitchd=off says so, whatever is wanted", "[judge]") 
     CHECK(said.summary == Summary::open);
     CHECK(said.reason.find("killswitchd=off") == 0);
 }
+
+namespace {
+
+/// Every combination of what can be wanted and what can be seen.
+template <class Visit>
+void for_all_views(Visit visit) {
+    for (const Mode mode : {Mode::off, Mode::always, Mode::on_drop}) {
+        for (const Intents& intents : {kArmed, kDisarmed, kPanic, kPaused, Intents{true, true}}) {
+            State state = wanting(intents, false, mode);
+            state.policy.boot = BootLock::open;
+            state.situation = decide(state);
+            state.wanted = compile(state.policy, state.situation);
+            for (unsigned bits = 0; bits < 64; ++bits) {
+                for (const Rules rules : {Rules::absent, Rules::idle, Rules::filter}) {
+                    Observed observed =
+                        seen(rules, (bits & 1) != 0 ? Service::running : Service::stopped);
+                    observed.fallback = (bits & 2) != 0;
+                    observed.boot_disabled = (bits & 4) != 0;
+                    if ((bits & 8) != 0) {
+                        observed.broken_config = "k.yaml: broken";
+                    }
+                    if ((bits & 16) != 0) {
+                        observed.differences = {foreign_rule()};
+                    }
+                    if ((bits & 32) != 0) {
+                        observed.unreadable = "EPERM";
+                    }
+                    visit(state, observed);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("no view is called better than it was seen", "[judge][fail-closed]") {
+    for_all_views([](const State& state, const Observed& observed) {
+        const Judgement said = judge(state, observed);
+        const bool locks = observed.rules == Rules::filter;
+        INFO(said.reason << ", rules " << int(observed.rules) << ", service "
+                         << int(observed.service));
+        if (observed.unreadable) {
+            CHECK(said.summary == Summary::unknown);
+            CHECK_FALSE(said.verified);
+            return;
+        }
+        if (said.verified) {
+            CHECK(locks == state.wanted.has_value());
+            CHECK((locks || observed.rules == Rules::absent));
+            CHECK((!locks || observed.differences.empty()));
+        }
+        if (!locks && observed.fallback) {  // A lock, but not the one that is wanted.
+            CHECK(said.summary == Summary::degraded);
+            CHECK(said.state == "locked");
+            CHECK(said.reason.find("fallback") != std::string::npos);
+            CHECK_FALSE(said.verified);
+        } else if (!locks) {
+            CHECK(exit_code(said.summary) == 3);
+            CHECK_FALSE((said.verified && is_armed(state, observed) &&
+                         state.situation.state != StateName::paused &&
+                         state.policy.mode != Mode::on_drop));
+            CHECK_FALSE((said.verified && observed.broken_config));
+        }
+        if (exit_code(said.summary) == 0) {
+            CHECK(locks);
+            CHECK(said.verified);
+            CHECK(observed.service == Service::running);
+            CHECK_FALSE(observed.broken_config);
+        }
+        if (locks) {
+            CHECK(exit_code(said.summary) <= 1);
+        }
+    });
+}
+
+TEST_CASE("a machine is meant to be locked unless somebody or the config says otherwise",
+          "[judge][fail-closed]") {
+    for_all_views([](const State& state, const Observed& observed) {
+        const bool unusable = observed.broken_config && observed.service == Service::stopped;
+        const bool off = state.policy.mode == Mode::off && !unusable;
+        CHECK(is_armed(state, observed) ==
+              (state.intents.panic || !(off || state.intents.disarmed)));
+    });
+}
+
+TEST_CASE("an open machine says who or what opened it", "[judge]") {
+    const auto reason = [](const State& state, const Observed& observed) {
+        return judge(state, observed).reason;
+    };
+    Observed none = seen(Rules::absent, Service::stopped);
+    none.boot_disabled = true;
+    CHECK(reason(wanting(kDisarmed), none).find("killswitchd=off") == 0);
+    CHECK(reason(wanting(kPanic), none).find("armed, but") == 0);
+    none.service = Service::running;  // Started by hand since: the kernel's command line is over.
+    CHECK(reason(wanting(kDisarmed), none).find("disarmed") == 0);
+
+    none.boot_disabled = false;
+    none.broken_config = "k.yaml: broken";
+    CHECK(reason(wanting(kArmed), none).find("the config cannot be used") == 0);
+    CHECK(reason(wanting(kDisarmed), none).find("disarmed") == 0);
+    CHECK_FALSE(judge(wanting(kDisarmed), none).verified);
+    const Judgement paused = judge(wanting(kPaused), none);
+    CHECK(paused.summary == Summary::open);
+    CHECK_FALSE(paused.verified);
+}
+
+TEST_CASE("a lock that nobody wants is called one", "[judge]") {
+    const Observed locked = seen(Rules::filter);
+    CHECK(judge(wanting(kDisarmed), locked).reason.find("not armed, but a lock") == 0);
+    CHECK(judge(wanting(kPaused), locked).reason.find("paused, but a lock") == 0);
+    CHECK(judge(wanting(kDisarmed), locked).state == "locked");
+    CHECK_FALSE(judge(wanting(kDisarmed), locked).verified);
+}
+
+TEST_CASE("one difference is named, more are counted", "[judge]") {
+    Observed observed = seen(Rules::filter);
+    observed.differences = {foreign_rule()};
+    CHECK(judge(wanting(kArmed), observed).reason.find("more") == std::string::npos);
+    observed.differences.push_back(foreign_rule());
+    CHECK(judge(wanting(kArmed), observed).reason.find("(and 1 more)") != std::string::npos);
+}
+
+TEST_CASE("every summary has its word and exit code", "[judge]") {
+    struct Row {
+        Summary summary;
+        const char* word;
+        int code;
+    };
+    for (const Row& row : {Row{Summary::protected_, "PROTECTED", 0},
+                           Row{Summary::locked, "LOCKED", 0}, Row{Summary::panic, "PANIC", 0},
+                           Row{Summary::degraded, "DEGRADED", 1}, Row{Summary::paused, "PAUSED", 3},
+                           Row{Summary::open, "OPEN", 3}, Row{Summary::unknown, "UNKNOWN", 4}}) {
+        CHECK(word(row.summary) == row.word);
+        CHECK(exit_code(row.summary) == row.code);
+    }
+}

@@ -77,6 +77,59 @@ TEST_CASE("a link that one tunnel refuses and another trusts is a tunnel", "[dec
     CHECK(live_tunnels(policy, links) == std::vector<std::string>{"wg0"});
 }
 
+TEST_CASE("what is up is sorted by name, whatever its index", "[decide]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].interface = "wg*";
+    LinkTable links{{7, {"wg9", "wireguard", true, {}}}, {8, {"wg1", "wireguard", true, {}}}};
+    CHECK(live_tunnels(policy, links) == std::vector<std::string>{"wg1", "wg9"});
+
+    policy = ipsec_policy();
+    policy.tunnels.push_back(policy.tunnels[0]);
+    policy.tunnels[1].name = "an-earlier";
+    CHECK(live_ipsec(policy, known_endpoints(policy), {address("203.0.113.9")}) ==
+          std::vector<std::string>{"an-earlier", "office"});
+}
+
+TEST_CASE("one tunnel of many gives an interface its name, and one the need of IPsec", "[decide]") {
+    Policy policy = wireguard_policy();
+    CHECK_FALSE(uses_ipsec(policy));
+    policy.tunnels.push_back(ipsec_policy().tunnels[0]);
+
+    CHECK(uses_ipsec(policy));
+    CHECK(live_tunnels(policy, links_with("wg0", "wireguard", true)).size() == 1);
+    CHECK(bears_tunnel_name(policy, {"wg0", "wireguard", true, {}}));
+    CHECK_FALSE(bears_tunnel_name(policy, {"", "wireguard", true, {}}));
+}
+
+TEST_CASE("on-drop waits for a tunnel only where the boot stage opens, and until one engages",
+          "[decide]") {
+    struct Row {
+        BootLock boot;
+        bool engaged;
+        StateName state;
+    };
+    const auto row = GENERATE(values<Row>({{BootLock::open, false, StateName::disarmed},
+                                           {BootLock::open, true, StateName::locked},
+                                           {BootLock::lock, false, StateName::locked}}));
+    Policy policy = wireguard_policy();
+    policy.mode = Mode::on_drop;
+    policy.boot = row.boot;
+
+    CHECK(decide(policy, LinkTable{}, {false, false, row.engaged}, {}).state == row.state);
+    policy.mode = Mode::always;
+    CHECK(decide(policy, LinkTable{}, {}, {}).state == StateName::locked);
+}
+
+TEST_CASE("a situation knows endpoints and cgroups in every state", "[decide]") {
+    const Policy policy = wireguard_policy();
+    const auto intents = GENERATE(values<Intents>({{}, {true}, {false, true}}));
+
+    const Situation situation = decide(policy, LinkTable{}, intents, {{"vpn.slice", 42}});
+
+    CHECK(situation.endpoints == known_endpoints(policy));
+    CHECK(situation.cgroups == CgroupIds{{"vpn.slice", 42}});
+}
+
 TEST_CASE("config, links and intents lead to the documented state", "[decide]") {
     struct Row {
         Mode mode;

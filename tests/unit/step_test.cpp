@@ -255,3 +255,140 @@ TEST_CASE("on-drop with boot: lock is locked from boot on", "[step]") {
     state.policy.boot = BootLock::open;
     CHECK(after(state, LinksChanged{{}}).situation.state == StateName::disarmed);
 }
+
+TEST_CASE("every announcement says why, with the words of the error", "[step]") {
+    const State state = protected_state();
+    const Error why{"socket closed", 104};
+
+    const Step links = step(state, LinksUnknown{why});
+    REQUIRE(find_effect<Announce>(links) != nullptr);
+    CHECK(find_effect<Announce>(links)->key == "links-unknown");
+    CHECK(find_effect<Announce>(links)->text.find(why.message()) != std::string::npos);
+    const Step ipsec = step(state, IpsecUnknown{why});
+    REQUIRE(find_effect<Announce>(ipsec) != nullptr);
+    CHECK(find_effect<Announce>(ipsec)->key == "ipsec-unknown");
+    CHECK(find_effect<Announce>(ipsec)->text.find(why.message()) != std::string::npos);
+    const Step saved = step(state, NotRemembered{why});
+    CHECK(saved.next.remember_error == why.message());
+}
+
+TEST_CASE("an interface that is refused as a tunnel is announced once", "[step]") {
+    State state;
+    state.policy = wireguard_policy();
+    state.policy.tunnels[0].kind = "wireguard";
+    const LinksChanged wrong{links_with("wg0", "tun", true)};
+
+    const Step first = step(state, wrong);
+    REQUIRE(find_effect<Announce>(first) != nullptr);
+    CHECK(find_effect<Announce>(first)->key == "tunnel-refused");
+    CHECK(find_effect<Announce>(step(first.next, wrong)) == nullptr);
+
+    const Step gone = step(first.next, LinksChanged{{}});
+    CHECK(find_effect<Announce>(gone) == nullptr);
+    CHECK(find_effect<Announce>(step(gone.next, wrong)) != nullptr);
+}
+
+TEST_CASE("a state is announced once, however often its rules are committed", "[step]") {
+    const State state = protected_state();
+    const Step touched = step(state, TableTouched{"nft"});
+
+    const Step again = step(touched.next, CommitSucceeded{touched.next.wanted});
+
+    CHECK(again.next.in_force);
+    CHECK(find_effect<Announce>(again) == nullptr);
+}
+
+TEST_CASE("failed commits are counted and explained until one succeeds", "[step]") {
+    const Error why{"kernel refused rule 3", 1};
+    State state = protected_state();
+    state = step(std::move(state), TableTouched{"nft"}).next;
+    for (unsigned failures = 1; failures < 4; ++failures) {
+        state = step(std::move(state), CommitFailed{why}).next;
+        CHECK(state.failed_commits == failures);
+        CHECK(state.last_error == why.message());
+        CHECK_FALSE(state.in_force);
+    }
+
+    state = step(state, CommitSucceeded{state.wanted}).next;
+
+    CHECK(state.failed_commits == 0);
+    CHECK(state.last_error.empty());
+    CHECK(state.in_force);
+}
+
+TEST_CASE("devices that refuse the rules are announced once for each reason", "[step]") {
+    State state = protected_state();
+    const auto refused = [&](const char* why) {
+        return step(state, CommitSucceeded{state.wanted, Error{why}});
+    };
+    const Step first = refused("eth0");
+    REQUIRE(find_effect<Announce>(first) != nullptr);
+    CHECK(find_effect<RetryAfter>(first)->delay == std::chrono::seconds(10));
+    state = first.next;
+
+    const Step same = refused("eth0");
+    CHECK(find_effect<Announce>(same) == nullptr);
+    CHECK(find_effect<RetryAfter>(same) != nullptr);
+    CHECK(find_effect<Announce>(refused("eth1")) != nullptr);
+    const Step held = step(state, CommitSucceeded{state.wanted});
+    CHECK(find_effect<RetryAfter>(held) == nullptr);
+    CHECK(step(held.next, RetryDue{}).effects.empty());
+}
+
+TEST_CASE("whoever changed what is wanted is remembered with it", "[step]") {
+    using namespace std::chrono_literals;
+    State state;
+    state.policy = wireguard_policy();
+    state.policy.boot = BootLock::open;
+    const Step engaged = step(state, LinksChanged{{}});
+    REQUIRE(find_effect<Remember>(engaged) != nullptr);
+    CHECK(find_effect<Remember>(engaged)->by == "the service");
+
+    state = after(state, LinksChanged{{}});
+    state = after(state, TimeIs{{"b", 1s}});
+    CHECK(state.asked_by == "the service");
+    state = after(state, IntentsChanged{{false, false, true, Instant{"b", 61s}}, "uid 7"});
+    CHECK(state.asked_by == "uid 7");
+    CHECK(after(state, TimeIs{{"b", 60s}}).asked_by == "uid 7");
+    CHECK(after(state, TimeIs{{"b", 61s}}).asked_by == "a deadline");
+}
+
+TEST_CASE("what the disk holds is not written again", "[step]") {
+    const State state = after(protected_state(), IntentsChanged{{true, false}, "test"});
+    REQUIRE(state.remembered == state.intents);
+
+    CHECK(find_effect<Remember>(step(state, TimeIs{})) == nullptr);
+    CHECK(find_effect<Remember>(step(state, CommitSucceeded{state.wanted})) == nullptr);
+    // Already open: nothing has to wait for the kernel.
+    const Step more = step(state, IntentsChanged{{true, false, true}, "test"});
+    CHECK(find_effect<Remember>(more) != nullptr);
+}
+
+TEST_CASE("a cgroup that appears opens the endpoint to it", "[step]") {
+    State state;
+    state.policy = wireguard_policy();
+    state.policy.tunnels[0].only = {};
+    state.policy.tunnels[0].only.cgroup = "vpn.slice";
+    state = after(state, LinksChanged{{}});
+    PacketView packet = web_by("eth0");
+    packet.destination = address("203.0.113.7");
+    packet.protocol = proto::kUdp;
+    packet.destination_port = 51820;
+    packet.cgroups = {42};
+    REQUIRE_FALSE(accepted(*state.wanted, packet));
+
+    CHECK(accepted(*after(state, CgroupsChanged{{{"vpn.slice", 42}}}).wanted, packet));
+}
+
+TEST_CASE("with on-drop nothing engages while the links are unknown", "[step]") {
+    State state;
+    state.policy = wireguard_policy();
+    state.policy.mode = Mode::on_drop;
+    state.policy.boot = BootLock::open;
+    CHECK_FALSE(after(state, TimeIs{}).intents.engaged);
+    state.policy.mode = Mode::off;
+    CHECK_FALSE(after(state, LinksChanged{links_with("wg0", "wireguard", true)}).intents.engaged);
+    state.policy.mode = Mode::always;
+    state.intents.disarmed = true;
+    CHECK_FALSE(after(state, LinksChanged{{}}).intents.engaged);
+}

@@ -261,3 +261,142 @@ TEST_CASE("the tunnel's addresses are known, but for link-local ones", "[surroun
     CHECK(around.tunnel_addresses ==
           std::vector<IpAddress>{address("10.99.0.2"), address("fd99::2")});
 }
+
+TEST_CASE("one pattern of many names an interface", "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"virbr*", "br0"};
+    policy.lan.allow = true;
+    policy.lan.interfaces = {"wl*", "eth0"};
+
+    CHECK(guests(policy, host_with_bridge()) == kBridge);
+    CHECK(lan(policy, host_with_bridge()) == std::vector<std::string>{"eth0 192.168.1.0/24"});
+}
+
+TEST_CASE("a guest has an address, and is no port", "[surroundings]") {
+    const Policy policy = wireguard_policy();
+    LinkTable links = host_with_bridge();
+    links[kPort].addresses = {{address("10.79.0.1"), 24}};
+    CHECK(guests(policy, links) == kBridge);
+    links[kPort].master = 0;
+    links[kGuest].addresses.clear();
+    CHECK(guests(policy, links) == std::vector<std::string>{"veth1 10.79.0.0/24"});
+}
+
+TEST_CASE("a bridge with ports of every kind is a guest while all lead inside", "[surroundings]") {
+    const Policy policy = wireguard_policy();
+    LinkTable links = host_with_bridge();
+    links[7] = {"tap0", "tun", true, {}};
+    links[7].master = kGuest;
+    CHECK(guests(policy, links) == kBridge);
+    links[8] = {"vxlan0", "vxlan", true, {}};
+    links[8].master = kGuest;
+    CHECK(guests(policy, links) == kNone);
+    links[8].master = 0;
+    links[kGuest].kind = "bond";
+    CHECK(guests(policy, links) == kNone);
+}
+
+TEST_CASE("a guest that is sure has an address that it did not give itself", "[surroundings]") {
+    const Policy policy = wireguard_policy();
+    LinkTable links = host_with_bridge();
+    const auto sure = [&](std::vector<Prefix> addresses) {
+        links[kGuest].addresses = std::move(addresses);
+        const auto& uplinks = surroundings(policy, links).uplinks;
+        return uplinks.size() == 1;
+    };
+    const Prefix given4{address("169.254.7.7"), 16};
+    const Prefix given6{address("fe80::1"), 64};
+    CHECK_FALSE(sure({given4}));
+    CHECK_FALSE(sure({given4, given6}));
+    CHECK(sure({{address("10.77.0.1"), 24}}));
+    CHECK(sure({{address("10.77.0.1"), 24}, given6}));
+    CHECK(sure({{address("169.255.0.1"), 16}}));
+    CHECK(sure({{address("169.253.0.1"), 16}}));
+}
+
+TEST_CASE("what a tunnel or loopback is on is neither LAN nor guest nor neighbour",
+          "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    policy.ipv6 = Ipv6::tunnel;
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"wg*", "lo"};
+    LinkTable links;
+    links[1] = link("lo", "", "10.1.0.1", 24);
+    links[1].addresses.push_back({address("2001:db8::1"), 64});
+    links[9] = link("wg0", "wireguard", "10.99.0.2", 24);
+    links[9].addresses.push_back({address("2001:db8:1::1"), 64});
+
+    const Surroundings around = surroundings(policy, links);
+
+    CHECK(around.lan.empty());
+    CHECK(around.guests.empty());
+    CHECK(around.neighbours.empty());
+    CHECK(around.tunnel_addresses.size() == 2);
+}
+
+TEST_CASE("IPv6 of a guest counts where IPv6 is used", "[surroundings]") {
+    Policy policy = wireguard_policy();
+    LinkTable links = host_with_bridge();
+    links[kGuest].addresses.push_back({address("fd77::1"), 64});
+    CHECK(guests(policy, links) == kBridge);
+    policy.ipv6 = Ipv6::tunnel;
+    CHECK(guests(policy, links) == std::vector<std::string>{"br0 10.77.0.0/24", "br0 fd77::/64"});
+}
+
+TEST_CASE("surroundings are sorted and unique, whatever the order of the links", "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].interface = "wg*";
+    policy.lan.allow = true;
+    policy.ipv6 = Ipv6::tunnel;
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"g*"};
+    LinkTable links;
+    int index = 2;
+    for (const char* const name : {"wg1", "wg0", "g1", "g0", "eth1", "eth0"}) {
+        links[index] = link(name, "dummy", "fd00::2", 64);
+        links[index].addresses.insert(links[index].addresses.begin(),
+                                      {{address("fd01::1"), 64}, {address("fd01::2"), 64}});
+        ++index;
+    }
+    const Prefix first = *Prefix::parse("fd00::/64");
+    const Prefix second = *Prefix::parse("fd01::/64");
+
+    const Surroundings around = surroundings(policy, links);
+
+    CHECK(around.tunnel_addresses ==
+          std::vector<IpAddress>{address("fd00::2"), address("fd01::1"), address("fd01::2")});
+    CHECK(around.guests ==
+          std::vector<LinkNetwork>{{"g0", first}, {"g0", second}, {"g1", first}, {"g1", second}});
+    const std::vector<LinkNetwork> local{
+        {"eth0", first}, {"eth0", second}, {"eth1", first}, {"eth1", second}};
+    CHECK(around.lan == local);
+    CHECK(around.neighbours == local);
+}
+
+TEST_CASE("a router is a neighbour by its own link, unless its network is", "[surroundings]") {
+    LinkTable links;
+    links[2] = link("eth0", "", "2001:db8::7", 64);
+    links[2].addresses.push_back({address("2001:db8:1::7"), 0});
+    links[2].addresses.push_back({address("192.0.2.7"), 24});
+    links[2].routers6 = {address("2001:db8::1"), address("fe80::1")};
+    links[3] = link("eth1", "", "fe80::7", 64);
+    links[3].routers6 = {address("2001:db8::1")};
+
+    CHECK(surroundings(wireguard_policy(), links).neighbours ==
+          std::vector<LinkNetwork>{{"eth0", *Prefix::parse("2001:db8::/64")},
+                                   {"eth1", *Prefix::parse("2001:db8::1")}});
+}
+
+TEST_CASE("the LAN is that of the uplinks chosen, in the families that are used",
+          "[surroundings]") {
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    policy.lan.unsafe = true;
+    LinkTable links = host_with_bridge();
+    links[kUplink].addresses = {{address("198.51.100.7"), 0}, {address("198.51.100.7"), 1}};
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 128.0.0.0/1"});
+    policy.lan.allow = false;
+    CHECK(lan(policy, links) == kNone);
+}

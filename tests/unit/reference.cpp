@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "reference.hpp"
+
+#include "killswitchd/endpoints.hpp"
+#include "killswitchd/net.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ks::test {
+
+namespace {
+
+bool within(const char* prefix, const IpAddress& address) {
+    return Prefix::parse(prefix)->contains(address);
+}
+
+template <class Range, class Value>
+bool has(const Range& all, const Value& one) {
+    return std::ranges::find(all, one) != std::ranges::end(all);
+}
+
+/// One decision about one packet. `near` is the interface that the packet passes, `far` the address
+/// beyond it, whatever its direction.
+class Reference {
+  public:
+    Reference(const Policy& policy, const Situation& situation, const PacketView& packet)
+        : policy_(policy), situation_(situation), packet_(packet),
+          outward_(packet.hook == Hook::output),
+          near_(outward_ ? packet.out_interface : packet.in_interface),
+          far_(outward_ ? packet.destination : packet.source),
+          far_port_(outward_ ? packet.destination_port : packet.source_port),
+          own_port_(outward_ ? packet.source_port : packet.destination_port) {}
+
+    bool passes() {
+        switch (packet_.hook) {
+        case Hook::output:
+            return may_leave();
+        case Hook::input:
+            return may_enter();
+        case Hook::forward:
+            return may_be_forwarded();
+        case Hook::arp_input:
+        case Hook::egress:
+            break;
+        }
+        return false;
+    }
+
+  private:
+    // --- hooks -----------------------------------------------------------------------------------
+
+    bool may_leave() {
+        if (leaves_by_tunnel() && family_fits_tunnel()) {
+            return asks_allowed_server();
+        }
+        if (near_ == "lo") {
+            return true;
+        }
+        if (panic()) {
+            return false;
+        }
+        if (policy_.scope == Scope::apps && !confined()) {
+            return true;
+        }
+        if (guest_network(near_, far_) || guest_dhcp() || guest_discovery() || to_endpoint() ||
+            dhcp() || discovery() || exceptions(/*with_ports=*/true)) {
+            return true;
+        }
+        if (endpoint_addresses(packet_.destination.family).contains(packet_.destination)) {
+            return false;
+        }
+        if (dns()) {
+            return policy_.lan.dns && (lan_network() || lan_group());
+        }
+        return lan_network() || lan_group() || exceptions(/*with_ports=*/false);
+    }
+
+    bool may_enter() {
+        if (comes_by_tunnel() && family_fits_tunnel()) {
+            return true;
+        }
+        if (near_ == "lo") {
+            return true;
+        }
+        if (has(situation_.around.tunnel_addresses, packet_.destination) || panic()) {
+            return false;
+        }
+        if (policy_.scope == Scope::apps) {
+            return true;
+        }
+        return guest_network(near_, far_) || guest_dhcp() || from_endpoint() || dhcp() ||
+               discovery() || path_mtu() || exceptions(true) || from_lan() || exceptions(false);
+    }
+
+    bool may_be_forwarded() {
+        if (policy_.scope == Scope::apps && !panic()) {
+            return true;
+        }
+        const bool from_guest = guest_link(packet_.in_interface, {});
+        const bool to_guest = guest_link(packet_.out_interface, {});
+        if (policy_.guests.reach == Guests::Reach::tunnel && family_fits_tunnel()) {
+            if (from_guest && leaves_by_tunnel()) {
+                return asks_allowed_server();
+            }
+            if (to_guest && comes_by_tunnel() && packet_.ct_established) {
+                return true;
+            }
+        }
+        return !panic() && guest_link(packet_.in_interface, packet_.source.family) &&
+               guest_network(packet_.out_interface, packet_.destination);
+    }
+
+    // --- tunnels ---------------------------------------------------------------------------------
+
+    bool leaves_by_tunnel() {
+        return has(situation_.tunnels_up, packet_.out_interface) ||
+               (!situation_.ipsec_up.empty() && packet_.to_encrypt);
+    }
+    bool comes_by_tunnel() {
+        return has(situation_.tunnels_up, packet_.in_interface) ||
+               (!situation_.ipsec_up.empty() && packet_.decrypted);
+    }
+    bool family_fits_tunnel() { return v4() || policy_.ipv6 == Ipv6::tunnel; }
+    bool asks_allowed_server() {
+        return !dns() || !policy_.dns_servers || has(*policy_.dns_servers, packet_.destination);
+    }
+
+    // --- whose packet it is ----------------------------------------------------------------------
+
+    bool sent_from_cgroup(const std::string& path) {
+        const auto id = situation_.cgroups.find(path);
+        const auto level = static_cast<std::size_t>(std::ranges::count(path, '/'));
+        return id != situation_.cgroups.end() && level < packet_.cgroups.size() &&
+               packet_.cgroups[level] == id->second;
+    }
+    bool confined() {
+        const Apps& apps = policy_.apps;
+        return (packet_.uid && has(apps.users, *packet_.uid)) ||
+               (packet_.gid && has(apps.groups, *packet_.gid)) ||
+               std::ranges::any_of(apps.cgroups,
+                                   [&](const std::string& path) { return sent_from_cgroup(path); });
+    }
+    bool sent_by(const std::optional<std::uint32_t>& user,
+                 const std::optional<std::uint32_t>& group,
+                 const std::optional<std::string>& cgroup) {
+        return (!user || packet_.uid == user) && (!group || packet_.gid == group) &&
+               (!cgroup || sent_from_cgroup(*cgroup));
+    }
+    bool exists(const std::optional<std::string>& cgroup) {
+        return !cgroup || situation_.cgroups.contains(*cgroup);
+    }
+
+    // --- endpoints -------------------------------------------------------------------------------
+
+    bool is_endpoint(const Endpoint& endpoint) {
+        return endpoint.address == far_ && endpoint.protocol == packet_.protocol &&
+               (endpoint.port == 0 || (ports() && endpoint.port == far_port_));
+    }
+    bool to_endpoint() {
+        return any_endpoint([&](const Tunnel& tunnel, const Endpoint& endpoint) {
+            const Only& only = tunnel.only;
+            const bool marked =
+                !only.fwmark || (packet_.mark & only.fwmark->mask) == only.fwmark->value;
+            return is_endpoint(endpoint) && marked && sent_by(only.user, only.group, only.cgroup);
+        });
+    }
+    bool from_endpoint() {
+        return any_endpoint([&](const Tunnel& tunnel, const Endpoint& endpoint) {
+            return is_endpoint(endpoint) && exists(tunnel.only.cgroup) &&
+                   (packet_.protocol != proto::kTcp || !opens_tcp());
+        });
+    }
+    bool any_endpoint(const std::function<bool(const Tunnel&, const Endpoint&)>& fits) {
+        return std::ranges::any_of(policy_.tunnels, [&](const Tunnel& tunnel) {
+            return std::ranges::any_of(
+                endpoints_of(situation_.endpoints, tunnel.name),
+                [&](const KnownEndpoint& known) { return fits(tunnel, known.endpoint); });
+        });
+    }
+    std::set<IpAddress> endpoint_addresses(IpFamily family) {
+        std::set<IpAddress> all;
+        for (const auto& [tunnel, endpoints] : situation_.endpoints) {
+            for (const KnownEndpoint& known : endpoints) {
+                if (known.endpoint.address.family == family) {
+                    all.insert(known.endpoint.address);
+                }
+            }
+        }
+        return all;
+    }
+    bool path_mtu() {
+        const bool too_big = v4() ? packet_.protocol == proto::kIcmp && packet_.icmp_type == 3 &&
+                                        packet_.icmp_code == 4
+                                  : packet_.protocol == proto::kIcmpv6 && packet_.icmp_type == 2;
+        const std::set<IpAddress> all = endpoint_addresses(packet_.source.family);
+        return too_big && !packet_.later_fragment &&
+               (all.size() > 64 ||
+                (packet_.inner_destination && all.contains(*packet_.inner_destination)));
+    }
+
+    // --- the link --------------------------------------------------------------------------------
+
+    bool udp_between(std::uint16_t own, std::uint16_t far) {
+        return packet_.protocol == proto::kUdp && ports() && own_port_ == own && far_port_ == far;
+    }
+    bool dhcp() {
+        if (v4()) {
+            return udp_between(68, 67);
+        }
+        return needs_ipv6() && within("fe80::/10", packet_.source) && udp_between(546, 547) &&
+               (!outward_ || packet_.destination == IpAddress::parse("ff02::1:2"));
+    }
+    bool discovery() {
+        if (v4() || !needs_ipv6() || packet_.protocol != proto::kIcmpv6 ||
+            packet_.hop_limit != 255 || packet_.later_fragment) {
+            return false;
+        }
+        const bool neighbour = packet_.icmp_type == 135 || packet_.icmp_type == 136;
+        const bool outside = std::ranges::none_of(policy_.tunnels, [&](const Tunnel& tunnel) {
+            return !tunnel.ipsec && interface_matches(tunnel.interface, near_);
+        });
+        if (!outward_) {
+            return outside && (neighbour || packet_.icmp_type == 134);
+        }
+        const bool group = within("ff02::/16", packet_.destination);
+        return (outside && packet_.icmp_type == 133 && group) ||
+               (neighbour && outside && (group || within("fe80::/10", packet_.destination))) ||
+               (neighbour && in(situation_.around.neighbours, near_, packet_.destination));
+    }
+    bool needs_ipv6() {
+        const auto opens = [&](const AllowRule& rule) {
+            return rule.far ? rule.far->address.family == IpFamily::v6
+                            : policy_.ipv6 == Ipv6::tunnel;
+        };
+        return std::ranges::any_of(policy_.outbound, opens) ||
+               std::ranges::any_of(policy_.inbound, opens) ||
+               !endpoint_addresses(IpFamily::v6).empty() ||
+               std::ranges::any_of(situation_.around.lan, [](const LinkNetwork& lan) {
+                   return lan.network.address.family == IpFamily::v6;
+               });
+    }
+
+    // --- guests and the local network ------------------------------------------------------------
+
+    static bool in(const std::vector<LinkNetwork>& all, const std::string& interface,
+                   const IpAddress& address) {
+        return std::ranges::any_of(all, [&](const LinkNetwork& one) {
+            return one.interface == interface && one.network.contains(address);
+        });
+    }
+    static bool on(const std::vector<LinkNetwork>& all, const std::string& interface,
+                   std::optional<IpFamily> family) {
+        return std::ranges::any_of(all, [&](const LinkNetwork& one) {
+            return one.interface == interface && (!family || one.network.address.family == family);
+        });
+    }
+    bool guest_network(const std::string& interface, const IpAddress& address) {
+        return in(situation_.around.guests, interface, address);
+    }
+    bool guest_link(const std::string& interface, std::optional<IpFamily> family) {
+        return on(situation_.around.guests, interface, family);
+    }
+    bool guest_dhcp() { return v4() && guest_link(near_, {}) && udp_between(67, 68); }
+    bool guest_discovery() {
+        return guest_link(near_, IpFamily::v6) && within("ff02::/16", packet_.destination) &&
+               packet_.protocol == proto::kIcmpv6 && packet_.hop_limit == 255;
+    }
+    bool lan_network() { return in(situation_.around.lan, near_, far_); }
+    bool lan_group() {
+        const IpAddress& to = packet_.destination;
+        const bool group = v4() ? within("224.0.0.0/24", to) || within("239.0.0.0/8", to) ||
+                                      to == IpAddress::parse("255.255.255.255")
+                                : within("ff02::/16", to);
+        return group && on(situation_.around.lan, near_, to.family);
+    }
+    bool from_lan() {
+        const bool found = packet_.protocol == proto::kUdp && ports() &&
+                           (far_port_ == 1900 || far_port_ == 5353 || far_port_ == 5355);
+        return lan_network() && (policy_.lan.inbound || packet_.ct_established || found);
+    }
+
+    // --- exceptions ------------------------------------------------------------------------------
+
+    bool exceptions(bool with_ports) {
+        const auto of_kind = [&](const AllowRule& rule) {
+            return rule.ports.empty() != with_ports && in_place(rule);
+        };
+        return std::ranges::any_of(
+                   policy_.outbound,
+                   [&](const AllowRule& rule) { return of_kind(rule) && outbound(rule); }) ||
+               std::ranges::any_of(policy_.inbound, [&](const AllowRule& rule) {
+                   return of_kind(rule) && inbound(rule);
+               });
+    }
+    bool in_place(const AllowRule& rule) {
+        return (rule.interface.empty() || interface_matches(rule.interface, near_)) &&
+               (rule.far ? rule.far->contains(far_) : family_fits_tunnel());
+    }
+    bool outbound(const AllowRule& rule) {
+        const bool served = rule.ports.empty() || serves(rule, far_port_);
+        return outward_ ? served && sent_by(rule.user, rule.group, rule.cgroup)
+                        : served && exists(rule.cgroup) && packet_.ct_established;
+    }
+    bool inbound(const AllowRule& rule) {
+        const bool served = rule.ports.empty() || serves(rule, own_port_);
+        const bool answers = !rule.ports.empty() && packet_.protocol == proto::kTcp
+                                 ? !opens_tcp()
+                                 : packet_.ct_reply;
+        return served && (!outward_ || answers);
+    }
+    bool serves(const AllowRule& rule, std::uint16_t port) {
+        return ports() && std::ranges::any_of(rule.ports, [&](const PortSpec& spec) {
+                   return spec.protocol == packet_.protocol && spec.ports.contains(port);
+               });
+    }
+
+    // --- the packet ------------------------------------------------------------------------------
+
+    bool panic() { return situation_.state == StateName::panic; }
+    bool v4() { return packet_.source.family == IpFamily::v4; }
+    bool ports() {
+        return !packet_.later_fragment &&
+               (packet_.protocol == proto::kTcp || packet_.protocol == proto::kUdp);
+    }
+    bool dns() {
+        return ports() && (packet_.destination_port == 53 || packet_.destination_port == 853);
+    }
+    bool opens_tcp() { return packet_.later_fragment || packet_.tcp_opening; }
+
+    const Policy& policy_;
+    const Situation& situation_;
+    const PacketView& packet_;
+    bool outward_;
+    const std::string& near_;
+    const IpAddress& far_;
+    std::uint16_t far_port_;
+    std::uint16_t own_port_;
+};
+
+}  // namespace
+
+bool may_pass(const Policy& policy, const Situation& situation, const PacketView& packet) {
+    return Reference(policy, situation, packet).passes();
+}
+
+}  // namespace ks::test
