@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-SECRET = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.S)
+SECRET = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<!\d)\'(?:\\.|[^\'\\\n])+\'', re.S)
 SWAPS = {
     " == ": " != ",
     " != ": " == ",
@@ -33,6 +33,7 @@ LIST_OF_MATCHES = re.compile(r"(?:accept|refuse|neighbour_rule)\(\{|vector<Match
 STATEMENT = re.compile(r"(?<=[;{}])\s*((?:\+\+)?[a-z_]\w*(?:(?:\.|->|::)\w+|\[[^\];]*\])*\s*(?:\(|[+|]?=[^=]))")
 NOT_CALLS = re.compile(r"(?:if|for|while|switch|return|const|constexpr|static|using|namespace|template|auto|struct|class)\b")
 LEAVE = re.compile(r"(?<=\{)\s*((?:return\b[^;]*|continue|break);)(?=\s*\})")
+BRANCH = re.compile(r"\b(?:if|if constexpr|for|while)$")
 NUMBER = re.compile(r"(?<![\w.\"'])(\d+)(?:U|UL|u)?(?![\w.\"'])")
 PREFIX = re.compile(r'"[0-9a-f.:]+/(\d+)"')
 
@@ -132,10 +133,21 @@ def dropped_statements(code):
                 break
 
 
+def opening(code, end):
+    """Where the bracket that closes at `end` opens, or None."""
+    depth = 0
+    for at in range(end, -1, -1):
+        depth += (code[at] in ")]}") - (code[at] in "([{")
+        if depth == 0:
+            return at
+    return None
+
+
 def dropped_leaves(code):
     for found in LEAVE.finditer(code):
         before = code[: found.start()].rstrip()[:-1].rstrip()
-        if before.endswith(")"):  # Of a condition or a loop: a function must return.
+        begin = opening(before, len(before) - 1) if before.endswith(")") else None
+        if begin is not None and BRANCH.search(before[:begin].rstrip()):  # A function must return.
             yield found.start(1), found.end(1), lambda _: ";", "stay where it left"
 
 
