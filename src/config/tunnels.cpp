@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/tunnels.hpp"
 
+#include "endpoint_hint.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "readers.hpp"
@@ -27,9 +28,6 @@ namespace {
 
 constexpr std::size_t kMaxTunnels = 64;
 constexpr std::size_t kMaxEndpoints = 16384;
-
-constexpr const char* kEndpointHint =
-    "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp, \"[IPV6]:PORT/udp\" or ADDRESS/esp";
 
 /// A tunnel while it is read, with the places that later checks point to.
 struct TunnelDraft {
@@ -78,8 +76,12 @@ void read_endpoint(Context& context, const Node& node, TunnelDraft& draft) {
         refuse_unsupported(context, node, "endpoint 'auto'");
         return;
     }
-    const auto endpoint = read_value(context, node, "an endpoint", parse_endpoint, kEndpointHint);
+    if (!expect(context, node, Node::Kind::scalar, "an endpoint")) {
+        return;
+    }
+    const auto endpoint = parse_endpoint(node.text);
     if (!endpoint) {
+        context.findings.error(node.at, endpoint.error().what, endpoint_hint(node.text));
         return;
     }
     const auto [first, added] = draft.known.emplace(*endpoint, node.at);

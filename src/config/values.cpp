@@ -282,6 +282,13 @@ Result<Prefix> parse_source(std::string_view text) {
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
+    const bool is_path = text.starts_with('/') && text.rfind('/') > 0;
+    if (is_path || text.ends_with(".conf") || text.ends_with(".ovpn")) {
+        return refuse("endpoint {} is a file, not a server", in_quotes(text));
+    }
+    if (Prefix::parse(text) && text.find('/') != std::string_view::npos) {
+        return refuse("endpoint {} is a network, not a server", in_quotes(text));
+    }
     const auto slash = text.rfind('/');
     if (slash == std::string_view::npos) {
         return refuse("endpoint {} has no protocol", in_quotes(text));

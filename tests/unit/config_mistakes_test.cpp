@@ -227,6 +227,25 @@ TEST_CASE("names that no interface can have, or all have, are errors", "[config]
     check_refused(mistake);
 }
 
+TEST_CASE("the hint about an endpoint is the corrected line", "[config]") {
+    const auto [text, hint] = GENERATE(table<std::string, std::string>({
+        {"203.0.113.7:51820", "write 203.0.113.7:51820/udp or 203.0.113.7:51820/tcp"},
+        {"203.0.113.7:51820/UDP", "write 203.0.113.7:51820/udp"},
+        {"udp://203.0.113.7:1194", "write 203.0.113.7:1194/udp"},
+        {"TCP://[2001:db8::7]:443", "write \"[2001:db8::7]:443/tcp\""},
+        {"2001:db8::7:51820/udp", "write \"[2001:db8::7]:51820/udp\""},
+        {"203.0.113.7:51820/wireguard", "write 203.0.113.7:51820/udp"},
+        {"203.0.113.7/ipsec", "write 203.0.113.7/esp"},
+        {"203.0.113.7/udp", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
+        {"", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
+        {"203.0.113.0/24", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
+        {"127.0.0.1:51820", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
+    }));
+    const LoadedConfig loaded = parse_text(endpoint(text));
+    REQUIRE(loaded.diagnostics.size() == 1);
+    CHECK(loaded.diagnostics[0].hint.starts_with(hint));
+}
+
 TEST_CASE("endpoints are an address, a port and a protocol, and nothing less", "[config]") {
     const auto mistake = GENERATE_COPY(values<Mistake>({
         {endpoint("203.0.113.7"), "3:41: endpoint '203.0.113.7' has no protocol"},
@@ -255,6 +274,10 @@ TEST_CASE("endpoints are an address, a port and a protocol, and nothing less", "
         {endpoint("[fe80::1%eth0]:80/udp"), "3:41: 'fe80::1%eth0' is not an IP address"},
         {endpoint("203.0.113.7:500/esp"),
          "3:41: endpoint '203.0.113.7:500' has a port, but esp has none"},
+        {endpoint("203.0.113.0/24"), "3:41: endpoint '203.0.113.0/24' is a network, not a server"},
+        {endpoint("wg0.conf"), "3:41: endpoint 'wg0.conf' is a file, not a server"},
+        {endpoint("/etc/wireguard/wg0"),
+         "3:41: endpoint '/etc/wireguard/wg0' is a file, not a server"},
         {endpoint("/esp"), "3:41: '' is not an IP address"},
         {endpoint(""), "3:41: endpoint '' has no protocol"},
         {endpoint("0.0.0.0:80/udp"), "3:41: '0.0.0.0' is the unspecified address"},
