@@ -213,10 +213,32 @@ class Transient(Case):
                                "inject={}:error={}:when=1..3".format(call, error),
                                cli_support.PROGRAM, *self.paths, "boot", env=env)
 
-    def test_an_error_that_passes_does_not_end_the_boot_stage_open(self):
+    def setUp(self):
+        super().setUp()
         probe = cli_support.run("strace", "-qq", "-o", "/dev/null", "true")
         if probe.returncode != 0:
             self.skipTest("strace may not trace here")
+
+    def test_rules_that_cannot_be_read_are_not_taken_for_ours(self):
+        service = self.start_and_wait()
+        wanted = meaning()
+        tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=sendto", "-e",
+                                   "inject=sendto:error=ENOBUFS", "-p", str(service.pid)])
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.kill)
+
+        def traced():
+            with open("/proc/{}/status".format(service.pid), encoding="ascii") as status:
+                return "TracerPid:\t{}\n".format(tracer.pid) in status.read()
+
+        wait_until(traced, "strace has attached")
+        nft("insert", "rule", "inet", "killswitchd", "output", "accept")
+        wait_until(lambda: "table-unreadable" in self.log(), "it says that it cannot read them")
+        self.assertNotEqual(meaning(), wanted)
+        tracer.terminate()
+        wait_until(lambda: meaning() == wanted, "the rules are restored")
+
+    def test_an_error_that_passes_does_not_end_the_boot_stage_open(self):
         self.ks("boot", expect=0)
         wanted = meaning()
         for call in ("socket", "bind", "sendto", "recvmsg"):

@@ -85,6 +85,17 @@ class Status(Case):
         nft("add", "table", "inet", "killswitchd")
         self.assertTrue(self.first_line(3).startswith("OPEN"))
 
+    def test_the_fallback_table_alone_is_degraded_and_named(self):
+        chains = "".join("chain {0} {{ type filter hook {0} priority 300; policy drop; }}\n".format(hook)
+                         for hook in ("input", "forward", "output"))
+        nft("-f", "-", stdin="table inet killswitchd-fallback {{\n{}}}".format(chains))
+        self.assertIn("only the fallback table", self.first_line(1))
+        report = self.report(1)
+        self.assertEqual((report["fallback"], report["state"], report["verified"]),
+                         (True, "locked", False))
+        self.ks("disarm", expect=0)
+        self.assertFalse(self.report(3)["fallback"])
+
     def test_altered_rules_are_degraded_without_the_service(self):
         self.stop(self.start_and_wait())
         nft("insert", "rule", "inet", "killswitchd", "output", "accept")
