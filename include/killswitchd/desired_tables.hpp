@@ -15,9 +15,8 @@ struct Described {
 
 /// The tables that the kernel shows when it holds `ruleset`: chains, sets and counters. No socket
 /// needed.
-/// \param before  Described earlier: rules and sets that it shares with `ruleset` are copied.
+/// \param before  Described earlier: what it shares with `ruleset` is taken from there.
 /// \return ENOMEM, else never an error.
-[[nodiscard]] Result<ObservedTables> desired_tables(const Ruleset& ruleset,
-                                                    const Described& before = {});
+[[nodiscard]] Result<ObservedTables> desired_tables(const Ruleset& ruleset, Described before = {});
 
 }  // namespace ks

@@ -87,7 +87,8 @@ void follow(Follower& follower, const char* what) {
     follower.follow();
     const double verified = microseconds(Clock::now() - heard);
     cpu = cpu_microseconds() - cpu;
-    print(fmt::format("{}: acknowledged", what), microseconds(follower.acknowledged() - heard), 0);
+    fmt::print("{:<50} {:>11.1f} ms\n", fmt::format("{}: acknowledged", what),
+               microseconds(follower.acknowledged() - heard) / 1000);
     print(fmt::format("{}: verified", what), verified, cpu);
 }
 

@@ -20,23 +20,27 @@ namespace {
 
 const Error kOutOfMemory{"out of memory", ENOMEM};
 
-/// Describes the table of one family with the help of what was described before.
+/// Describes the table of one family, and takes what it can from what was described before.
 class Describer {
   public:
-    Describer(TableFamily family, const Described& before) : family_(family) {
-        const ObservedTable* const table = find_table(before.tables, family);
-        if (table == nullptr) {
+    Describer(TableFamily family, Described& before) : family_(family) {
+        const auto table = before.tables.find(family);
+        if (table == before.tables.end()) {
             return;
         }
         for (const Chain& chain : before.ruleset.chains) {
             if (family_of(chain) == family) {
-                chains_[chain.name] = {chain.rules, find_named(table->chains, chain.name)->rules};
+                chains_[chain.name].rules = chain.rules;
             }
         }
+        for (ObservedChain& described : table->second.chains) {
+            chains_[described.name].described = described.rules;
+        }
         for (const Set& set : before.ruleset.sets) {
-            if (const ObservedSet* const described = find_named(table->sets, set.name)) {
-                sets_[set.name] = {&set, described};
-            }
+            sets_[set.name].set = &set;
+        }
+        for (ObservedSet& described : table->second.sets) {
+            sets_[described.name].described = &described;
         }
     }
 
@@ -83,8 +87,8 @@ class Describer {
         }
         std::vector<ObservedRule> rules;
         rules.reserve(chain.rules.size());
-        std::ranges::copy_n(known.described.begin(), front - chain.rules.begin(),
-                            std::back_inserter(rules));
+        std::move(known.described.begin(), known.described.begin() + (front - chain.rules.begin()),
+                  std::back_inserter(rules));
         for (auto rule = front; rule != back; ++rule) {
             const NftRule made = make_rule(chain.name, *rule, family_);
             if (!made) {
@@ -92,8 +96,8 @@ class Describer {
             }
             rules.push_back({describe_expressions(made.get()), comment_of(made.get())});
         }
-        std::ranges::copy_n(known.described.end() - (chain.rules.end() - back),
-                            chain.rules.end() - back, std::back_inserter(rules));
+        std::move(known.described.end() - (chain.rules.end() - back), known.described.end(),
+                  std::back_inserter(rules));
         return rules;
     }
 
@@ -101,7 +105,7 @@ class Describer {
         if (const auto known = sets_.find(set.name); known != sets_.end() &&
                                                      known->second.described != nullptr &&
                                                      *known->second.set == set) {
-            return *known->second.described;
+            return std::move(*known->second.described);
         }
         const NftSet made = make_set(set);
         if (!made) {
@@ -112,11 +116,11 @@ class Describer {
 
     struct KnownChain {
         std::span<const Rule> rules;
-        std::span<const ObservedRule> described;
+        std::span<ObservedRule> described;
     };
     struct KnownSet {
-        const Set* set;
-        const ObservedSet* described;
+        const Set* set = nullptr;
+        ObservedSet* described = nullptr;  ///< Null where no chain of the family names the set.
     };
 
     TableFamily family_;
@@ -126,7 +130,7 @@ class Describer {
 
 }  // namespace
 
-Result<ObservedTables> desired_tables(const Ruleset& ruleset, const Described& before) {
+Result<ObservedTables> desired_tables(const Ruleset& ruleset, Described before) {
     ObservedTables tables;
     for (const TableFamily family : kFamilies) {
         const TablePart part = part_of(ruleset, family);

@@ -95,7 +95,7 @@ Result<ObservedTables> Nftables::read() {
 }
 
 Status Nftables::apply(const Ruleset& ruleset) {
-    auto desired = desired_tables(ruleset, impl_->described);
+    auto desired = desired_tables(ruleset, std::exchange(impl_->described, {}));
     if (!desired) {
         return std::move(desired).error();
     }

@@ -11,6 +11,8 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -27,11 +29,19 @@ std::string without_policy(const std::string& base) {
 }
 
 class Planner {
+    using Kept = std::vector<std::optional<std::size_t>>;  ///< See kept_rules().
+
   public:
     Planner(Batch& batch, const Ruleset& ruleset, TableFamily family, const ObservedTable& desired,
             const ObservedTable& observed)
         : batch_(batch), ruleset_(ruleset), family_(family), desired_(desired),
-          observed_(observed) {}
+          observed_(observed) {
+        const bool replaces_sets = std::ranges::any_of(
+            observed.sets, [&](const ObservedSet& set) { return misshapen(set); });
+        for (const ObservedChain& wanted : desired.chains) {
+            kept_.emplace(wanted.name, kept(wanted, replaces_sets));
+        }
+    }
 
     Status run() {
         remove_rules();
@@ -112,23 +122,18 @@ class Planner {
     }
 
     /// Which of the wanted rules of a chain stand already.
-    [[nodiscard]] std::vector<std::optional<std::size_t>> kept(const ObservedChain& wanted) const {
+    [[nodiscard]] Kept kept(const ObservedChain& wanted, bool replaces_sets) const {
         const ObservedChain* const there = find_named(observed_.chains, wanted.name);
         // A set can only be replaced while no rule refers to it.
-        if (there == nullptr || std::ranges::any_of(observed_.sets, [&](const ObservedSet& set) {
-                return misshapen(set);
-            })) {
-            return std::vector<std::optional<std::size_t>>(wanted.rules.size());
-        }
-        return kept_rules(there->rules, wanted.rules);
+        return there == nullptr || replaces_sets ? Kept(wanted.rules.size())
+                                                 : kept_rules(there->rules, wanted.rules);
     }
 
     void remove_rules() {
         for (const ObservedChain& there : observed_.chains) {
-            const ObservedChain* const wanted = find_named(desired_.chains, there.name);
             std::vector<bool> stays(there.rules.size());
-            if (wanted != nullptr) {
-                for (const auto& index : kept(*wanted)) {
+            if (const auto kept = kept_.find(there.name); kept != kept_.end()) {
+                for (const auto& index : kept->second) {
                     if (index) {
                         stays[*index] = true;
                     }
@@ -167,7 +172,7 @@ class Planner {
     }
 
     Status add_rules(const Chain& chain) {
-        const auto stands = kept(*find_named(desired_.chains, chain.name));
+        const Kept& stands = kept_.at(chain.name);
         std::size_t next = 0;  // The first rule behind this one that stands already.
         for (std::size_t i = 0; i < chain.rules.size(); ++i) {
             if (stands[i]) {
@@ -216,6 +221,7 @@ class Planner {
     TableFamily family_;
     const ObservedTable& desired_;
     const ObservedTable& observed_;
+    std::unordered_map<std::string_view, Kept> kept_;  ///< By the name of a wanted chain.
 };
 
 }  // namespace
