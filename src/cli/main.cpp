@@ -26,6 +26,16 @@ constexpr std::string_view kPlanned[] = {"explain", "blocked", "endpoints", "ini
 /// Where descriptions begin: the longest still ends before column 80.
 constexpr std::size_t kHelpColumn = 26;
 
+/// Not CLI11's footer, whose lines newer versions join.
+constexpr std::string_view kExamples =
+    "\nExamples:\n"
+    "  killswitchd check           is the config right, and what does it open?\n"
+    "  killswitchd test            prove it on this machine, in a sandbox\n"
+    "  killswitchd arm             from now on, also after a reboot\n"
+    "  killswitchd status --json   for scripts; killswitchd(8) explains the fields\n"
+    "  killswitchd disarm          the way out\n"
+    "\nManual: man 8 killswitchd, man 5 killswitchd.yaml\n";
+
 using Command = int (*)(const Options&);
 
 int run(const Options& options) {
@@ -49,15 +59,6 @@ class Program {
         app_.fallthrough();
         app_.get_formatter()->column_width(kHelpColumn);
         add_commands();
-        app_.footer(  // Order: the commands would inherit it.
-
-            "Examples:\n"
-            "  killswitchd check           is the config right, and what does it open?\n"
-            "  killswitchd test            prove it on this machine, in a sandbox\n"
-            "  killswitchd arm             from now on, also after a reboot\n"
-            "  killswitchd status --json   for scripts; killswitchd(8) explains the fields\n"
-            "  killswitchd disarm          the way out\n"
-            "\nManual: man 8 killswitchd, man 5 killswitchd.yaml");
     }
 
     int main(int argc, char** argv) {
@@ -132,7 +133,10 @@ class Program {
     /// Our exit code, and the word that was probably meant.
     int explain(const CLI::ParseError& error, const std::vector<std::string>& words) {
         if (error.get_exit_code() == 0) {
-            return app_.exit(error);  // --help and --version.
+            const int code = app_.exit(error);  // --help and --version.
+            const bool is_help = error.get_name() == "CallForHelp";
+            fmt::print("{}", is_help && app_.get_subcommands().empty() ? kExamples : "");
+            return code;
         }
         const std::vector<std::string> unknown = app_.remaining();
         const bool no_command =

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "killswitchd/tunnels.hpp"
-
 #include "endpoint_hint.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/tunnels.hpp"
 #include "readers.hpp"
 #include "schema.hpp"
 #include "text.hpp"

@@ -14,7 +14,10 @@ offered() {
 }
 
 # Long options and subcommands in a help text.
-listed() { sed -n -E 's/^  (-[a-z],)?(--[a-z-]+|[a-z]+)( .*|$)/\2/p' | grep -v '^killswitchd$'; }
+listed() {
+    sed -n -E -e 's/^  (-[a-z],)? *(--[a-z-]+)( .*|$)/\2/p' -e 's/^  ([a-z]+)( .*|$)/\1/p' |
+        grep -v '^killswitchd$'
+}
 
 script=$1
 missing=0
@@ -29,7 +32,7 @@ demand() { # OFFERED WORD...
 
 words=$("$2" --help | listed)
 demand "$(offered)" "$words" ''
-for command in $("$2" --help | sed -n -E '/^Subcommands:/,/^Examples:/s/^  ([a-z]+) .*/\1/p'); do
+for command in $("$2" --help | sed -n -E '/^(Subcommands|SUBCOMMANDS):/,/^Examples:/s/^  ([a-z]+) .*/\1/p'); do
     options=$("$2" "$command" --help | listed)
     all=$(offered "$command")
     [ "$command" = check ] && all=$(printf '%s\n--help\n' "$all")

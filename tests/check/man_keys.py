@@ -55,14 +55,14 @@ def status_fields(program):
 
 
 def commands(program):
-    listed = said_by(program, "--help").partition("Subcommands:")[2].partition("Examples:")[0]
+    listed = re.split("(?i)subcommands:", said_by(program, "--help"))[1].partition("Examples:")[0]
     return set(re.findall(r"^  (\w+)", listed, re.MULTILINE))
 
 
 def options(program):
     text = "".join(said_by(program, *words, "--help")
                    for words in [[]] + [[command] for command in commands(program)])
-    return set(re.findall(r"^  (?:-\w,)?(--[\w-]+)", text, re.MULTILINE))
+    return set(re.findall(r"^  (?:-\w,)? *(--[\w-]+)", text, re.MULTILINE))
 
 
 def missing(page, wanted):

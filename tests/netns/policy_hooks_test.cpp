@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"
+#include "support/openvpn.hpp"
 #include "support/programs.hpp"
 #include "support/scene.hpp"
 
@@ -103,7 +104,9 @@ TEST_CASE("OpenVPN arms with its tunnel, and disarms only when it is told to end
     const std::string path = install(scene);
     start_open(scene);
     const std::string hook = place(scene, "openvpn.sh", read(example("openvpn.sh")));
-    // Without TLS it is up at once, and needs no server.
+    REQUIRE(make_certificate(scene.lab(), "client"));
+    const std::string identity = scene.lab().scratch() + "/client";
+    // Without --pull it is up at once, and needs no server.
     auto client = scene.host().spawn({"openvpn",
                                       "--dev",
                                       "tun0",
@@ -122,10 +125,13 @@ TEST_CASE("OpenVPN arms with its tunnel, and disarms only when it is told to end
                                       hook,
                                       "--down",
                                       hook,
-                                      "--auth",
-                                      "none",
-                                      "--cipher",
-                                      "none",
+                                      "--tls-client",
+                                      "--ca",
+                                      identity + ".crt",
+                                      "--cert",
+                                      identity + ".crt",
+                                      "--key",
+                                      identity + ".key",
                                       "--script-security",
                                       "2",
                                       "--disable-dco"});

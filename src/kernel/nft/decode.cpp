@@ -6,6 +6,7 @@
 #include "socket.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -309,7 +310,8 @@ std::string decode(const nftnl_rule* rule) {
 }
 
 std::string decode(const std::string& expressions) {
-    std::vector<char> buffer(expressions.size() + MNL_SOCKET_BUFFER_SIZE);
+    constexpr std::size_t kHeaders = 64;  // Of the message, nfnetlink and the attribute.
+    std::vector<char> buffer(expressions.size() + kHeaders);
     nlmsghdr* const message = mnl_nlmsg_put_header(buffer.data());
     mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg));
     mnl_attr_put(message, NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, expressions.size(),

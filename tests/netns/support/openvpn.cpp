@@ -28,16 +28,6 @@ using lab::Process;
 
 constexpr const char* kServerDevice = "ovpn-server";
 
-/// A self-signed certificate NAME.crt with NAME.key, and its fingerprint in NAME.print.
-Status make_certificate(Lab& lab, const std::string& name) {
-    const std::string script = fmt::format(
-        "cd {0} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc "
-        "-days 2 -subj /CN={1} -keyout {1}.key -out {1}.crt && chmod 644 {1}.key && "
-        "openssl x509 -in {1}.crt -noout -fingerprint -sha256 > {1}.print",
-        lab.scratch(), name);
-    return run_to_end(lab.host(), {"sh", "-c", script});
-}
-
 std::string fingerprint(const Lab& lab, const std::string& name) {
     std::string text;
     std::getline(std::ifstream(lab.scratch_from_outside() + "/" + name + ".print"), text);
@@ -159,6 +149,15 @@ class OpenVpn final : public drills::Vpn {
 };
 
 }  // namespace
+
+Status make_certificate(Lab& lab, const std::string& name) {
+    const std::string script = fmt::format(
+        "cd {0} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc "
+        "-days 2 -subj /CN={1} -keyout {1}.key -out {1}.crt && chmod 644 {1}.key && "
+        "openssl x509 -in {1}.crt -noout -fingerprint -sha256 > {1}.print",
+        lab.scratch(), name);
+    return run_to_end(lab.host(), {"sh", "-c", script});
+}
 
 drills::MakeVpn openvpn(TunDevice tun) {
     return [tun] { return std::make_unique<OpenVpn>(tun); };

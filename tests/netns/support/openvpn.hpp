@@ -2,8 +2,11 @@
 #pragma once
 
 #include "../../../src/drills/vpn.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/lab/lab.hpp"
 
 #include <cstdint>
+#include <string>
 
 namespace ks::test {
 
@@ -14,6 +17,10 @@ enum class TunDevice : std::uint8_t { reopened, kept };
 /// IPv6, no DCO. `only.fwmark` becomes its `mark`; `only.user` the user it is started as, with
 /// CAP_NET_ADMIN and CAP_DAC_OVERRIDE. All endpoints must have the same protocol and port.
 [[nodiscard]] drills::MakeVpn openvpn(TunDevice tun);
+
+/// A self-signed certificate NAME.crt with NAME.key, and its fingerprint in NAME.print, all in the
+/// scratch directory of `lab`.
+[[nodiscard]] Status make_certificate(lab::Lab& lab, const std::string& name);
 
 /// What the client writes each time it is connected.
 inline constexpr const char* kConnected = "Initialization Sequence Completed";
