@@ -212,6 +212,20 @@ TEST_CASE("the local network can be that of one interface", "[policy][lan]") {
     CHECK_FALSE(pings(scene.host(), kRouter));
 }
 
+TEST_CASE("a device called like a pattern lends its network to no other", "[policy][lan]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(lan_policy(), armed);
+    must_run(scene.host(),
+             {"sh", "-c",
+              "ip link add 'u*' type veth peer x1 && ip address add 192.168.50.1/24 dev 'u*'"
+              " && ip link set 'u*' up && ip route add 192.168.50.9 dev up0"});
+    meet(scene, "192.168.50.9");
+    scene.locked_and_protected([&] {
+        CHECK(scene.escapes(scene.host(), Packet::udp, "192.168.50.9", kPort, lab::Via::routed) ==
+              (armed == Armed::no));
+    });
+}
+
 TEST_CASE("resolvers of the local network are asked only where the config says so",
           "[policy][lan][dns]") {
     Policy policy = dual_lan_policy();
