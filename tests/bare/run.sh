@@ -28,6 +28,7 @@ failed=0
 lines=''
 for suite in "$@"; do
     log=$logs/$suite.log
+    : >"$log" # tail does not wait for it to appear.
     sh tests/bare/suite.sh "$suite" >"$log" 2>&1 </dev/null &
     running=$!
     tail -n +1 -f --pid="$running" "$log" &
