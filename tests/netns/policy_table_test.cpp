@@ -101,7 +101,7 @@ TEST_CASE("a service that lost notifications neither opens nor keeps a tunnel th
     const std::uint64_t before = lost_notifications(scene);
 
     scene.stage().client()->kill();
-    REQUIRE(lab::eventually(kPatience, [&] {
+    REQUIRE(lab::eventually(4 * kPatience, [&] {  // The socket's buffer holds megabytes.
         for (std::uint32_t i = 0; i < 1000; ++i) {
             must(net.set_mtu("br0", 1400 + i % 2));
         }
