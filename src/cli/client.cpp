@@ -74,7 +74,7 @@ Result<std::optional<Reply>> ask_service(const Options& options, const std::stri
     return std::optional(std::move(reply));
 }
 
-Result<std::optional<Done>> watch_service(const Options& options,
+Result<std::optional<Done>> watch_service(const Options& options, From from,
                                           const std::function<bool(const ServiceEvent&)>& each) {
     auto client = ControlClient::connect(options.paths.socket());
     if (!client) {
@@ -83,8 +83,9 @@ Result<std::optional<Done>> watch_service(const Options& options,
         }
         return std::move(client).error();
     }
-    const json request{
-        {"method", "org.killswitchd.Monitor"}, {"parameters", json::object()}, {"more", true}};
+    const json request{{"method", "org.killswitchd.Monitor"},
+                       {"parameters", {{"now", from == From::now}}},
+                       {"more", true}};
     if (auto sent = client->send(request.dump()); !sent) {
         return std::move(sent).error();
     }

@@ -42,10 +42,16 @@ struct ServiceEvent {
     std::string json;  ///< All of it, as one line.
 };
 
+/// Where a watch begins.
+enum class From : std::uint8_t {
+    next,  ///< With the next event.
+    now,   ///< With one that says how it is: nothing is missed between a question and the watch.
+};
 /// Streams `org.killswitchd.Monitor`: `each` gets every event, until it says false or the service
 /// goes away. Nothing when no service listens.
 [[nodiscard]] Result<std::optional<Done>>
-watch_service(const Options& options, const std::function<bool(const ServiceEvent&)>& each);
+watch_service(const Options& options, From from,
+              const std::function<bool(const ServiceEvent&)>& each);
 
 /// What starts the service on this machine. Source: sd_booted(3).
 [[nodiscard]] std::string start_command();

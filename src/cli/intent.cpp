@@ -112,7 +112,7 @@ int await_confirmation(const Options& options) {
     fmt::print("It opens again unless you confirm, from a NEW login:  sudo killswitchd confirm\n");
     std::fflush(stdout);
     std::optional<int> code;
-    const auto watched = watch_service(options, [&](const ServiceEvent& event) {
+    const auto watched = watch_service(options, From::now, [&](const ServiceEvent& event) {
         if (event.status.judgement.summary == Summary::open) {
             code = kUnconfirmed;
         } else if (!event.status.confirm_within) {

@@ -10,7 +10,7 @@
 namespace ks::cli {
 
 int monitor(const Options& options) {
-    const auto watched = watch_service(options, [&](const ServiceEvent& event) {
+    const auto watched = watch_service(options, From::next, [&](const ServiceEvent& event) {
         if (options.json) {
             fmt::print("{}\n", event.json);
         } else {

@@ -199,7 +199,7 @@ int show(const Options& options, const StatusReport& report) {
 /// Every event's report, until the service goes away; then once more, from the kernel.
 /// \param code  The exit code of what was shown before the first event.
 int watch(const Options& options, int code) {
-    const auto watched = watch_service(options, [&](const ServiceEvent& event) {
+    const auto watched = watch_service(options, From::next, [&](const ServiceEvent& event) {
         if (!options.json) {
             fmt::print("\n{}\n", escaped(event.time));
         }

@@ -28,7 +28,7 @@ type Event (time: string, key: string, text: string, status: object)
 # The object of `killswitchd status --json`.
 method GetStatus() -> (status: object)
 # With "more": one answer for every event.
-method Monitor() -> (event: Event)
+method Monitor(now: ?bool) -> (event: Event)
 # "confirm_within": disarmed again unless confirmed within so many seconds.
 method Arm(confirm_within: ?int) -> (status: object)
 method Confirm() -> (status: object)
@@ -228,6 +228,9 @@ std::string Service::dispatch(ControlServer::ClientId client, const Peer& peer,
             return error_reply("org.varlink.service.ExpectedMore");
         }
         monitors_.insert(client);
+        if (flag(parameters, "now")) {
+            server_->send(client, event("status", ""));
+        }
         return {};  // publish() answers.
     }
     return change(peer, method, parameters);
@@ -249,14 +252,18 @@ std::string Service::change(const Peer& peer, const std::string& method, const j
     return answer_reply(request ? actions_.change(*request, who) : actions_.reload(who));
 }
 
+std::string Service::event(const std::string& key, const std::string& text) const {
+    const json body{
+        {"time", utc_now()}, {"key", key}, {"text", text}, {"status", to_json(actions_.status())}};
+    return json{{"parameters", {{"event", body}}}, {"continues", true}}.dump(
+        -1, ' ', false, json::error_handler_t::replace);
+}
+
 void Service::publish(const std::string& key, const std::string& text) {
     if (monitors_.empty()) {
         return;
     }
-    const json event{
-        {"time", utc_now()}, {"key", key}, {"text", text}, {"status", to_json(actions_.status())}};
-    const std::string message = json{{"parameters", {{"event", event}}}, {"continues", true}}.dump(
-        -1, ' ', false, json::error_handler_t::replace);
+    const std::string message = event(key, text);
     const auto receivers = monitors_;  // send() may lose one.
     for (const ControlServer::ClientId client : receivers) {
         server_->send(client, message);

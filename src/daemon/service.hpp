@@ -55,6 +55,8 @@ class Service {
     /// The answer to a method, or nothing when more of them follow.
     [[nodiscard]] std::string dispatch(ControlServer::ClientId client, const Peer& peer,
                                        const nlohmann::json& request);
+    /// One of the answers to Monitor.
+    [[nodiscard]] std::string event(const std::string& key, const std::string& text) const;
     [[nodiscard]] std::string change(const Peer& peer, const std::string& method,
                                      const nlohmann::json& parameters);
 

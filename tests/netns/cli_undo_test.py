@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ways back: panic and disarm, pauses, confirmations, with a service and without."""
+import contextlib
+import os
 import shutil
 import signal
 import subprocess
+import unittest
 
 import cli_support
 from cli_support import Case, table_exists, wait_until
@@ -67,14 +70,19 @@ class Panic(Case):
 
 
 class Confirm(Case):
-    def arm(self, seconds):
-        waiting = subprocess.Popen([cli_support.PROGRAM, *self.paths, "arm", "--confirm", seconds],
-                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def arm(self, seconds, tracer=()):
+        command = [*tracer, cli_support.PROGRAM, *self.paths, "arm", "--confirm", seconds]
+        waiting = subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
         self.addCleanup(waiting.communicate)
-        self.addCleanup(waiting.kill)
+        self.addCleanup(self.kill_all, waiting.pid)
         wait_until(table_exists, "it is armed")
         wait_until(lambda: self.report()["confirm_within"] is not None, "a confirmation is due")
         return waiting
+
+    def kill_all(self, group):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
 
     def test_what_nobody_confirms_is_undone(self):
         self.ks("disarm", expect=0)
@@ -93,6 +101,18 @@ class Confirm(Case):
         self.assertEqual(waiting.wait(cli_support.DEADLINE_SECONDS), 0)
         self.assertIsNone(self.report(0)["confirm_within"])
         self.ks("confirm", expect=3)
+
+    @unittest.skipIf(shutil.which("strace") is None, "needs the program strace")
+    def test_a_confirmation_before_the_first_look_counts(self):
+        if cli_support.run("strace", "-qq", "-o", "/dev/null", "true").returncode != 0:
+            self.skipTest("strace may not trace here")
+        self.ks("disarm", expect=0)
+        self.start_and_wait()
+        late = ("strace", "-qq", "-o", "/dev/null", "-e", "trace=connect",
+                "-e", "inject=connect:delay_enter=2000000:when=2+")
+        waiting = self.arm("600", late)
+        self.ks("confirm", expect=0)
+        self.assertEqual(waiting.wait(cli_support.DEADLINE_SECONDS), 0)
 
     def test_the_deadline_outlives_the_terminal_and_the_service(self):
         self.ks("disarm", expect=0)
