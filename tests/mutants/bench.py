@@ -14,7 +14,7 @@ UNIT = ("base", "core", "random", "rules", "kernel", "host")
 KERNEL = ("ownership", "snapshot", "nftables", "foreign", "orphans", "oracle", "cgroups", "raw", "policy")
 CLI = "src/cli/killswitchd"
 # A mutant that never ends is noticed.
-LIMITS = ("timeout", "900", "prlimit", "--as=4294967296", "--cpu=60")
+LIMITS = ("timeout", "900", "prlimit", "--as=4294967296", "--cpu=30")
 
 
 def copy_tree(source, tree):

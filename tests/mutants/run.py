@@ -20,16 +20,17 @@ GOAL = 95  # Per cent.
 
 
 def explanations():
-    """Lines "PATH | TEXT OF THE LINE | OPERATOR or * | why no test can tell", of explained.txt."""
+    """Lines "PATH | TEXT | OPERATOR or * | why no test can tell", of explained.txt."""
     lines = (HERE / "explained.txt").read_text(encoding="utf-8").splitlines()
     return [tuple(part.strip() for part in line.split(" | ")) for line in lines if line and line[0] != "#"]
 
 
 def explained(mutant, text, known):
-    first = text.rfind("\n", 0, mutant.start) + 1
-    line = text[first : text.find("\n", mutant.start)]
+    """A text may begin on the line before the mutant's."""
+    before = text.rfind("\n", 0, max(text.rfind("\n", 0, mutant.start), 0)) + 1
+    lines = " ".join(text[before : text.find("\n", mutant.start)].split())
     return any(
-        path == mutant.path and part in line and operator in ("*", mutant.operator)
+        path == mutant.path and part in lines and operator in ("*", mutant.operator)
         for path, part, operator, _ in known
     )
 

@@ -161,6 +161,108 @@ TEST_CASE("DHCP passes in both directions, discovery and renewal", "[compile]") 
     CHECK_FALSE(accepted(rules, request));
 }
 
+namespace {
+
+/// Whether IPv6 gets what a link needs before anything can leave by it.
+bool opens_ipv6_links(const Policy& policy, const Situation& situation) {
+    PacketView request = v6(web_by("eth0"));
+    request.source = address("fe80::2");
+    request.destination = address("ff02::1:2");
+    request.protocol = proto::kUdp;
+    request.source_port = 546;
+    request.destination_port = 547;
+    PacketView advert = request;
+    advert.hook = Hook::input;
+    advert.in_interface = "eth0";
+    advert.protocol = proto::kIcmpv6;
+    advert.icmp_type = 134;
+    advert.hop_limit = 255;
+    const Ruleset rules = compile(policy, situation).value();
+    CHECK(accepted(rules, request) == accepted(rules, advert));
+    return accepted(rules, request);
+}
+
+}  // namespace
+
+TEST_CASE("IPv6 of a link is open only where something needs it", "[compile][fail-closed]") {
+    Policy policy = wireguard_policy();
+    Situation situation = situation_of(policy, StateName::locked);
+    situation.around.lan = {{"eth0", *Prefix::parse("192.168.1.0/24")}};
+    AllowRule v4;
+    v4.far = Prefix::parse("192.0.2.0/24");
+    policy.outbound = policy.inbound = {v4};
+    REQUIRE_FALSE(opens_ipv6_links(policy, situation));
+
+    AllowRule v6;
+    v6.far = Prefix::parse("2001:db8::/32");
+    SECTION("an endpoint") {
+        situation.endpoints["home"].push_back({udp("2001:db8::7", 51820)});
+    }
+    SECTION("a local network") {
+        situation.around.lan.push_back({"eth0", *Prefix::parse("fd00::/64")});
+    }
+    SECTION("an outbound exception") {
+        policy.outbound.push_back(v6);
+    }
+    SECTION("an inbound exception") {
+        policy.inbound.push_back(v6);
+    }
+    SECTION("an exception for every address") {
+        policy.outbound.push_back({});
+        CHECK_FALSE(opens_ipv6_links(policy, situation));
+        policy.ipv6 = Ipv6::tunnel;
+    }
+    CHECK(opens_ipv6_links(policy, situation));
+}
+
+TEST_CASE("DHCPv6 asks its group, and hears the link", "[compile][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
+    const Ruleset rules = rules_of(policy, StateName::locked);
+    PacketView answer = v6(web_by(""));
+    answer.hook = Hook::input;
+    answer.in_interface = "eth0";
+    answer.source = address("fe80::1");
+    answer.destination = address("fe80::2");
+    answer.protocol = proto::kUdp;
+    answer.source_port = 547;
+    answer.destination_port = 546;
+    REQUIRE(accepted(rules, answer));
+
+    SECTION("not from somebody far away") {
+        answer.source = address("2001:db8::1");
+    }
+    SECTION("not from another port") {
+        answer.source_port = 548;
+    }
+    SECTION("not to another port") {
+        answer.destination_port = 547;
+    }
+    SECTION("not by TCP") {
+        answer.protocol = proto::kTcp;
+    }
+    CHECK_FALSE(accepted(rules, answer));
+}
+
+TEST_CASE("neighbours are heard, and nobody else who speaks ICMPv6", "[compile][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
+    const Ruleset rules = rules_of(policy, StateName::locked);
+    PacketView message = v6(web_by(""));
+    message.hook = Hook::input;
+    message.in_interface = "eth0";
+    message.protocol = proto::kIcmpv6;
+    message.hop_limit = 255;
+    for (int type = 128; type < 144; ++type) {
+        message.icmp_type = static_cast<std::uint8_t>(type);
+        CAPTURE(type);
+        CHECK(accepted(rules, message) == (type >= 134 && type <= 136));
+    }
+    message.icmp_type = 134;
+    message.in_interface = "wg0";
+    CHECK_FALSE(accepted(rules, message));
+}
+
 TEST_CASE("neighbour discovery is open only for an IPv6 endpoint", "[compile]") {
     Policy policy = wireguard_policy();
     PacketView solicit = v6(web_by("eth0"));

@@ -8,9 +8,12 @@
 #include "killswitchd/situation.hpp"
 #include "policies.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -109,6 +112,35 @@ TEST_CASE("endpoints are as strict in a set as in rules", "[endpoints][fail-clos
         std::swap(packet.source_port, packet.destination_port);
         CHECK_FALSE(accepted(rules, packet));
     }
+}
+
+TEST_CASE("a server of a set answers by its own protocol, whatever that of the others",
+          "[endpoints]") {
+    Policy policy = policy_with(6, proto::kUdp);
+    policy.tunnels[0].endpoints.push_back({address("203.0.113.7"), proto::kTcp, kPort});
+    const Ruleset rules = locked(policy);
+
+    CHECK(accepted(rules, from_server(proto::kTcp, "203.0.113.7")));
+    CHECK(accepted(rules, from_server(proto::kUdp, "203.0.113.1")));
+    CHECK_FALSE(accepted(rules, from_server(proto::kTcp, "203.0.113.1")));
+}
+
+TEST_CASE("from six endpoints on they are sets, named by family and tunnel", "[endpoints]") {
+    const auto names = [](const Policy& policy) {
+        std::vector<std::string> all;
+        const Ruleset rules = locked(policy);
+        for (const Set& set : rules.sets) {
+            all.push_back(set.name);
+        }
+        std::ranges::sort(all);
+        return all;
+    };
+    CHECK(names(policy_with(5, proto::kUdp)).empty());
+    Policy policy = policy_with(6, proto::kUdp);
+    policy.tunnels.push_back(policy.tunnels[0]);
+    policy.tunnels[1].name = "office";
+    CHECK(names(policy) == std::vector<std::string>{"endpoints4_1", "endpoints4_2", "endpoints6_1",
+                                                    "endpoints6_2", "guarded4", "guarded6"});
 }
 
 TEST_CASE("every part of `only` narrows a set", "[endpoints][fail-closed]") {

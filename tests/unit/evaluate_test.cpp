@@ -229,6 +229,7 @@ TEST_CASE("a packet walks from rule to rule, into chains and back", "[evaluate]"
     packet.hook = Hook::forward;
     CHECK(evaluate(rules, packet).verdict == Verdict::accept);
     CHECK(evaluate(rules, packet).comment == "no chain at this hook");
+    CHECK(evaluate(rules, packet).rule == 0);
 }
 
 TEST_CASE("a chain of a device sees the packets of that device alone", "[evaluate]") {

@@ -10,10 +10,12 @@
 #include "killswitchd/surroundings.hpp"
 #include "policies.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -93,4 +95,51 @@ TEST_CASE("10,000 networks and 2,000 guests make few rules, each right at its ed
     between.in_interface = "veth0";
     between.out_interface = "veth1998";
     CHECK(evaluate(rules, between).verdict != Verdict::accept);
+}
+
+TEST_CASE("from six places on they are sets, named by what, family and length", "[scale]") {
+    const auto names = [](int count) {
+        Situation situation{StateName::locked, {}, {}};
+        for (int i = 1; i <= count; ++i) {
+            const std::string device = fmt::format("eth{}", i);
+            for (const char* const text : {"10.{}.0.0/16", "fd0{}::/64"}) {
+                const Prefix network = *Prefix::parse(fmt::format(fmt::runtime(text), i));
+                situation.around.lan.push_back({device, network});
+                situation.around.guests.push_back({"g" + device, network});
+            }
+            situation.around.neighbours.push_back({device, *Prefix::parse("2001:db8::/64")});
+        }
+        std::vector<std::string> all;
+        const Ruleset rules = compile(wireguard_policy(), situation).value();
+        for (const Set& set : rules.sets) {
+            all.push_back(set.name);
+        }
+        std::ranges::sort(all);
+        return all;
+    };
+    CHECK(names(2).empty());
+    CHECK(names(5) == std::vector<std::string>{"guests4_16", "guests6_64", "lan4_16", "lan6_64"});
+    CHECK(names(6) == std::vector<std::string>{"guest_links", "guest_links4", "guest_links6",
+                                               "guests4_16", "guests6_64", "lan4_16", "lan6_64",
+                                               "lan_links4", "lan_links6", "near6_64"});
+}
+
+TEST_CASE("every address by one device is a rule of its own, however many networks there are",
+          "[scale]") {
+    Situation situation{StateName::locked, {}, {}};
+    situation.around.lan = {{"eth0", *Prefix::parse("0.0.0.0/0")},
+                            {"eth1", *Prefix::parse("128.0.0.0/1")}};
+    for (int i = 1; i <= 5; ++i) {
+        situation.around.lan.push_back({"eth2", *Prefix::parse(fmt::format("10.{}.0.0/16", i))});
+    }
+    const Ruleset rules = compile(wireguard_policy(), situation).value();
+
+    REQUIRE(rules.sets.size() == 2);
+    CHECK(rules.sets[0].name == "lan4_1");
+    CHECK(rules.sets[1].name == "lan4_16");
+    CHECK(leaves(rules, "eth0", "198.51.100.9"));
+    CHECK(leaves(rules, "eth1", "198.51.100.9"));
+    CHECK_FALSE(leaves(rules, "eth1", "10.1.0.1"));
+    CHECK(leaves(rules, "eth2", "10.1.0.1"));
+    CHECK_FALSE(leaves(rules, "eth2", "198.51.100.9"));
 }

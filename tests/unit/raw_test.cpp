@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <random>
 #include <string>
 #include <utility>
@@ -31,7 +32,7 @@ using namespace ks::test;
 
 namespace {
 
-const Uplink kEth0{"eth0", 2, {"br0"}};
+const Uplink kEth0{"eth0", 2, {"br0", "br1"}};
 
 Situation locked_at(std::vector<Uplink> uplinks) {
     Situation situation = situation_of(wireguard_policy(), StateName::locked);
@@ -286,6 +287,66 @@ TEST_CASE("a device lets out what output may have accepted towards it, and that 
 
     CHECK(accepted > 500);
     CHECK(refused > 2000);
+}
+
+TEST_CASE("fragments of questions and answers leave a device, and no others",
+          "[raw][fail-closed]") {
+    Policy policy = wireguard_policy();
+    AllowRule rule;
+    rule.far = Prefix::parse("192.0.2.0/24");
+    const std::uint8_t protocol = GENERATE(proto::kUdp, proto::kTcp);
+    rule.ports = {{{5000, 5000}, protocol}};
+    const bool outbound = GENERATE(true, false);
+    (outbound ? policy.outbound : policy.inbound) = {rule};
+    const Ruleset rules = *compile(policy, locked_at({kEth0}));
+    PacketView packet = at_device(web_by("eth0"));
+    packet.protocol = protocol;
+    packet.tcp_opening = false;
+    packet.destination = address("192.0.2.5");
+    (outbound ? packet.destination_port : packet.source_port) = 5000;
+    REQUIRE(accepted(rules, packet));
+    packet.later_fragment = true;
+    REQUIRE(accepted(rules, packet));
+
+    SECTION("to somebody else") {
+        packet.destination = address("192.0.3.5");
+    }
+    SECTION("of another protocol") {
+        packet.protocol = protocol == proto::kTcp ? proto::kUdp : proto::kTcp;
+    }
+    CHECK_FALSE(accepted(rules, packet));
+}
+
+TEST_CASE("a device has no refusals that its last rule makes superfluous", "[raw]") {
+    const Ruleset rules = *compile(wireguard_policy(), locked_at({kEth0}));
+    const auto chain = std::ranges::find(rules.chains, Hook::egress, &Chain::hook);
+    REQUIRE(chain != rules.chains.end());
+    const auto last = std::ranges::find_if(chain->rules, [](const Rule& rule) {
+        return !rule.matches.empty() &&
+               std::holds_alternative<match::EtherType>(rule.matches.front());
+    });
+    REQUIRE(last != chain->rules.begin());
+
+    CHECK(std::prev(last)->verdict == Verdict::accept);
+    CHECK(chain->rules.back().verdict == Verdict::drop);
+}
+
+TEST_CASE("DHCPv6 leaves a device from an address of the link alone", "[raw][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
+    Situation situation = locked_at({kEth0});
+    situation.endpoints = known_endpoints(policy);
+    const Ruleset rules = *compile(policy, situation);
+    PacketView request = at_device(v6(web_by("eth0")));
+    request.source = address("fe80::2");
+    request.destination = address("ff02::1:2");
+    request.protocol = proto::kUdp;
+    request.source_port = 546;
+    request.destination_port = 547;
+    REQUIRE(accepted(rules, request));
+
+    request.source = address("2001:db8::2");
+    CHECK_FALSE(accepted(rules, request));
 }
 
 TEST_CASE("what no rule lets out is stopped at the device", "[raw][fail-closed]") {
