@@ -206,12 +206,9 @@ class Names(Case):
 @unittest.skipIf(shutil.which("strace") is None, "needs the program strace")
 class Transient(Case):
     def boot(self, call, error):
-        # The search for leaks of a sanitized build does not work while another program traces it.
-        env = {**os.environ,
-               "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
         return cli_support.run("strace", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
                                "inject={}:error={}:when=1..3".format(call, error),
-                               cli_support.PROGRAM, *self.paths, "boot", env=env)
+                               cli_support.PROGRAM, *self.paths, "boot", env=cli_support.traced())
 
     def setUp(self):
         super().setUp()

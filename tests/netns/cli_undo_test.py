@@ -73,7 +73,8 @@ class Confirm(Case):
     def arm(self, seconds, tracer=()):
         command = [*tracer, cli_support.PROGRAM, *self.paths, "arm", "--confirm", seconds]
         waiting = subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, start_new_session=True)
+                                   stderr=subprocess.PIPE, start_new_session=True,
+                                   env=cli_support.traced() if tracer else None)
         self.addCleanup(waiting.communicate)
         self.addCleanup(self.kill_all, waiting.pid)
         wait_until(table_exists, "it is armed")
