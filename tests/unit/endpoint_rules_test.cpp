@@ -141,6 +141,10 @@ TEST_CASE("from six endpoints on they are sets, named by family and tunnel", "[e
     policy.tunnels[1].name = "office";
     CHECK(names(policy) == std::vector<std::string>{"endpoints4_1", "endpoints4_2", "endpoints6_1",
                                                     "endpoints6_2", "guarded4", "guarded6"});
+    policy.tunnels.pop_back();
+    std::erase_if(policy.tunnels[0].endpoints,
+                  [](const Endpoint& one) { return one.address.family == IpFamily::v6; });
+    CHECK(names(policy) == std::vector<std::string>{"endpoints4_1", "guarded4"});
 }
 
 TEST_CASE("every part of `only` narrows a set", "[endpoints][fail-closed]") {

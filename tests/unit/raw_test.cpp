@@ -317,6 +317,20 @@ TEST_CASE("fragments of questions and answers leave a device, and no others",
     CHECK_FALSE(accepted(rules, packet));
 }
 
+TEST_CASE("a chain is called like its device, or by its number where nft takes no such name",
+          "[raw]") {
+    const auto chain_of = [](const char* device) {
+        const Ruleset rules = *compile(wireguard_policy(), locked_at({{device, 7, {}}}));
+        return std::ranges::find(rules.chains, Hook::egress, &Chain::hook)->name;
+    };
+    for (const std::string name : {"eth0", "a_b", "a-b", "a.7", "X"}) {
+        CHECK(chain_of(name.c_str()) == "egress_" + name);
+    }
+    for (const char* const name : {"eth0:1", "a b", "a@b", ":"}) {
+        CHECK(chain_of(name) == "egress.7");
+    }
+}
+
 TEST_CASE("a device has no refusals that its last rule makes superfluous", "[raw]") {
     const Ruleset rules = *compile(wireguard_policy(), locked_at({kEth0}));
     const auto chain = std::ranges::find(rules.chains, Hook::egress, &Chain::hook);
