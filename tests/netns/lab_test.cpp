@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -114,7 +115,7 @@ TEST_CASE("an old connection is seen pushing and being pushed", "[lab]") {
 TEST_CASE("the capture loses nothing in a flood", "[lab]") {
     Lab lab = build();
     constexpr std::uint64_t kPackets = 200'000;
-    auto flood = Flood::start(lab.host(), ip(addr::kInternet), 9, kPackets);
+    auto flood = Flood::start(lab.host(), ip(addr::kInternet), 9, {.limit = kPackets});
     REQUIRE(flood);
     REQUIRE(flood->finished(Millis{20'000}));
     REQUIRE(lab.capture().settle());
@@ -125,6 +126,18 @@ TEST_CASE("the capture loses nothing in a flood", "[lab]") {
     CHECK(flood->count().sent == kPackets);
     CHECK(static_cast<std::uint64_t>(seen) == kPackets);
     CHECK(lab.capture().stats().lost == 0);
+}
+
+TEST_CASE("a flood keeps its pace", "[lab]") {
+    Lab lab = build();
+    constexpr std::uint64_t kPackets = 2'000;
+    const auto start = std::chrono::steady_clock::now();
+    auto flood = Flood::start(lab.host(), ip(addr::kInternet), 9,
+                              {.device = lab.uplink(0), .limit = kPackets, .per_second = 10'000});
+    REQUIRE(flood);
+    REQUIRE(flood->finished(Millis{20'000}));
+    CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds{199});
+    CHECK(flood->count().sent == kPackets);
 }
 
 TEST_CASE("the router leases an address and renews it by unicast", "[lab][dhcp]") {

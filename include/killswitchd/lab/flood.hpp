@@ -17,13 +17,18 @@ struct FloodCount {
     std::uint64_t other = 0;    ///< Any other error.
 };
 
-/// A process that sends small UDP packets as fast as it can.
+struct FloodOptions {
+    std::string device;       ///< The socket is bound to it; empty: routed.
+    std::uint64_t limit = 0;  ///< Packets; 0: until stop().
+    std::uint64_t per_second =
+        0;  ///< Packets, in ticks of 1 ms: at least 1000; 0: as fast as it can.
+};
+
+/// A process that sends small UDP packets.
 class Flood {
   public:
-    /// \param device  bind to it; empty: routed. \param limit  packets, 0: until stop().
     [[nodiscard]] static Result<Flood> start(const Node& from, const IpAddress& to,
-                                             std::uint16_t port, std::uint64_t limit = 0,
-                                             const std::string& device = {});
+                                             std::uint16_t port, const FloodOptions& options);
     Flood(const Flood&) = delete;
     Flood& operator=(const Flood&) = delete;
     Flood(Flood&&) noexcept;
