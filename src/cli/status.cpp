@@ -196,27 +196,7 @@ int show(const Options& options, const StatusReport& report) {
     return exit_code(report.judgement.summary);
 }
 
-/// Every event's report, until the service goes away; then once more, from the kernel.
-/// \param code  The exit code of what was shown before the first event.
-int watch(const Options& options, int code) {
-    const auto watched = watch_service(options, From::next, [&](const ServiceEvent& event) {
-        if (!options.json) {
-            fmt::print("\n{}\n", escaped(event.time));
-        }
-        static_cast<void>(show(options, event.status));
-        return true;
-    });
-    if (watched && !*watched) {
-        complain("the service is not running, so nothing will change here");
-        return code;
-    }
-    const auto last = fetch(options);
-    return last ? show(options, *last) : kNoPermission;
-}
-
-}  // namespace
-
-int status(const Options& options) {
+int show_once(const Options& options) {
     const auto report = fetch(options);
     if (!report) {
         if (!options.quiet) {
@@ -224,8 +204,32 @@ int status(const Options& options) {
         }
         return kNoPermission;  // 4: "cannot tell" of status.
     }
-    const int code = show(options, *report);
-    return options.watch ? watch(options, code) : code;
+    return show(options, *report);
+}
+
+/// The report of now and of every event, until the service goes away; then once more, from the
+/// kernel.
+int watch(const Options& options) {
+    bool first = true;
+    const auto watched = watch_service(options, From::now, [&](const ServiceEvent& event) {
+        if (!first && !options.json) {
+            fmt::print("\n{}\n", escaped(event.time));
+        }
+        first = false;
+        static_cast<void>(show(options, event.status));
+        return true;
+    });
+    const int code = show_once(options);
+    if (watched && !*watched) {
+        complain("the service is not running, so nothing will change here");
+    }
+    return code;
+}
+
+}  // namespace
+
+int status(const Options& options) {
+    return options.watch ? watch(options) : show_once(options);
 }
 
 }  // namespace ks::cli

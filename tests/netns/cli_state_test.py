@@ -58,6 +58,18 @@ class Status(Case):
         self.assertIn("DEGRADED: the service is not running", shown)
         self.assertEqual(watcher.returncode, 1)
 
+    def test_watching_misses_nothing_after_its_first_answer(self):
+        late = cli_support.late_connects(2)
+        service = self.start_and_wait()
+        watcher = subprocess.Popen([*late, cli_support.PROGRAM, *self.paths, "status", "--watch"],
+                                   text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   env=cli_support.traced())
+        self.assertTrue(watcher.stdout.readline().startswith("LOCKED"))
+        self.ks("lock", expect=0)
+        self.stop(service, signal.SIGTERM)
+        shown, _ = watcher.communicate(timeout=cli_support.DEADLINE_SECONDS)
+        self.assertIn("\nPANIC", shown)
+
     def test_mode_off_is_3(self):
         self.write("version: 1\nmode: off\n")
         self.start_and_wait()

@@ -61,6 +61,16 @@ def traced():
     return {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 
+def late_connects(first):
+    """The words that run a program whose connect() calls wait for two seconds, from that one on."""
+    if shutil.which("strace") is None:
+        raise unittest.SkipTest("needs the program strace")
+    if run("strace", "-qq", "-o", "/dev/null", "true").returncode != 0:
+        raise unittest.SkipTest("strace may not trace here")
+    return ["strace", "-qq", "-o", "/dev/null", "-e", "trace=connect",
+            "-e", "inject=connect:delay_enter=2000000:when={}+".format(first)]
+
+
 def nft(*words, stdin=None):
     done = run("nft", *words, stdin=stdin)
     if done.returncode != 0:
