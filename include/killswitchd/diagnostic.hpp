@@ -15,6 +15,7 @@ struct Diagnostic {
     std::string message;
     std::string hint;    ///< What to do; may be empty.
     std::string source;  ///< The text of that line, without control characters; may be empty.
+    friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
 };
 
 /// "FILE:LINE:COL: error: message", the source line, a caret, the hint. Several lines, ends in

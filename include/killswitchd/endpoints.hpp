@@ -29,6 +29,8 @@ struct KnownEndpoint {
     EndpointSource source = EndpointSource::config;
     /// By the wall clock; absent with EndpointSource::config.
     std::optional<std::chrono::system_clock::time_point> learned{};
+    std::string
+        origin{};  ///< Where exactly, for people: "/etc/wireguard/wg0.conf:9"; may be empty.
     friend bool operator==(const KnownEndpoint&, const KnownEndpoint&) = default;
 };
 
@@ -39,6 +41,12 @@ using KnownEndpoints = std::map<std::string, std::vector<KnownEndpoint>>;
 /// that is no longer there nothing is known.
 [[nodiscard]] KnownEndpoints known_endpoints(const Policy& policy,
                                              const KnownEndpoints& learned = {});
+
+/// `policy` with all of `known` as endpoints of its own, and no imports.
+[[nodiscard]] Policy with_endpoints(Policy policy, const KnownEndpoints& known);
+
+/// "config", or "import: /etc/wireguard/wg0.conf:9".
+[[nodiscard]] std::string provenance(const KnownEndpoint& known);
 
 /// Of one tunnel, by its name; none when it is not known.
 [[nodiscard]] const std::vector<KnownEndpoint>& endpoints_of(const KnownEndpoints& known,

@@ -36,6 +36,7 @@ struct Tunnel {
     bool ipsec = false;
     std::string kind;  ///< rtnetlink kind that must match; empty: any.
     std::vector<Endpoint> endpoints;
+    std::vector<std::string> imports{};  ///< Absolute paths of files that name further ones.
     Only only;
     friend bool operator==(const Tunnel&, const Tunnel&) = default;
 };

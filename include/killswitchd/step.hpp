@@ -36,6 +36,8 @@ struct IpsecUnknown {
 };
 struct PolicyLoaded {
     Policy policy;
+    /// As EndpointsChanged, in the same commit; absent: what was known stays.
+    std::optional<KnownEndpoints> learned{};
 };
 /// All that is known of endpoints besides the config, in place of what was.
 struct EndpointsChanged {

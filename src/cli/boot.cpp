@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../host/change.hpp"
 #include "../host/engine.hpp"
+#include "../host/imports.hpp"
 #include "../host/observe.hpp"
 #include "../host/open_nftables.hpp"
 #include "../host/retry.hpp"
@@ -136,6 +137,7 @@ int boot(const Options& options) {
     if (!world.state.wanted || opens_at_boot) {
         return open_up(world.state.wanted ? "boot is open in the config" : "not armed");
     }
+    complain(findings_in(world.imports, world.state.policy));
     return lock_now(options, world);
 }
 

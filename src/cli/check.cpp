@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "../host/imports.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/diagnostic.hpp"
 #include "killswitchd/endpoints.hpp"
@@ -9,7 +10,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -27,17 +30,27 @@ std::string counted(std::ptrdiff_t number, const char* what) {
 int check(const Options& options) {
     const std::string& file = options.file.empty() ? options.paths.config : options.file;
     const LoadedConfig config = load_config(file);
-    complain(config.diagnostics);
+    const VpnFiles files = config.ok() ? read_vpn_files(*config.policy) : VpnFiles{};
+    std::vector<Diagnostic> findings = config.diagnostics;
+    if (config.ok()) {
+        std::ranges::move(findings_in(files, *config.policy), std::back_inserter(findings));
+    }
+    complain(findings);
     const auto errors =
-        std::ranges::count(config.diagnostics, Diagnostic::Severity::error, &Diagnostic::severity);
-    const auto warnings = static_cast<std::ptrdiff_t>(config.diagnostics.size()) - errors;
-    if (!config.ok()) {
+        std::ranges::count(findings, Diagnostic::Severity::error, &Diagnostic::severity);
+    const auto warnings = static_cast<std::ptrdiff_t>(findings.size()) - errors;
+    if (errors != 0) {
         fmt::print(stderr, "{}: {}, {}\n", file, counted(errors, "error"),
                    counted(warnings, "warning"));
         return kConfigInvalid;
     }
-    for (const std::string& hole : holes(*config.policy, known_endpoints(*config.policy))) {
+    const Policy& policy = *config.policy;
+    for (const std::string& hole :
+         holes(policy, known_endpoints(policy, endpoints_in(files, policy)))) {
         fmt::print("hole: {}\n", hole);
+    }
+    for (const std::string& hint : mark_hints(files, policy)) {
+        fmt::print("hint: {}\n", hint);
     }
     fmt::print("{}: valid, {}\n", file, counted(warnings, "warning"));
     return kDone;

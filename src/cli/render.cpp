@@ -17,9 +17,9 @@ namespace ks::cli {
 namespace {
 
 /// The situation that `state` names, with every configured tunnel up where it needs one.
-Situation imagine(const Policy& policy, StateName state) {
+Situation imagine(const Policy& policy, const KnownEndpoints& learned, StateName state) {
     Situation situation{state, {}, {}};
-    situation.endpoints = known_endpoints(policy);
+    situation.endpoints = known_endpoints(policy, learned);
     for (const Tunnel& tunnel : policy.tunnels) {
         if (state == StateName::protected_ && tunnel.ipsec) {
             situation.ipsec_up.push_back(tunnel.name);
@@ -49,8 +49,9 @@ int render(const Options& options) {
         return kConfigInvalid;
     }
     const Policy& policy = *world.config.policy;
-    Situation situation =
-        options.state.empty() ? world.state.situation : imagine(policy, *state_from(options.state));
+    Situation situation = options.state.empty()
+                              ? world.state.situation
+                              : imagine(policy, world.state.learned, *state_from(options.state));
     situation.cgroups = with_placeholders(policy, world.state.cgroups);
     const auto ruleset = compile(policy, situation);
     if (!ruleset) {

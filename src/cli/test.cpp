@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../drills/adapt.hpp"
 #include "../drills/drills.hpp"
+#include "../host/imports.hpp"
 #include "killswitchd/config.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/nearest.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
@@ -113,7 +115,10 @@ int test(const Options& options) {
         complain("making network namespaces needs root", "sudo killswitchd test");
         return kNoPermission;
     }
-    const drills::Adapted adapted = drills::adapt(*config.policy);
+    const VpnFiles files = read_vpn_files(*config.policy);
+    complain(findings_in(files, *config.policy));
+    const drills::Adapted adapted = drills::adapt(with_endpoints(
+        *config.policy, known_endpoints(*config.policy, endpoints_in(files, *config.policy))));
     if (!playable(adapted.policy)) {
         complain("the first tunnel has no UDP or TCP endpoint, so there is nothing to connect to");
         return kFailed;

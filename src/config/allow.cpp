@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/printable.hpp"
 #include "schema.hpp"
-#include "text.hpp"
 #include "values.hpp"
 
 #include <array>

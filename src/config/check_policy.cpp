@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/printable.hpp"
+#include "killswitchd/special.hpp"
 #include "killswitchd/tunnels.hpp"
 #include "schema.hpp"
-#include "special.hpp"
-#include "text.hpp"
 #include "values.hpp"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "endpoint_hint.hpp"
 
+#include "killswitchd/printable.hpp"
 #include "values.hpp"
 
 #include <algorithm>
@@ -54,6 +55,9 @@ std::vector<std::string> meanings(const std::string& text) {
 }  // namespace
 
 std::string endpoint_hint(std::string_view text) {
+    if (text.starts_with('/')) {
+        return fmt::format("write - import: {}", printable(text));
+    }
     std::string choice;
     for (const std::string& meaning :
          text.empty() ? std::vector<std::string>() : meanings(lower_case(text))) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "findings.hpp"
 
-#include "text.hpp"
+#include "killswitchd/printable.hpp"
 
 #include <algorithm>
 #include <cstddef>

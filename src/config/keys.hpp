@@ -27,7 +27,7 @@ struct Key {
 
     /// \param the_write  Writes what `the_read` reads; left_out() for what it takes as not given.
     /// \param the_inner  The keys of the mapping, or of each mapping in the list, that is the
-    /// value.
+    /// value; an empty one where it can be something else as well.
     constexpr Key(std::string_view the_name, Read the_read, Write the_write,
                   Names the_inner = nullptr)
         : name(the_name), read(the_read), write(the_write), inner(the_inner) {}
@@ -110,7 +110,7 @@ std::vector<std::string> names_of(const std::array<Key<Target>, N>& keys) {
             continue;
         }
         for (const std::string& name : key.inner()) {
-            names.push_back(fmt::format("{}.{}", key.name, name));
+            names.push_back(fmt::format("{}{}{}", key.name, name.empty() ? "" : ".", name));
         }
     }
     return names;

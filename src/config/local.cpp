@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/special.hpp"
 #include "schema.hpp"
-#include "special.hpp"
-#include "text.hpp"
 #include "values.hpp"
 
 #include <array>

@@ -2,7 +2,7 @@
 #include "readers.hpp"
 
 #include "killswitchd/nearest.hpp"
-#include "text.hpp"
+#include "killswitchd/printable.hpp"
 #include "values.hpp"
 
 #include <cstddef>

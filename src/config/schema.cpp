@@ -2,7 +2,8 @@
 #include "schema.hpp"
 
 #include "killswitchd/policy.hpp"
-#include "text.hpp"
+#include "killswitchd/printable.hpp"
+#include "killswitchd/special.hpp"
 #include "values.hpp"
 
 #include <array>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "endpoint_hint.hpp"
+#include "endpoint_list.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/printable.hpp"
 #include "killswitchd/tunnels.hpp"
 #include "readers.hpp"
 #include "schema.hpp"
-#include "text.hpp"
 #include "values.hpp"
 
 #include <algorithm>
@@ -34,7 +34,6 @@ struct TunnelDraft {
     Place name_at;
     Place interface_at;
     Place only_at;
-    std::map<Endpoint, Place> known;
 };
 
 void read_mark(Context& context, const Node& node, Only& only) {
@@ -50,63 +49,6 @@ Node write_mark(const Only& only) {
 
 constexpr std::array<Key<Only>, 4> kOnlyKeys{
     {{"fwmark", read_mark, write_mark}, kUserKey<Only>, kGroupKey<Only>, kCgroupKey<Only>}};
-
-constexpr std::array<Key<TunnelDraft>, 1> kImportKeys{{
-    {"import",
-     [](Context& c, const Node& n, TunnelDraft&) {
-         if (expect(c, n, Node::Kind::scalar, "import")) {
-             refuse_unsupported(c, n, "import of endpoints");
-         }
-     },
-     [](const TunnelDraft&) { return left_out(); }},
-}};
-
-void read_endpoint(Context& context, const Node& node, TunnelDraft& draft) {
-    if (node.kind == Node::Kind::map) {
-        read_map(context, node, "an endpoint", kImportKeys, draft);
-        return;
-    }
-    if (node.kind == Node::Kind::list) {
-        context.findings.error(node.at, "an endpoint must be a single value, not a list",
-                               "put an endpoint that begins with '[' in quotes");
-        return;
-    }
-    if (node.kind == Node::Kind::scalar && node.text == "auto") {
-        refuse_unsupported(context, node, "endpoint 'auto'");
-        return;
-    }
-    if (!expect(context, node, Node::Kind::scalar, "an endpoint")) {
-        return;
-    }
-    const auto endpoint = parse_endpoint(node.text);
-    if (!endpoint) {
-        context.findings.error(node.at, endpoint.error().what, endpoint_hint(node.text));
-        return;
-    }
-    const auto [first, added] = draft.known.emplace(*endpoint, node.at);
-    if (!added) {
-        context.findings.error(node.at,
-                               fmt::format("endpoint {} is given twice, first on {}",
-                                           endpoint->str(),
-                                           context.findings.refer_to(first->second, node.at)),
-                               "keep one of the two");
-        return;
-    }
-    draft.tunnel.endpoints.push_back(*endpoint);
-}
-
-void read_endpoints(Context& context, const Node& node, TunnelDraft& draft) {
-    if (expect(context, node, Node::Kind::list, "endpoints")) {
-        for (const Node& item : node.items) {
-            read_endpoint(context, item, draft);
-        }
-    }
-}
-
-Node write_endpoints(const TunnelDraft& draft) {
-    const std::vector<Endpoint>& endpoints = draft.tunnel.endpoints;
-    return endpoints.empty() ? left_out() : write_texts(endpoints);
-}
 
 /// Programs whose interfaces are of a kind that is not called like them.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kPrograms{
@@ -164,7 +106,8 @@ constexpr std::array<Key<TunnelDraft>, 6> kTunnelKeys{{
      },
      [](const TunnelDraft& d) { return write_name(d.tunnel.interface); }},
     {"kind", read_kind, [](const TunnelDraft& d) { return write_name(d.tunnel.kind); }},
-    {"endpoints", read_endpoints, write_endpoints},
+    {"endpoints", [](Context& c, const Node& n, TunnelDraft& d) { read_endpoints(c, n, d.tunnel); },
+     [](const TunnelDraft& d) { return write_endpoints(d.tunnel); }, endpoint_keys},
     {"only",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.only_at = n.at;
@@ -214,7 +157,7 @@ bool sent_by_kernel(const Tunnel& tunnel) {
 }
 
 void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& at) {
-    if (tunnel.endpoints.empty()) {
+    if (tunnel.endpoints.empty() && tunnel.imports.empty()) {
         context.findings.warning(
             at,
             fmt::format("tunnel {} has no endpoint: it cannot connect while traffic is blocked",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "killswitchd/special.hpp"
 #include "schema.hpp"
 #include "values.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "values.hpp"
 
-#include "special.hpp"
-#include "text.hpp"
+#include "killswitchd/printable.hpp"
+#include "killswitchd/special.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include <climits>
 #include <fmt/format.h>
 
 #include <net/if.h>
@@ -242,17 +243,6 @@ Result<std::string> parse_label(std::string_view text) {
     return std::string(text);
 }
 
-Result<IpAddress> parse_host(std::string_view text) {
-    const auto address = IpAddress::parse(text);
-    if (!address) {
-        return refuse("{} is not an IP address", in_quotes(text));
-    }
-    if (const auto* const range = special_around(Prefix::of(*address, address->bits()))) {
-        return refuse("{} is {}", in_quotes(text), range->noun);
-    }
-    return *address;
-}
-
 Result<Prefix> parse_network(std::string_view text) {
     const auto prefix = parse_prefix(text);
     if (!prefix) {
@@ -279,6 +269,19 @@ Result<Prefix> parse_source(std::string_view text) {
     const auto prefix = parse_prefix(text);
     const auto* const range = prefix ? special_around(*prefix) : nullptr;
     return range ? refuse("{} is {}", in_quotes(text), range->noun) : prefix;
+}
+
+Result<std::string> parse_import(std::string_view text) {
+    if (!text.starts_with('/')) {
+        return refuse("import {} is not a whole path", in_quotes(text));
+    }
+    if (text.ends_with('/') || text.size() >= PATH_MAX) {
+        return refuse("import {} is not the path of a file", in_quotes(text));
+    }
+    if (printable(text) != text) {
+        return refuse("import {} has a control character", in_quotes(text));
+    }
+    return std::string(text);
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {

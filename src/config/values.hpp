@@ -22,14 +22,14 @@ namespace ks {
 [[nodiscard]] Result<std::string> parse_cgroup(std::string_view text);
 /// A label for status.
 [[nodiscard]] Result<std::string> parse_label(std::string_view text);
-/// The address of one other host: not multicast, unspecified, loopback or broadcast.
-[[nodiscard]] Result<IpAddress> parse_host(std::string_view text);
 /// Addresses of local hosts: without a default route, multicast, broadcast and loopback.
 [[nodiscard]] Result<Prefix> parse_network(std::string_view text);
 /// Where packets of this host may go: also every address, and multicast.
 [[nodiscard]] Result<Prefix> parse_destination(std::string_view text);
 /// Where packets to this host may come from: also every address.
 [[nodiscard]] Result<Prefix> parse_source(std::string_view text);
+/// The whole path of a file.
+[[nodiscard]] Result<std::string> parse_import(std::string_view text);
 /// ADDRESS:PORT/PROTO, [IPV6]:PORT/PROTO or ADDRESS/esp.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);
 

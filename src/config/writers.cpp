@@ -33,18 +33,31 @@ std::string scalar_text(const Node& scalar) {
     return fmt::format("\"{}\"", text);
 }
 
+/// A scalar, or a mapping of them, among the items of a list.
+std::string item_text(const Node& item) {
+    if (item.kind != Node::Kind::map) {
+        return scalar_text(item);
+    }
+    std::vector<std::string> entries;
+    for (const Entry& entry : item.entries) {
+        entries.push_back(fmt::format("{}: {}", entry.key, scalar_text(entry.value)));
+    }
+    return fmt::format("{{ {} }}", fmt::join(entries, ", "));
+}
+
 std::string entries_text(const Node& map, std::size_t indent);
 
 /// What follows the colon of a key that is indented by `indent`, with the line end.
 std::string value_text(const Node& value, std::size_t indent) {
-    const bool of_maps = value.kind == Node::Kind::list && !value.items.empty() &&
-                         value.items.front().kind == Node::Kind::map;
+    const bool of_maps =
+        value.kind == Node::Kind::list && !value.items.empty() &&
+        std::ranges::all_of(value.items, [](const Node& n) { return n.kind == Node::Kind::map; });
     if (value.kind == Node::Kind::map) {
         return fmt::format("\n{}", entries_text(value, indent + kIndent));
     }
     if (!of_maps && value.kind == Node::Kind::list) {
         std::vector<std::string> items;
-        std::ranges::transform(value.items, std::back_inserter(items), scalar_text);
+        std::ranges::transform(value.items, std::back_inserter(items), item_text);
         return fmt::format(" [{}]\n", fmt::join(items, ", "));
     }
     if (!of_maps) {

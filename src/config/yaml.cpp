@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "yaml.hpp"
 
-#include "text.hpp"
+#include "killswitchd/printable.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -83,7 +83,7 @@ void add_set(Draft& draft, Set set, const Side& side) {
 void add_family(Draft& draft, std::size_t number, IpFamily family, const Side& side) {
     std::vector<Endpoint> with_ports;
     const std::string& tunnel = draft.policy.tunnels[number].name;
-    for (const auto& [endpoint, source, learned] :
+    for (const auto& [endpoint, source, learned, origin] :
          endpoints_of(draft.situation.endpoints, tunnel)) {
         if (endpoint.address.family != family) {
             continue;

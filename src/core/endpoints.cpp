@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace ks {
 
 namespace {
@@ -40,6 +42,11 @@ std::string_view word(EndpointSource source) noexcept {
     return "?";
 }
 
+std::string provenance(const KnownEndpoint& known) {
+    return known.origin.empty() ? std::string(word(known.source))
+                                : fmt::format("{}: {}", word(known.source), known.origin);
+}
+
 KnownEndpoints known_endpoints(const Policy& policy, const KnownEndpoints& learned) {
     KnownEndpoints all;
     for (const Tunnel& tunnel : policy.tunnels) {
@@ -52,6 +59,17 @@ KnownEndpoints known_endpoints(const Policy& policy, const KnownEndpoints& learn
         }
     }
     return all;
+}
+
+Policy with_endpoints(Policy policy, const KnownEndpoints& known) {
+    for (Tunnel& tunnel : policy.tunnels) {
+        tunnel.imports.clear();
+        tunnel.endpoints.clear();
+        for (const KnownEndpoint& one : endpoints_of(known, tunnel.name)) {
+            tunnel.endpoints.push_back(one.endpoint);
+        }
+    }
+    return policy;
 }
 
 const std::vector<KnownEndpoint>& endpoints_of(const KnownEndpoints& known,

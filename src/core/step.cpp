@@ -190,6 +190,7 @@ Step step(State state, const Event& event) {
             },
             [&](const PolicyLoaded& e) {
                 state.policy = e.policy;
+                state.learned = e.learned.value_or(std::move(state.learned));
                 return settle(std::move(state));
             },
             [&](const EndpointsChanged& e) {

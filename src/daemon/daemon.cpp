@@ -2,6 +2,8 @@
 #include "killswitchd/daemon.hpp"
 
 #include "../host/boot_clock.hpp"
+#include "../host/import_watch.hpp"
+#include "../host/imports.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/last_good.hpp"
 #include "../host/open_nftables.hpp"
@@ -53,8 +55,9 @@ Result<Loop::Sources> open_sources(const Policy& policy) {
     if (!links) {
         return std::move(links).error();
     }
-    return Loop::Sources{*std::move(reactor), *std::move(nftables), *std::move(rules),
-                         *std::move(links), IpsecWatch::open(policy)};
+    return Loop::Sources{*std::move(reactor),      *std::move(nftables),
+                         *std::move(rules),        *std::move(links),
+                         IpsecWatch::open(policy), ImportWatch::open(policy, nullptr)};
 }
 
 }  // namespace
@@ -92,6 +95,7 @@ int run_daemon(const Paths& paths) {
     state.policy = *config.policy;
     state.links = sources->links.links();
     state.ipsec = sources->ipsec.gateways();
+    state.learned = endpoints_in(sources->imports.files(), state.policy);
     state.intents = loaded.intents;
     state.remembered = loaded.intents;
     state.asked_by = loaded.by;

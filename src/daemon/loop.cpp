@@ -5,6 +5,7 @@
 #include "../host/observe.hpp"
 #include "../host/status_report.hpp"
 #include "config_log.hpp"
+#include "import_log.hpp"
 #include "killswitchd/files.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/judge.hpp"
@@ -38,6 +39,7 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
     : paths_(std::move(paths)), store_(paths_.state_dir), clock_(std::move(clock)),
       reactor_(std::move(sources.reactor)), rules_(std::move(sources.rules)),
       links_(std::move(sources.links)), ipsec_(std::move(sources.ipsec)),
+      imports_(std::move(sources.imports)),
       engine_(std::move(sources.nftables), std::move(state), hooks()),
       service_(actions(), config.policy->control) {
     note_config(config);
@@ -133,6 +135,10 @@ Status Loop::watch_everything() {
     if (!on_ipsec) {
         return on_ipsec;
     }
+    auto on_imports = watch_imports();
+    if (!on_imports) {
+        return on_imports;
+    }
     auto on_rules = reactor_.on_readable(rules_.fd(), [this] { rules_changed(); });
     if (!on_rules) {
         return on_rules;
@@ -172,6 +178,29 @@ void Loop::ipsec_changed() {
     } else if (*changed) {
         tunnels_changed(IpsecChanged{ipsec_.gateways()});
     }
+}
+
+Status Loop::watch_imports() {
+    log_imports(imports_, engine_.state().policy);
+    if (imports_.fd() < 0) {
+        return Done{};
+    }
+    return reactor_.on_readable(imports_.fd(), [this] { imports_changed(); });
+}
+
+void Loop::imports_changed() {
+    const std::vector<ImportWatch::News> news = imports_.drain();
+    if (news.empty()) {
+        return;
+    }
+    const State& state = engine_.state();
+    engine_.handle(EndpointsChanged{endpoints_in(imports_.files(), state.policy, state.learned)});
+    for (const ImportWatch::News& one : news) {
+        if (const std::string text = log_import(one); !text.empty()) {
+            service_.publish("import-changed", text);
+        }
+    }
+    tell_systemd();
 }
 
 void Loop::lock_and_leave(Event unknown) {
@@ -328,7 +357,15 @@ Answer Loop::reload(const std::string& who) {
     }
     ipsec_ = IpsecWatch::open(*config.policy);
     engine_.handle(IpsecChanged{ipsec_.gateways()});  // Order: a tunnel that is up stays so.
-    engine_.handle(PolicyLoaded{*config.policy});
+    if (imports_.fd() >= 0) {
+        reactor_.forget(imports_.fd());
+    }
+    imports_ = ImportWatch::open(*config.policy, &imports_);
+    engine_.handle(PolicyLoaded{
+        *config.policy, endpoints_in(imports_.files(), *config.policy, engine_.state().learned)});
+    if (auto watching = watch_imports(); !watching) {
+        log(Severity::error, "import-unwatched", watching.error().message());
+    }
     if (auto watching = watch_ipsec(); !watching) {
         lock_and_leave(IpsecUnknown{watching.error()});
     }

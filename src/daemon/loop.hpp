@@ -4,6 +4,7 @@
 #include "../host/boot_clock.hpp"
 #include "../host/cgroup_watch.hpp"
 #include "../host/engine.hpp"
+#include "../host/import_watch.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/ipsec_watch.hpp"
 #include "killswitchd/config.hpp"
@@ -33,6 +34,7 @@ class Loop {
         NftablesWatch rules;
         LinkMonitor links;
         IpsecWatch ipsec;
+        ImportWatch imports;
     };
 
     Loop(Paths paths, Sources sources, BootClock clock, State state, const LoadedConfig& config);
@@ -54,6 +56,8 @@ class Loop {
     void links_changed();
     [[nodiscard]] Status watch_ipsec();
     void ipsec_changed();
+    [[nodiscard]] Status watch_imports();
+    void imports_changed();
     /// In this order, and so that systemd starts a fresh monitor.
     void lock_and_leave(Event unknown);
     void tunnels_changed(Event event);
@@ -82,6 +86,7 @@ class Loop {
     NftablesWatch rules_;
     LinkMonitor links_;
     IpsecWatch ipsec_;
+    ImportWatch imports_;
     Engine engine_;
     Service service_;
     Notifier notifier_ = Notifier::from_environment();

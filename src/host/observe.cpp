@@ -48,7 +48,7 @@ bool switched_off_at_boot() {
 }  // namespace
 
 World observe(const Paths& paths) {
-    World world{load_usable_config(paths), BootClock::open(paths.runtime_dir), {}, {}};
+    World world{load_usable_config(paths), BootClock::open(paths.runtime_dir), {}};
     State& state = world.state;
     if (world.config.ok()) {
         state.policy = *world.config.policy;
@@ -62,6 +62,8 @@ World observe(const Paths& paths) {
     if (auto links = read_links()) {
         state.links = *std::move(links);
     }
+    world.imports = read_vpn_files(state.policy);
+    state.learned = endpoints_in(world.imports, state.policy);
     state.ipsec = IpsecWatch::open(state.policy).gateways();
     state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
     if (auto nftables = Nftables::open(Ownership::off)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "boot_clock.hpp"
+#include "imports.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/judge.hpp"
@@ -18,8 +19,9 @@ namespace ks {
 struct World {
     LoadedConfig config;
     BootClock clock;
-    State state;  ///< `situation` and `wanted` are decided; nothing is in force yet.
-    std::optional<Error> intents_problem;  ///< Why the intents on the disk are not believed.
+    State state;         ///< `situation` and `wanted` are decided; nothing is in force yet.
+    VpnFiles imports{};  ///< What the config imports endpoints from.
+    std::optional<Error> intents_problem{};  ///< Why the intents on the disk are not believed.
 };
 
 /// Never touches the rules. Without a valid config `state.policy` is the default, and `config` says

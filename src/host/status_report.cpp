@@ -54,7 +54,7 @@ std::vector<TunnelReport> tunnels_of(const State& state) {
                          is_up(tunnel, state.situation),
                          {}};
         for (const KnownEndpoint& known : endpoints_of(state.situation.endpoints, tunnel.name)) {
-            one.endpoints.push_back({known.endpoint.str(), std::string(word(known.source))});
+            one.endpoints.push_back({known.endpoint.str(), provenance(known)});
         }
         all.push_back(std::move(one));
     }

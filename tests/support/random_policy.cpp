@@ -200,6 +200,16 @@ void tunnel_endpoints(Dice& dice, const CgroupIds&, Policy& policy) {
     }
 }
 
+void tunnel_imports(Dice& dice, const CgroupIds&, Policy& policy) {
+    for (Tunnel& tunnel : policy.tunnels) {
+        tunnel.imports.clear();
+        if (dice.chance(30)) {
+            tunnel.imports = dice.some<std::string>(
+                {"/etc/wireguard/wg0.conf", "/etc/openvpn/client/\"my\" home.ovpn"});
+        }
+    }
+}
+
 void dns_servers(Dice& dice, const CgroupIds&, Policy& policy) {
     policy.dns_servers.reset();
     if (dice.chance(40)) {
@@ -255,6 +265,7 @@ const std::map<std::string, Generate>& generators() {
         {"tunnels.interface", tunnel_interfaces},
         {"tunnels.kind", tunnel_kinds},
         {"tunnels.endpoints", tunnel_endpoints},
+        {"tunnels.endpoints.import", tunnel_imports},
         {"tunnels.only.fwmark",
          [](Dice& dice, Ids, Policy& p) {
              for (Tunnel& tunnel : p.tunnels) {
@@ -372,6 +383,7 @@ const std::map<std::string, std::string>& keys_without_rules() {
     static const std::map<std::string, std::string> all{
         {"version", "there is one"},
         {"boot", "says when the rules are loaded"},
+        {"tunnels.endpoints.import", "the files say what it comes to"},
         {"dns.bootstrap", "not supported yet"},
         {"log.blocked", "not supported yet"},
         {"log.rate", "not supported yet"},

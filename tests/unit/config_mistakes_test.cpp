@@ -16,6 +16,11 @@ std::string endpoint(const std::string& text) {
     return tunnel("interface: wg0, endpoints: ['" + text + "']");
 }
 
+/// The path of an import in column 51 of line 3.
+std::string imported(const std::string& path) {
+    return tunnel("interface: wg0, endpoints: [{ import: " + path + " }]");
+}
+
 /// A mark in column 45 of line 3.
 std::string mark(const std::string& text) {
     return tunnel("interface: wg0, only: { fwmark: " + text + " }");
@@ -297,6 +302,12 @@ TEST_CASE("endpoints are an address, a port and a protocol, and nothing less", "
          "3:40: endpoints must be a list, not a single value"},
         {tunnel("interface: wg0, endpoints: [[192.0.2.1]]"),
          "3:41: an endpoint must be a single value, not a list"},
+        {imported("wg0.conf"), "3:51: import 'wg0.conf' is not a whole path"},
+        {imported("''"), "3:51: import '' is not a whole path"},
+        {imported("/etc/wireguard/"), "3:51: import '/etc/wireguard/' is not the path of a file"},
+        {imported("[/a]"), "3:51: import must be a single value, not a list"},
+        {imported("/a }, { import: /a"), "3:67: import /a is given twice, first on line 3"},
+        {tunnel("interface: wg0, endpoints: [{}]"), "3:41: an endpoint is an empty mapping"},
     }));
     check_refused(mistake);
 }
@@ -336,8 +347,6 @@ TEST_CASE("what is not supported yet is refused instead of ignored", "[config]")
         {endpoint("vpn.example.net/esp"),
          "3:41: endpoint host name 'vpn.example.net' is not supported yet"},
         {endpoint("auto"), "3:41: endpoint 'auto' is not supported yet"},
-        {tunnel("interface: wg0, endpoints: [{ import: /etc/wireguard/wg0.conf }]"),
-         "3:51: import of endpoints is not supported yet"},
         {kOff + "dns: { bootstrap: [9.9.9.9] }\n", "3:19: dns.bootstrap is not supported yet"},
         {kOff + "log: { blocked: true }\n", "3:17: log.blocked: true is not supported yet"},
     }));

@@ -21,6 +21,7 @@ Tunnel some_tunnel() {
     tunnel.endpoints = {{*IpAddress::parse("203.0.113.7"), proto::kUdp, 51820},
                         {*IpAddress::parse("2001:db8::7"), proto::kTcp, 443},
                         {*IpAddress::parse("203.0.113.7"), proto::kEsp, 0}};
+    tunnel.imports = {"/etc/wireguard/wg0.conf", "/etc/openvpn/client/\"my\" # home.ovpn"};
     tunnel.only.fwmark = MarkMatch{0x10, 0xf0};
     tunnel.only.user = 101;
     tunnel.only.group = 102;
@@ -95,6 +96,12 @@ TEST_CASE("the written YAML keeps each kind of local network, reader and mode", 
     policy.scope = Scope::all;
     policy.apps = {};
 
+    check_survives(policy);
+}
+
+TEST_CASE("a tunnel that only imports can be written", "[config]") {
+    Policy policy = full_policy();
+    policy.tunnels[0].endpoints.clear();
     check_survives(policy);
 }
 

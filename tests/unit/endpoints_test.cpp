@@ -102,6 +102,35 @@ TEST_CASE("a config without the tunnel forgets what was learned for it",
     CHECK(accepted(*step(before, PolicyLoaded{wireguard_policy()}).next.wanted, to(kLearned)));
 }
 
+TEST_CASE("a config that comes with what was learned replaces what was learned", "[endpoints]") {
+    const State before =
+        step(locked_state(), EndpointsChanged{{{"home", {learned(kLearned)}}}}).next;
+    REQUIRE(accepted(*before.wanted, to(kLearned)));
+
+    const Step with = step(before, PolicyLoaded{wireguard_policy(), KnownEndpoints{}});
+    CHECK_FALSE(accepted(*with.next.wanted, to(kLearned)));
+    CHECK(with.effects.size() == 1);
+}
+
+TEST_CASE("what is known of endpoints can become a policy of its own", "[endpoints]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].imports = {"/etc/wireguard/wg0.conf"};
+    const Endpoint configured = policy.tunnels[0].endpoints[0];
+
+    const Policy whole =
+        with_endpoints(policy, known_endpoints(policy, {{"home", {learned(kLearned)}}}));
+    CHECK(whole.tunnels[0].endpoints == std::vector<Endpoint>{configured, kLearned});
+    CHECK(whole.tunnels[0].imports.empty());
+}
+
+TEST_CASE("an endpoint says where exactly it is from", "[endpoints]") {
+    CHECK(provenance({kLearned}) == "config");
+    KnownEndpoint known = learned(kLearned);
+    known.source = EndpointSource::imported;
+    known.origin = "/etc/wireguard/wg0.conf:9";
+    CHECK(provenance(known) == "import: /etc/wireguard/wg0.conf:9");
+}
+
 TEST_CASE("an endpoint that is learned and configured stays the config's", "[endpoints]") {
     const Policy policy = wireguard_policy();
     const Endpoint configured = policy.tunnels[0].endpoints[0];

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "special.hpp"
+#include "killswitchd/special.hpp"
+
+#include "killswitchd/printable.hpp"
 
 #include <algorithm>
 #include <array>
+#include <string_view>
+
+#include <fmt/format.h>
 
 namespace ks {
 
@@ -37,6 +42,17 @@ const SpecialRange* special_around(const Prefix& prefix) {
 
 const SpecialRange* special_touching(const Prefix& prefix) {
     return find_special([&](const Prefix& range) { return overlap(range, prefix); });
+}
+
+Result<IpAddress> parse_host(std::string_view text) {
+    const auto address = IpAddress::parse(text);
+    if (!address) {
+        return Error{fmt::format("{} is not an IP address", in_quotes(text))};
+    }
+    if (const auto* const range = special_around(Prefix::of(*address, address->bits()))) {
+        return Error{fmt::format("{} is {}", in_quotes(text), range->noun)};
+    }
+    return *address;
 }
 
 bool overlap(const Prefix& a, const Prefix& b) noexcept {

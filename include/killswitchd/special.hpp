@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
 
 #include <cstdint>
@@ -22,6 +23,10 @@ struct SpecialRange {
 [[nodiscard]] const SpecialRange* special_around(const Prefix& prefix);
 /// A range that shares an address with `prefix`, or null.
 [[nodiscard]] const SpecialRange* special_touching(const Prefix& prefix);
+
+/// The address of one other host: not multicast, unspecified, loopback or broadcast. An error's
+/// `what` quotes the text and says what is wrong with it.
+[[nodiscard]] Result<IpAddress> parse_host(std::string_view text);
 
 [[nodiscard]] bool overlap(const Prefix& a, const Prefix& b) noexcept;
 

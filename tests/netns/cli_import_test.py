@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Endpoints from the files of VPN programs: at boot, offline, and followed by the service."""
+import os
+
+import cli_support
+from cli_support import Case, nft, ruleset, wait_until
+
+CONFIG = """version: 1
+mode: always
+ownership: off
+tunnels:
+  - name: home
+    interface: wg0
+    endpoints:
+      - import: {}
+"""
+WIREGUARD = """[Interface]
+PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=
+Address = 10.2.0.2/32
+
+[Peer]
+PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
+AllowedIPs = 0.0.0.0/0
+Endpoint = {}
+"""
+FIRST = "203.0.113.7:51820"
+SECOND = "203.0.113.8:443"
+
+
+class Imports(Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.dir + "/wireguard"
+        self.file = self.folder + "/wg0.conf"
+        os.mkdir(self.folder, mode=0o700)
+        self.write(WIREGUARD.format(FIRST), self.file)
+        self.write(CONFIG.format(self.file))
+
+    def replace(self, text):
+        """As a careful program does it."""
+        self.write(text, self.file + ".new")
+        os.rename(self.file + ".new", self.file)
+
+    @staticmethod
+    def opens(endpoint):
+        address, port = endpoint.split(":")
+        rules = nft("list", "table", "inet", "killswitchd")
+        return address in rules and port in rules
+
+    def wait_for(self, endpoint):
+        wait_until(lambda: self.opens(endpoint),
+                   "{} may be reached; the service said: {}".format(endpoint, self.log()))
+
+    def wait_for_log(self, text):
+        wait_until(lambda: text in self.log(),
+                   "the log says '{}'; it says: {}".format(text, self.log()))
+
+
+class Followed(Imports):
+    def test_a_file_that_is_replaced_is_applied_at_once(self):
+        self.start_and_wait()
+        self.assertTrue(self.opens(FIRST))
+        self.replace(WIREGUARD.format(SECOND))
+        self.wait_for(SECOND)
+        self.assertFalse(self.opens(FIRST))
+        self.wait_for_log("import-changed: {}: added {}/udp; removed {}/udp".format(
+            self.file, SECOND, FIRST))
+        self.assertEqual(self.report(0)["tunnels"][0]["endpoints"],
+                         [{"endpoint": SECOND + "/udp", "source": "import: " + self.file + ":8"}])
+        self.assertIn("to {}/udp (import: {}:8)".format(SECOND, self.file),
+                      self.ks("status", expect=0).stdout)
+
+    def test_a_file_that_is_written_in_place_is_applied(self):
+        self.start_and_wait()
+        self.write(WIREGUARD.format(SECOND), self.file)
+        self.wait_for(SECOND)
+        self.assertFalse(self.opens(FIRST))
+
+    def test_what_cannot_be_used_keeps_the_servers_that_were_known(self):
+        self.start_and_wait()
+        before = ruleset()
+        for number, text in enumerate(("[Peer]\nEndpoint = 203.0.113.", "", "\0\0"), 1):
+            self.replace(text)
+            wait_until(lambda n=number: self.log().count("servers known from it stay") == n,
+                       "it is noticed; the log says: " + self.log())
+            self.assertEqual(ruleset(), before)
+        os.unlink(self.file)
+        self.wait_for_log("ENOENT")
+        self.replace(WIREGUARD.format(SECOND))
+        self.wait_for(SECOND)
+
+    def test_a_file_that_others_may_write_is_not_believed(self):
+        self.start_and_wait()
+        before = ruleset()
+        self.write(WIREGUARD.format(SECOND), self.file + ".new", mode=0o666)
+        os.rename(self.file + ".new", self.file)
+        self.wait_for_log("may be written by group or others")
+        self.assertEqual(ruleset(), before)
+        os.chmod(self.file, 0o600)
+        self.wait_for(SECOND)
+
+    def test_a_file_that_is_missing_is_seen_when_it_appears(self):
+        late = self.dir + "/a/b/late.conf"
+        self.write(CONFIG.format(late))
+        self.start_and_wait()
+        os.makedirs(self.dir + "/a/b", mode=0o700)
+        self.write(WIREGUARD.format(FIRST), late)
+        self.wait_for(FIRST)
+
+    def test_a_directory_that_is_replaced_is_still_followed(self):
+        self.start_and_wait()
+        os.rename(self.folder, self.folder + ".old")
+        self.wait_for_log("servers known from it stay")
+        os.mkdir(self.folder, mode=0o700)
+        self.write(WIREGUARD.format(SECOND), self.file)
+        self.wait_for(SECOND)
+
+    def test_the_target_of_a_link_is_followed(self):
+        real = self.dir + "/real"
+        os.mkdir(real, mode=0o700)
+        os.rename(self.file, real + "/wg0.conf")
+        os.symlink(real + "/wg0.conf", self.file)
+        self.start_and_wait()
+        self.write(WIREGUARD.format(SECOND), real + "/new")
+        os.rename(real + "/new", real + "/wg0.conf")
+        self.wait_for(SECOND)
+
+    def test_a_reload_follows_another_file(self):
+        self.start_and_wait()
+        other = self.dir + "/other.conf"
+        self.write(WIREGUARD.format(SECOND), other)
+        self.write(CONFIG.format(other))
+        self.ks("reload", expect=0)
+        self.assertTrue(self.opens(SECOND))
+        self.assertFalse(self.opens(FIRST))
+        self.write(WIREGUARD.format(FIRST), other)
+        self.wait_for(FIRST)
+
+
+class Offline(Imports):
+    def test_the_boot_stage_and_the_commands_read_the_file(self):
+        self.ks("boot", expect=0)
+        self.assertTrue(self.opens(FIRST))
+        self.assertIn("203.0.113.7", self.ks("render", "--state", "locked", expect=0).stdout)
+        self.ks("diff", expect=0)
+        self.replace(WIREGUARD.format(SECOND))
+        self.ks("arm", expect=0)
+        self.assertTrue(self.opens(SECOND))
+
+    def test_the_boot_stage_locks_without_the_file(self):
+        os.unlink(self.file)
+        self.assertIn("ENOENT", self.ks("boot", expect=0).stderr)
+        self.assertFalse(self.opens(FIRST))
+        self.assertTrue(cli_support.table_exists())
+
+
+class Check(Imports):
+    def test_says_what_is_open_and_what_would_narrow_it(self):
+        done = self.ks("check", expect=0)
+        self.assertIn("hole: tunnel home: any program may send to 203.0.113.7:51820/udp",
+                      done.stdout)
+        self.assertIn("hint: wg-quick marks the packets of tunnel home with 0xca6c ({}:7)".format(
+            self.file), done.stdout)
+        only = "    only: {{ fwmark: {} }}\n"
+        self.write(CONFIG.format(self.file) + only.format("0xca6c"))
+        self.assertNotIn("hint:", self.ks("check", expect=0).stdout)
+        self.write(CONFIG.format(self.file) + only.format("7"))
+        self.assertIn("asks for another", self.ks("check", expect=0).stdout)
+
+    def test_places_mistakes_in_the_foreign_file(self):
+        self.replace(WIREGUARD.format("203.0.113.7:0"))
+        self.assertIn(self.file + ":8:24: error: port '0' is not in 1..65535",
+                      self.ks("check", expect=5).stderr)
+
+    def test_a_name_is_an_error_only_where_nothing_else_is_left(self):
+        self.replace(WIREGUARD.format("vpn.example.com:51820"))
+        errors = self.ks("check", expect=5).stderr
+        self.assertIn(self.file + ":8:12: warning: 'vpn.example.com' is a name", errors)
+        self.assertIn("tunnel 'home' has no other", errors)
+        self.write(CONFIG.format(self.file) + "      - 203.0.113.9:51820/udp\n")
+        self.assertIn("gives no endpoint", self.ks("check", expect=0).stderr)
+
+    def test_a_directory_that_others_may_write_is_refused(self):
+        os.chmod(self.folder, 0o777)
+        self.assertIn("may be written by group or others", self.ks("check", expect=5).stderr)
+
+
+if __name__ == "__main__":
+    cli_support.main()
