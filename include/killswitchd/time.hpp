@@ -2,12 +2,18 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace ks {
 
 /// The wall clock as RFC 3339 in UTC with milliseconds: "2026-01-31T23:59:59.123Z".
 [[nodiscard]] std::string utc_now();
+/// The same for another moment.
+[[nodiscard]] std::string utc_text(std::chrono::system_clock::time_point moment);
+/// The moment in such a text, to the second; absent for any other text.
+[[nodiscard]] std::optional<std::chrono::system_clock::time_point>
+moment_in(const std::string& utc_text);
 
 /// A moment of one boot of the machine. Time spent in suspend counts; setting the clock does not.
 struct Instant {

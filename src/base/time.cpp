@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -10,16 +11,28 @@
 namespace ks {
 
 std::string utc_now() {
+    return utc_text(std::chrono::system_clock::now());
+}
+
+std::string utc_text(std::chrono::system_clock::time_point moment) {
     using namespace std::chrono;
-    const auto now = system_clock::now();
-    const std::time_t seconds = system_clock::to_time_t(now);
+    const std::time_t seconds = system_clock::to_time_t(moment);
     const auto milliseconds =
-        duration_cast<std::chrono::milliseconds>(now.time_since_epoch()) % 1000;
+        duration_cast<std::chrono::milliseconds>(moment.time_since_epoch()) % 1000;
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
                        parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
                        milliseconds.count());
+}
+
+std::optional<std::chrono::system_clock::time_point> moment_in(const std::string& utc_text) {
+    std::tm parts{};
+    const char* const rest = strptime(utc_text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (rest == nullptr || !utc_text.ends_with('Z')) {
+        return std::nullopt;
+    }
+    return std::chrono::system_clock::from_time_t(timegm(&parts));
 }
 
 std::chrono::nanoseconds since_boot() noexcept {

@@ -21,7 +21,7 @@ namespace ks::cli {
 namespace {
 
 /// Words of the public contract that this version does not know yet.
-constexpr std::string_view kPlanned[] = {"explain", "blocked", "endpoints", "init"};
+constexpr std::string_view kPlanned[] = {"explain", "blocked", "init"};
 
 /// Where descriptions begin: the longest still ends before column 80.
 constexpr std::size_t kHelpColumn = 26;
@@ -119,6 +119,8 @@ class Program {
             ->required();
         add("resume", resume, "End a pause");
         add("reload", reload, "Read the config again");
+        add("endpoints", endpoints, "List the VPN servers, and where each is from")
+            ->add_flag("--json", options_.json, "As JSON");
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");
         add("test", test, "Prove the kill switch, in throw-away networks")

@@ -47,6 +47,7 @@ struct Options {
 [[nodiscard]] int confirm(const Options& options);
 [[nodiscard]] int diff(const Options& options);
 [[nodiscard]] int disarm(const Options& options);
+[[nodiscard]] int endpoints(const Options& options);
 [[nodiscard]] int lock(const Options& options);
 [[nodiscard]] int monitor(const Options& options);
 [[nodiscard]] int pause(const Options& options);

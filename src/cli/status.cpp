@@ -2,8 +2,8 @@
 #include "../host/status_report.hpp"
 #include "../wire/status_json.hpp"
 #include "client.hpp"
+#include "fetch.hpp"
 #include "killswitchd/escape.hpp"
-#include "killswitchd/nftables.hpp"
 #include "options.hpp"
 #include "terminal.hpp"
 
@@ -149,39 +149,6 @@ std::string text_of(const Options& options, const StatusReport& report) {
     return text;
 }
 
-/// The same report without the service, straight from the kernel.
-StatusReport report_offline(const Options& options) {
-    const World world = observe(options.paths);
-    if (world.intents_problem && !options.quiet) {
-        complain(world.intents_problem->message());
-    }
-    if (!world.config.ok() && !options.quiet) {
-        complain(world.config.diagnostics);
-    }
-    auto nftables = Nftables::open(Ownership::off);
-    const KernelView view =
-        nftables ? look(*nftables) : KernelView{Result<ObservedTables>(nftables.error()), false};
-    Observed observed = compare(world.state, view);
-    observed.broken_config = what_is_broken(world.config);
-    return make_report(world.state, observed, view, {world.config.files, world.config.hash, ""});
-}
-
-Result<StatusReport> fetch(const Options& options) {
-    auto reply = ask_service(options, "org.killswitchd.GetStatus");
-    if (!reply) {
-        return std::move(reply).error();
-    }
-    if (!*reply) {
-        return report_offline(options);
-    }
-    if (!(*reply)->error.empty()) {
-        return (*reply)->error == "org.killswitchd.PermissionDenied"
-                   ? Error{"the service does not allow this to you, run it as root"}
-                   : Error{fmt::format("the service answered {}", (*reply)->error)};
-    }
-    return std::move((*reply)->status);
-}
-
 int show(const Options& options, const StatusReport& report) {
     if (options.quiet) {
         return exit_code(report.judgement.summary);
@@ -197,7 +164,7 @@ int show(const Options& options, const StatusReport& report) {
 }
 
 int show_once(const Options& options) {
-    const auto report = fetch(options);
+    const auto report = fetch_report(options);
     if (!report) {
         if (!options.quiet) {
             complain(fmt::format("cannot tell: {}", report.error().message()));

@@ -54,7 +54,8 @@ std::vector<TunnelReport> tunnels_of(const State& state) {
                          is_up(tunnel, state.situation),
                          {}};
         for (const KnownEndpoint& known : endpoints_of(state.situation.endpoints, tunnel.name)) {
-            one.endpoints.push_back({known.endpoint.str(), provenance(known)});
+            one.endpoints.push_back({known.endpoint.str(), provenance(known),
+                                     known.learned ? utc_text(*known.learned) : std::string()});
         }
         all.push_back(std::move(one));
     }

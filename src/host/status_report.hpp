@@ -26,6 +26,7 @@ struct TunnelReport {
     struct KnownEndpoint {
         std::string endpoint;
         std::string source;
+        std::string learned{};  ///< RFC 3339, UTC; empty for those of the config.
     };
     std::string name;
     std::string interface;

@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ks {
@@ -36,7 +37,8 @@ struct HostAndPort {
 /// Collects what the reader of one file finds in it.
 class Notes {
   public:
-    Notes(std::string path, const std::vector<Piece>& lines) : path_(path), lines_(lines) {}
+    Notes(std::string path, const std::vector<Piece>& lines)
+        : path_(std::move(path)), lines_(lines) {}
 
     /// Shows the line. Only of settings that hold no secret.
     void error(const Piece& at, std::string message, std::string hint = {});

@@ -57,10 +57,16 @@ Summary summary_from(const std::string& text) {
     return Summary::unknown;
 }
 
+json endpoint_json(const TunnelReport::KnownEndpoint& known) {
+    return {{"endpoint", known.endpoint},
+            {"source", known.source},
+            {"learned", known.learned.empty() ? json() : json(known.learned)}};
+}
+
 json tunnel_json(const TunnelReport& tunnel) {
     json endpoints = json::array();
     for (const auto& known : tunnel.endpoints) {
-        endpoints.push_back({{"endpoint", known.endpoint}, {"source", known.source}});
+        endpoints.push_back(endpoint_json(known));
     }
     return {{"name", tunnel.name},
             {"interface", tunnel.interface},
@@ -77,8 +83,9 @@ TunnelReport tunnel_from(const json& object) {
     tunnel.up = member(object, "up", false);
     for (const json& known : member(object, "endpoints", json::array())) {
         if (known.is_object()) {
-            tunnel.endpoints.push_back(
-                {member(known, "endpoint", std::string()), member(known, "source", std::string())});
+            tunnel.endpoints.push_back({member(known, "endpoint", std::string()),
+                                        member(known, "source", std::string()),
+                                        member(known, "learned", std::string())});
         }
     }
     return tunnel;
@@ -126,6 +133,18 @@ json to_json(const StatusReport& report) {
           {"hash", report.config.hash},
           {"loaded", report.config.loaded}}},
     };
+}
+
+json endpoints_json(const StatusReport& report) {
+    json endpoints = json::array();
+    for (const TunnelReport& tunnel : report.tunnels) {
+        for (const auto& known : tunnel.endpoints) {
+            json one = endpoint_json(known);
+            one["tunnel"] = tunnel.name;
+            endpoints.push_back(std::move(one));
+        }
+    }
+    return {{"schema", kReportSchema}, {"endpoints", std::move(endpoints)}};
 }
 
 StatusReport report_from(const json& object) {

@@ -12,6 +12,9 @@ inline constexpr int kReportSchema = 1;
 /// The object of `status --json` and of GetStatus(), see killswitchd(8).
 [[nodiscard]] nlohmann::json to_json(const StatusReport& report);
 
+/// The object of `endpoints --json`: a list without the tunnels around it.
+[[nodiscard]] nlohmann::json endpoints_json(const StatusReport& report);
+
 /// The report in such an object. What is missing or of another type keeps its default: an older
 /// service has fewer fields.
 [[nodiscard]] StatusReport report_from(const nlohmann::json& object);

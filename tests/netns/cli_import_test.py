@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Endpoints from the files of VPN programs: at boot, offline, and followed by the service."""
+import json
 import os
 
 import cli_support
@@ -23,6 +24,7 @@ PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
 AllowedIPs = 0.0.0.0/0
 Endpoint = {}
 """
+TIME = r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 FIRST = "203.0.113.7:51820"
 SECOND = "203.0.113.8:443"
 
@@ -65,8 +67,10 @@ class Followed(Imports):
         self.assertFalse(self.opens(FIRST))
         self.wait_for_log("import-changed: {}: added {}/udp; removed {}/udp".format(
             self.file, SECOND, FIRST))
-        self.assertEqual(self.report(0)["tunnels"][0]["endpoints"],
-                         [{"endpoint": SECOND + "/udp", "source": "import: " + self.file + ":8"}])
+        (known,) = self.report(0)["tunnels"][0]["endpoints"]
+        self.assertEqual(known["endpoint"], SECOND + "/udp")
+        self.assertEqual(known["source"], "import: " + self.file + ":8")
+        self.assertRegex(known["learned"], TIME)
         self.assertIn("to {}/udp (import: {}:8)".format(SECOND, self.file),
                       self.ks("status", expect=0).stdout)
 
@@ -183,6 +187,42 @@ class Check(Imports):
     def test_a_directory_that_others_may_write_is_refused(self):
         os.chmod(self.folder, 0o777)
         self.assertIn("may be written by group or others", self.ks("check", expect=5).stderr)
+
+
+class Endpoints(Imports):
+    """The command, with the service and without it."""
+
+    def setUp(self):
+        super().setUp()
+        self.write(CONFIG.format(self.file) + "      - 203.0.113.9:51820/udp\n"
+                   "  - { name: office, interface: tun0 }\n")
+
+    def check(self):
+        lines = self.ks("endpoints", expect=0).stdout.splitlines()
+        self.assertEqual(lines[0], "home    203.0.113.9:51820/udp  config")
+        self.assertRegex(lines[1], r"^home    203\.0\.113\.7:51820/udp  import: {}:8, \d+ s ago$"
+                         .format(self.file))
+        self.assertEqual(lines[2:], ["office  no endpoint is known"])
+        told = json.loads(self.ks("endpoints", "--json", expect=0).stdout)
+        self.assertEqual(told["schema"], 1)
+        self.assertEqual(told["endpoints"][0], {
+            "tunnel": "home", "endpoint": "203.0.113.9:51820/udp", "source": "config",
+            "learned": None})
+        self.assertRegex(told["endpoints"][1]["learned"], TIME)
+
+    def test_lists_each_with_its_source(self):
+        self.check()
+        self.start_and_wait()
+        self.check()
+
+    def test_a_server_keeps_its_age_while_the_file_names_it(self):
+        self.start_and_wait()
+        before = json.loads(self.ks("endpoints", "--json", expect=0).stdout)["endpoints"][1]
+        self.replace("# a new first line\n" + WIREGUARD.format(FIRST))
+        wait_until(lambda: self.file + ":9" in self.ks("endpoints", expect=0).stdout,
+                   "the new line is seen")
+        after = json.loads(self.ks("endpoints", "--json", expect=0).stdout)["endpoints"][1]
+        self.assertEqual(after["learned"], before["learned"])
 
 
 if __name__ == "__main__":
