@@ -21,7 +21,7 @@ namespace ks::cli {
 namespace {
 
 /// Words of the public contract that this version does not know yet.
-constexpr std::string_view kPlanned[] = {"explain", "blocked", "init"};
+constexpr std::string_view kPlanned[] = {"explain", "blocked"};
 
 /// Where descriptions begin: the longest still ends before column 80.
 constexpr std::size_t kHelpColumn = 26;
@@ -121,6 +121,7 @@ class Program {
         add("reload", reload, "Read the config again");
         add("endpoints", endpoints, "List the VPN servers, and where each is from")
             ->add_flag("--json", options_.json, "As JSON");
+        add_init();
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");
         add("test", test, "Prove the kill switch, in throw-away networks")
@@ -130,6 +131,16 @@ class Program {
         CLI::App* const at_boot = add("boot", boot, "Load the lock before the network comes up");
         at_boot->add_flag("--hold", options_.hold, "Only keep the rules when systemd exits");
         at_boot->add_flag("--gate", options_.gate, "Only say whether the network may start");
+    }
+
+    void add_init() {
+        CLI::App* const sub = add("init", init, "Write a first config from the VPNs found here");
+        sub->add_flag("--yes", options_.yes, "Ask nothing");
+        sub->add_flag("--print", options_.print, "Ask nothing, and only print the config");
+        sub->add_option("--from", options_.from, "The file of the VPN")->option_text("FILE");
+        sub->add_flag("--lan", options_.lan, "Allow the local network");
+        sub->add_option("--ssh-from", options_.ssh_from, "Who may reach this machine by SSH")
+            ->option_text("PREFIX");
     }
 
     /// Our exit code, and the word that was probably meant.

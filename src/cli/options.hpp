@@ -38,6 +38,11 @@ struct Options {
     bool all = false;      ///< `disarm --all`
     std::string confirm;   ///< `arm --confirm`
     std::string duration;  ///< `pause DURATION`
+    bool yes = false;      ///< `init --yes`
+    bool print = false;    ///< `init --print`
+    bool lan = false;      ///< `init --lan`
+    std::string from;      ///< `init --from`
+    std::string ssh_from;  ///< `init --ssh-from`
 };
 
 // One file per command.
@@ -48,6 +53,7 @@ struct Options {
 [[nodiscard]] int diff(const Options& options);
 [[nodiscard]] int disarm(const Options& options);
 [[nodiscard]] int endpoints(const Options& options);
+[[nodiscard]] int init(const Options& options);
 [[nodiscard]] int lock(const Options& options);
 [[nodiscard]] int monitor(const Options& options);
 [[nodiscard]] int pause(const Options& options);

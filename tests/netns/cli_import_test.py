@@ -80,6 +80,12 @@ class Followed(Imports):
         self.wait_for(SECOND)
         self.assertFalse(self.opens(FIRST))
 
+    def test_a_file_that_is_moved_in_from_elsewhere_is_applied(self):
+        self.start_and_wait()
+        self.write(WIREGUARD.format(SECOND), self.dir + "/elsewhere")
+        os.rename(self.dir + "/elsewhere", self.file)
+        self.wait_for(SECOND)
+
     def test_what_cannot_be_used_keeps_the_servers_that_were_known(self):
         self.start_and_wait()
         before = ruleset()

@@ -53,7 +53,7 @@ class Usage(Case):
         self.refused(["status", "--color", "pink"], "--color")
 
     def test_commands_to_come_say_so(self):
-        for word in ("explain", "blocked", "init"):
+        for word in ("explain", "blocked"):
             self.refused([word, "5"], "'{}' is not supported yet".format(word))
 
     def test_options_may_stand_before_and_behind_the_command(self):
