@@ -17,6 +17,8 @@ struct PacketView {
     Hook hook = Hook::output;
     std::string in_interface;   ///< Empty on output.
     std::string out_interface;  ///< Empty on input.
+    std::string in_kind;        ///< Kind of link, as rtnetlink calls it; empty: hardware, or none.
+    std::string out_kind;
     IpAddress source;
     IpAddress destination;  ///< Of the same family as `source`.
     std::uint8_t protocol = proto::kUdp;
@@ -34,6 +36,7 @@ struct PacketView {
     std::optional<std::uint32_t> uid;
     std::optional<std::uint32_t> gid;
     std::vector<std::uint64_t> cgroups;  ///< Ids of the sender's cgroup at level 1, 2, ...
+    std::uint32_t carried = 0;           ///< Evaluation::carried of Hook::output.
     bool to_encrypt = false;             ///< An IPsec policy takes it.
     bool decrypted = false;              ///< It came inside an IPsec packet.
 };
@@ -44,9 +47,13 @@ struct Evaluation {
     std::size_t rule = 0;             ///< Index in `chain`; its size for the policy.
     std::string counter;              ///< Of the last rule on the way that counted the packet.
     std::string comment;
+    std::uint32_t carried = 0;  ///< Bits of Carry that the packet takes to Hook::postrouting.
 };
 
-/// What the kernel would do with `packet`. Pure.
+/// What the kernel would do with `packet` at its hook. Pure.
 [[nodiscard]] Evaluation evaluate(const Ruleset& ruleset, const PacketView& packet);
+/// The same at its hook and, where that accepts what leaves by `packet.out_interface`, at
+/// Hook::postrouting: of the hook that refuses, else of the first.
+[[nodiscard]] Evaluation follow(const Ruleset& ruleset, PacketView packet);
 
 }  // namespace ks

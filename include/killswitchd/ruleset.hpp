@@ -21,8 +21,9 @@ enum class Hook : std::uint8_t {
     input,
     forward,
     output,
-    arp_input,  ///< Incoming ARP; a chain of the table `arp killswitchd`.
-    egress,     ///< Whatever a device is about to send; a chain of `netdev killswitchd`.
+    postrouting,  ///< The last word: `output` sees the device from before another table's re-route.
+    arp_input,    ///< Incoming ARP; a chain of the table `arp killswitchd`.
+    egress,       ///< Whatever a device is about to send; a chain of `netdev killswitchd`.
 };
 [[nodiscard]] std::string_view word(Hook hook) noexcept;  ///< nft's word: "input".
 
@@ -46,6 +47,16 @@ struct SetKey {
     friend bool operator==(const SetKey&, const SetKey&) = default;
 };
 
+/// What a packet takes with it from Hook::output to the later hooks, which see no cgroup, and no
+/// user any more when the socket was closed meanwhile: bits of `meta priority` that
+/// no program may set without CAP_NET_ADMIN or CAP_NET_RAW, and nothing in between reads.
+/// Source: Linux sk_set_prio_allowed(): up to 6 for everybody.
+enum class Carry : std::uint32_t {
+    none = 0,
+    granted = 0x40000000,   ///< A rule that asks for the sender has accepted it.
+    confined = 0x80000000,  ///< Its cgroup is one that `scope: apps` confines.
+};
+
 namespace match {
 
 /// `iifname` / `oifname`. A trailing '*' matches by prefix.
@@ -58,6 +69,15 @@ struct OutInterface {
     std::string name;
     bool negated = false;
     friend bool operator==(const OutInterface&, const OutInterface&) = default;
+};
+/// `meta iifkind` / `meta oifkind`: the kind of link, as rtnetlink calls it.
+struct InKind {
+    std::string kind;
+    friend bool operator==(const InKind&, const InKind&) = default;
+};
+struct OutKind {
+    std::string kind;
+    friend bool operator==(const OutKind&, const OutKind&) = default;
 };
 /// `iif lo` / `oif lo`. Source: Linux net/core/dev.c, loopback is ifindex 1 in every namespace.
 struct InLoopback {
@@ -146,6 +166,7 @@ struct TcpNotOpening {
 struct Mark {
     std::uint32_t value = 0;
     std::uint32_t mask = 0xffffffff;
+    bool negated = false;
     friend bool operator==(const Mark&, const Mark&) = default;
 };
 /// `meta skuid` / `meta skgid` of the sending socket; never match packets without one.
@@ -163,8 +184,15 @@ struct Cgroup {
     std::uint64_t id = 0;  ///< Inode number of the cgroup directory.
     friend bool operator==(const Cgroup&, const Cgroup&) = default;
 };
+/// A rule of Hook::output has left word: see Rule::carry. Only in Hook::postrouting and
+/// Hook::egress.
+struct Carried {
+    Carry what = Carry::none;
+    friend bool operator==(const Carried&, const Carried&) = default;
+};
 /// `rt ipsec exists`: an IPsec policy of the kernel takes the packet, which leaves encrypted or not
-/// at all. Only in Hook::output and Hook::forward; what comes of it passes Hook::output once more.
+/// at all. Only in Hook::output, Hook::forward and Hook::postrouting; what comes of it passes
+/// Hook::output once more.
 struct ToEncrypt {
     friend bool operator==(const ToEncrypt&, const ToEncrypt&) = default;
 };
@@ -186,13 +214,13 @@ struct InSet {
 }  // namespace match
 
 using Match =
-    std::variant<match::InInterface, match::OutInterface, match::InLoopback, match::OutLoopback,
-                 match::Family, match::Source, match::Destination, match::Protocol,
-                 match::SourcePort, match::DestinationPort, match::IcmpType, match::IcmpCode,
-                 match::InnerDestination, match::CtEstablished, match::CtReply, match::ArpTarget,
-                 match::EtherType, match::LaterFragment, match::HopLimit, match::TcpNotOpening,
-                 match::Mark, match::User, match::Group, match::Cgroup, match::ToEncrypt,
-                 match::Decrypted, match::InSet>;
+    std::variant<match::InInterface, match::OutInterface, match::InKind, match::OutKind,
+                 match::InLoopback, match::OutLoopback, match::Family, match::Source,
+                 match::Destination, match::Protocol, match::SourcePort, match::DestinationPort,
+                 match::IcmpType, match::IcmpCode, match::InnerDestination, match::CtEstablished,
+                 match::CtReply, match::ArpTarget, match::EtherType, match::LaterFragment,
+                 match::HopLimit, match::TcpNotOpening, match::Mark, match::User, match::Group,
+                 match::Cgroup, match::Carried, match::ToEncrypt, match::Decrypted, match::InSet>;
 
 enum class Verdict : std::uint8_t {
     accept,
@@ -206,8 +234,9 @@ struct Rule {
     std::vector<Match> matches;  ///< All must match, tested in order. Empty: always.
     std::string counter;         ///< Name of a counter that counts what this rule takes, or empty.
     Verdict verdict = Verdict::drop;
-    std::string target;   ///< Chain name for Verdict::jump, else empty.
-    std::string comment;  ///< Shown by `nft list`; at most 127 bytes, no quotes.
+    std::string target;         ///< Chain name for Verdict::jump, else empty.
+    std::string comment;        ///< Shown by `nft list`; at most 127 bytes, no quotes.
+    Carry carry = Carry::none;  ///< Given to the packets that the rule matches.
     friend bool operator==(const Rule&, const Rule&) = default;
 };
 
@@ -263,8 +292,10 @@ struct TablePart {
 [[nodiscard]] TablePart part_of(const Ruleset& ruleset, TableFamily family);
 
 inline constexpr const char* kTable = "killswitchd";
-/// Behind every NAT and route chain (mangle -150, nat -100, filter 0, security 50): what we judge
-/// is what leaves, and no table that runs later changes address, mark or route.
+/// After every NAT and route chain (mangle -150, nat -100, filter 0, security 50, srcnat 100): no
+/// table that runs later changes address or mark. Of the device `output` knows only what it was
+/// before those chains, at any priority; `postrouting` knows the one that the packet leaves by.
+/// Source: Linux nf_hook_state, made once for all chains of a hook.
 inline constexpr int kPriority = 300;
 
 }  // namespace ks

@@ -27,10 +27,10 @@ using CgroupIds = std::map<std::string, std::uint64_t>;
 /// Everything the rules are made from besides the policy.
 struct Situation {
     StateName state = StateName::locked;
-    std::vector<std::string> tunnels_up;  ///< Interface names, sorted; empty unless protected.
+    std::vector<LiveTunnel> tunnels_up;  ///< Sorted; empty unless protected.
     CgroupIds cgroups;
     Surroundings around;
-    std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, like `tunnels_up`.
+    std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, sorted.
     KnownEndpoints endpoints{};           ///< Of every tunnel, whatever the state.
     friend bool operator==(const Situation&, const Situation&) = default;
 };

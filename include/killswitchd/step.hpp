@@ -119,13 +119,14 @@ struct State {
     std::optional<Instant> wake;  ///< The moment that was last asked for.
     CgroupIds cgroups;
     RawSupport raw_support = RawSupport::kernel_can;
-    std::vector<std::string> refused;  ///< refused_tunnels() that were announced.
-    std::string announced;             ///< The last state that was announced, in words.
-    Situation situation;               ///< What is wanted now.
-    std::optional<Ruleset> wanted;     ///< compile(policy, situation).
-    bool in_force = false;             ///< `wanted` was committed and verified.
-    unsigned failed_commits = 0;       ///< In a row.
-    std::string last_error;            ///< Of the last failed commit; empty when in force.
+    std::vector<std::string> refused;      ///< refused_tunnels() that were announced.
+    std::vector<std::string> refused_lan;  ///< Surroundings::lan_refused, the same.
+    std::string announced;                 ///< The last state that was announced, in words.
+    Situation situation;                   ///< What is wanted now.
+    std::optional<Ruleset> wanted;         ///< compile(policy, situation).
+    bool in_force = false;                 ///< `wanted` was committed and verified.
+    unsigned failed_commits = 0;           ///< In a row.
+    std::string last_error;                ///< Of the last failed commit; empty when in force.
     std::string raw_error;  ///< Why the rules at the devices do not hold; empty when they do.
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
@@ -28,15 +29,19 @@ struct Surroundings {
     std::vector<Uplink> uplinks;
     /// IPv6 networks and routers on the links that are neither tunnel nor guest.
     std::vector<LinkNetwork> neighbours;
+    /// On-link networks that are no local network, one sentence each: wider than /16 (IPv6: /48),
+    /// or with an address in them that is beyond the tunnel.
+    std::vector<std::string> lan_refused{};
     friend bool operator==(const Surroundings&, const Surroundings&) = default;
 };
 
-/// Reads the surroundings off the links.
+/// Reads the surroundings off the links. `endpoints` are of every tunnel.
 ///
 /// A new interface is an uplink until it is proven a guest: a bridge with an address whose ports
 /// are all veth or tap devices, or a veth with an address, that holds no default route while
 /// another interface does; or one that the policy names and that holds none. Where a veth holds the
 /// default route (in a container), no veth counts as proven.
-[[nodiscard]] Surroundings surroundings(const Policy& policy, const LinkTable& links);
+[[nodiscard]] Surroundings surroundings(const Policy& policy, const LinkTable& links,
+                                        const KnownEndpoints& endpoints = {});
 
 }  // namespace ks

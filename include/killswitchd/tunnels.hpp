@@ -6,6 +6,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
+#include <compare>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,8 +17,15 @@ namespace ks {
 /// Where the kernel's IPsec policies send packets to: the far ends of tunnels that encrypt, sorted.
 using IpsecGateways = std::vector<IpAddress>;
 
+/// An interface that packets may leave by.
+struct LiveTunnel {
+    std::string interface;
+    std::string kind;  ///< Asked of every packet's device; empty: not known.
+    friend auto operator<=>(const LiveTunnel&, const LiveTunnel&) = default;
+};
+
 /// Interfaces that are a tunnel of `policy`, trusted (see refused_tunnels) and IFF_UP. Sorted.
-[[nodiscard]] std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links);
+[[nodiscard]] std::vector<LiveTunnel> live_tunnels(const Policy& policy, const LinkTable& links);
 
 /// Tunnels by IPsec policy of which the kernel holds one to an address of their endpoints: their
 /// names, sorted.
@@ -27,7 +35,8 @@ live_ipsec(const Policy& policy, const KnownEndpoints& endpoints, const IpsecGat
 [[nodiscard]] bool uses_ipsec(const Policy& policy) noexcept;
 
 /// Interfaces that bear a tunnel's name but are not trusted, one sentence each: hardware; a
-/// pattern's match that is the way to the internet; another kind than the policy says.
+/// pattern's match that is the way to the internet; another kind than the policy says, or one that
+/// wraps no packets.
 [[nodiscard]] std::vector<std::string> refused_tunnels(const Policy& policy,
                                                        const LinkTable& links);
 

@@ -24,7 +24,7 @@ Situation imagine(const Policy& policy, const KnownEndpoints& learned, StateName
         if (state == StateName::protected_ && tunnel.ipsec) {
             situation.ipsec_up.push_back(tunnel.name);
         } else if (state == StateName::protected_) {
-            situation.tunnels_up.push_back(tunnel.interface);
+            situation.tunnels_up.push_back({tunnel.interface, tunnel.kind});
         }
     }
     return situation;

@@ -101,6 +101,8 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
         Overloaded{
             [&](const match::InInterface& m) { return interface("iifname", m.name, m.negated); },
             [&](const match::OutInterface& m) { return interface("oifname", m.name, m.negated); },
+            [&](const match::InKind& m) { return equals(meta("iifkind"), m.kind); },
+            [&](const match::OutKind& m) { return equals(meta("oifkind"), m.kind); },
             [&](const match::InLoopback&) { return equals(meta("iif"), "lo"); },
             [&](const match::OutLoopback&) { return equals(meta("oif"), "lo"); },
             [&](const match::Family& m) {
@@ -162,8 +164,9 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
                                "syn");
             },
             [&](const match::Mark& m) {
-                return m.mask == 0xffffffff ? equals(meta("mark"), m.value)
-                                            : equals(masked(meta("mark"), m.mask), m.value);
+                return compare(m.negated ? "!=" : "==",
+                               m.mask == 0xffffffff ? meta("mark") : masked(meta("mark"), m.mask),
+                               m.value);
             },
             [&](const match::User& m) { return equals(meta("skuid"), m.uid); },
             [&](const match::Group& m) { return equals(meta("skgid"), m.gid); },
@@ -172,6 +175,10 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
                     {{"socket",
                       {{"key", "cgroupv2"}, {"level", std::ranges::count(m.path, '/') + 1}}}},
                     m.path);
+            },
+            [&](const match::Carried& m) {
+                const auto bit = static_cast<std::uint32_t>(m.what);
+                return equals(masked(meta("priority"), bit), bit);
             },
             [&](const match::ToEncrypt&) {
                 return equals(json{{"rt", {{"key", "ipsec"}}}}, true);
@@ -206,6 +213,10 @@ json rule_json(const Chain& chain, const Rule& rule) {
             protocol = named->number;
         }
         expr.push_back(match_json(match, protocol, family_of(chain)));
+    }
+    if (rule.carry != Carry::none) {
+        const json old_or_bit{meta("priority"), static_cast<std::uint32_t>(rule.carry)};
+        expr.push_back({{"mangle", {{"key", meta("priority")}, {"value", {{"|", old_or_bit}}}}}});
     }
     if (!rule.counter.empty()) {
         expr.push_back({{"counter", rule.counter}});

@@ -5,6 +5,7 @@
 #include "endpoint_rules.hpp"
 #include "link_rules.hpp"
 #include "local_rules.hpp"
+#include "postrouting_rules.hpp"
 #include "raw_rules.hpp"
 #include "refusals.hpp"
 #include "tunnel_rules.hpp"
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace ks {
 
@@ -51,32 +53,34 @@ struct Common {
     std::size_t input = 0;
 };
 
-/// Moves the rules of the whole host into a chain that only the selectors of `scope: apps` reach.
-/// What no selector takes is free, and so is everything that passes through, and that arrives
-/// unless it is spoofed.
+/// Copies the rules of the whole host into a chain that only the selectors of `scope: apps` reach;
+/// the common ones stay. What no selector takes is free, and so is everything that passes through,
+/// and that arrives unless it is spoofed.
 void restrict_to_apps(Draft& draft, const Common& common) {
     const Apps& apps = draft.policy.apps;
-    Chain confined{"confined", std::nullopt, {}};
-    const auto first = draft.output.rules.begin() + static_cast<std::ptrdiff_t>(common.output);
-    confined.rules.assign(first, draft.output.rules.end());
-    draft.output.rules.erase(first, draft.output.rules.end());
+    Chain confined{kConfinedChain, std::nullopt, draft.output.rules};
+    std::vector<Rule>& output = draft.output.rules;
     const auto confine_sender = [&](Match sender) {
-        draft.output.rules.push_back(
-            {{std::move(sender)}, {}, Verdict::jump, confined.name, "confined to the tunnel"});
+        return Rule{
+            {std::move(sender)}, {}, Verdict::jump, confined.name, "confined to the tunnel"};
     };
-    for (const std::uint32_t uid : apps.users) {
-        confine_sender(match::User{uid});
-    }
-    for (const std::uint32_t gid : apps.groups) {
-        confine_sender(match::Group{gid});
-    }
+    output.resize(common.output);
+    // Order: `postrouting`, which sees no cgroup, must hear of it whatever accepts the packet here.
+    std::vector<Rule> first;
     for (const std::string& path : apps.cgroups) {
         if (const auto id = draft.situation.cgroups.find(path);
             id != draft.situation.cgroups.end()) {
-            confine_sender(match::Cgroup{path, id->second});
+            first.push_back(confine_sender(match::Cgroup{path, id->second}));
         }
     }
-    draft.output.rules.push_back(accept({}, "not confined"));
+    output.insert(output.begin(), first.begin(), first.end());
+    for (const std::uint32_t uid : apps.users) {
+        output.push_back(confine_sender(match::User{uid}));
+    }
+    for (const std::uint32_t gid : apps.groups) {
+        output.push_back(confine_sender(match::Group{gid}));
+    }
+    output.push_back(accept({}, "not confined"));
     draft.input.rules.resize(common.input);
     draft.input.rules.push_back(accept({}, "not confined"));
     draft.forward.rules = {accept({}, "not confined")};
@@ -100,10 +104,12 @@ std::optional<Ruleset> compile(const Policy& policy, const Situation& situation)
     } else {
         add_raw_guard(draft);
     }
+    add_postrouting(draft);
     Ruleset ruleset;
     ruleset.counters = all_reasons();
     ruleset.sets = std::move(draft.sets);
-    ruleset.chains = {std::move(draft.output), std::move(draft.input), std::move(draft.forward)};
+    ruleset.chains = {std::move(draft.output), std::move(draft.input), std::move(draft.forward),
+                      std::move(draft.postrouting)};
     std::ranges::move(draft.others, std::back_inserter(ruleset.chains));
     return ruleset;
 }

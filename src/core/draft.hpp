@@ -23,12 +23,16 @@ struct Draft {
     Chain output{"output", Hook::output, {}};
     Chain input{"input", Hook::input, {}};
     Chain forward{"forward", Hook::forward, {}};
+    Chain postrouting{"postrouting", Hook::postrouting, {}};
     std::vector<Chain> others;
     std::vector<Set> sets;
 };
 
 /// The chain that answers a refused packet; see add_refusals().
 inline constexpr const char* kRefuseChain = "refuse";
+
+/// What only the programs that `scope: apps` confines are under.
+inline constexpr const char* kConfinedChain = "confined";
 
 /// Proves that a packet of neighbour discovery comes from this link. Source: RFC 4861,
 /// section 11.2.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <variant>
 
@@ -61,6 +62,10 @@ bool in_cgroup(const match::Cgroup& match, const PacketView& packet) {
     return level < packet.cgroups.size() && packet.cgroups[level] == match.id;
 }
 
+std::uint32_t bits(Carry carry) {
+    return static_cast<std::uint32_t>(carry);
+}
+
 bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packet) {
     constexpr const char* kLoopback = "lo";
     return std::visit(
@@ -71,6 +76,8 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             [&](const match::OutInterface& m) {
                 return interface_matches(m.name, packet.out_interface) != m.negated;
             },
+            [&](const match::InKind& m) { return packet.in_kind == m.kind; },
+            [&](const match::OutKind& m) { return packet.out_kind == m.kind; },
             [&](const match::InLoopback&) { return packet.in_interface == kLoopback; },
             [&](const match::OutLoopback&) { return packet.out_interface == kLoopback; },
             [&](const match::Family& m) { return packet.source.family == m.family; },
@@ -101,10 +108,11 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             [&](const match::TcpNotOpening&) {
                 return !packet.later_fragment && !packet.tcp_opening;
             },
-            [&](const match::Mark& m) { return (packet.mark & m.mask) == m.value; },
+            [&](const match::Mark& m) { return ((packet.mark & m.mask) == m.value) != m.negated; },
             [&](const match::User& m) { return packet.uid == m.uid; },
             [&](const match::Group& m) { return packet.gid == m.gid; },
             [&](const match::Cgroup& m) { return in_cgroup(m, packet); },
+            [&](const match::Carried& m) { return (packet.carried & bits(m.what)) != 0; },
             [&](const match::ToEncrypt&) { return packet.to_encrypt; },
             [&](const match::Decrypted&) { return packet.decrypted; },
             [&](const match::InSet& m) { return in_set(ruleset, m, packet); },
@@ -126,6 +134,7 @@ class Walk {
             if (!hit) {
                 continue;
             }
+            result.carried |= bits(rule.carry);
             if (!rule.counter.empty()) {
                 result.counter = rule.counter;
             }
@@ -168,6 +177,21 @@ Evaluation evaluate(const Ruleset& ruleset, const PacketView& packet) {
         return walk.result;
     }
     return {Verdict::accept, {}, 0, {}, "no chain at this hook"};
+}
+
+Evaluation follow(const Ruleset& ruleset, PacketView packet) {
+    Evaluation first = evaluate(ruleset, packet);
+    const bool leaves = packet.hook == Hook::output || packet.hook == Hook::forward;
+    if (first.verdict != Verdict::accept || !leaves) {
+        return first;
+    }
+    if (packet.hook == Hook::forward) {
+        --packet.hop_limit;
+    }
+    packet.hook = Hook::postrouting;
+    packet.carried = first.carried;
+    Evaluation last = evaluate(ruleset, packet);
+    return last.verdict == Verdict::accept ? first : last;
 }
 
 }  // namespace ks

@@ -115,15 +115,20 @@ void add_loopback(Draft& draft) {
     draft.input.rules.push_back(accept({match::InLoopback{}}, "loopback"));
 }
 
-/// Discovery is broadcast, renewal is unicast to whatever address the server has. The ports need
-/// privilege on both ends.
+/// Discovery is broadcast, renewal is unicast to the server. One with a public address is not asked
+/// then, and the client comes back to broadcasts in time. Source: RFC 2131, section 4.4.5.
 void add_dhcp(Draft& draft) {
     const match::Family v4{IpFamily::v4};
     const match::Protocol udp{proto::kUdp};
     const PortRange client{kDhcpClientPort, kDhcpClientPort};
     const PortRange server{kDhcpServerPort, kDhcpServerPort};
-    draft.output.rules.push_back(accept(
-        {v4, udp, match::SourcePort{client}, match::DestinationPort{server}}, "DHCP request"));
+    for (const char* const servers : {"255.255.255.255", "10.0.0.0/8", "100.64.0.0/10",
+                                      "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}) {
+        draft.output.rules.push_back(
+            accept({v4, match::Destination{*Prefix::parse(servers)}, udp, match::SourcePort{client},
+                    match::DestinationPort{server}},
+                   "DHCP request"));
+    }
     draft.input.rules.push_back(accept(
         {v4, udp, match::SourcePort{server}, match::DestinationPort{client}}, "DHCP answer"));
     if (needs_ipv6(draft)) {

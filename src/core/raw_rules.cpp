@@ -24,7 +24,12 @@ namespace ks {
 namespace {
 
 /// What becomes of a match of `output` at the device. A packet no longer has all that it had there.
-enum class Fate : std::uint8_t { keep, forget, never };
+enum class Fate : std::uint8_t {
+    keep,
+    word,  ///< `output` has left word that it was true.
+    forget,
+    never,
+};
 
 Fate fate_of(const match::OutInterface& m, const Uplink& uplink) {
     const auto fits = [&](const std::string& name) {
@@ -34,20 +39,23 @@ Fate fate_of(const match::OutInterface& m, const Uplink& uplink) {
                                                                         : Fate::never;
 }
 
-/// The sender is forgotten because a socket may be closed before its last packet leaves, and
-/// connection tracking because the kernel does not look at it here.
+/// The sender is no longer asked for because a socket may be closed before its last packet leaves;
+/// connection tracking is forgotten because the kernel does not look at it here.
 Fate fate_of(const Match& match, const Uplink& uplink) {
     return std::visit(Overloaded{
                           [&](const match::OutInterface& m) { return fate_of(m, uplink); },
                           [](const match::InInterface&) { return Fate::never; },
+                          [](const match::InKind&) { return Fate::never; },
+                          [](const match::OutKind&) { return Fate::never; },
+                          [](const match::Carried&) { return Fate::never; },
                           [](const match::InLoopback&) { return Fate::never; },
                           [](const match::OutLoopback&) { return Fate::never; },
                           [](const match::ArpTarget&) { return Fate::never; },
                           [](const match::ToEncrypt&) { return Fate::never; },
                           [](const match::Decrypted&) { return Fate::never; },
-                          [](const match::User&) { return Fate::forget; },
-                          [](const match::Group&) { return Fate::forget; },
-                          [](const match::Cgroup&) { return Fate::forget; },
+                          [](const match::User&) { return Fate::word; },
+                          [](const match::Group&) { return Fate::word; },
+                          [](const match::Cgroup&) { return Fate::word; },
                           [](const match::CtEstablished&) { return Fate::forget; },
                           [](const match::CtReply&) { return Fate::forget; },
                           [](const match::Family&) { return Fate::keep; },
@@ -80,6 +88,9 @@ bool of_transport_header(const Match& match) {
                           [](const match::TcpNotOpening&) { return true; },
                           [](const match::InInterface&) { return false; },
                           [](const match::OutInterface&) { return false; },
+                          [](const match::InKind&) { return false; },
+                          [](const match::OutKind&) { return false; },
+                          [](const match::Carried&) { return false; },
                           [](const match::InLoopback&) { return false; },
                           [](const match::OutLoopback&) { return false; },
                           [](const match::Family&) { return false; },
@@ -167,6 +178,11 @@ class EgressWriter {
             switch (fate_of(match, uplink_)) {
             case Fate::keep:
                 left.push_back(match);
+                break;
+            case Fate::word:
+                if (!has<match::Carried>(left)) {
+                    left.emplace_back(match::Carried{Carry::granted});
+                }
                 break;
             case Fate::forget:
                 break;

@@ -73,8 +73,15 @@ std::string set_text(const match::InSet& m) {
 }
 
 std::string mark_text(const match::Mark& m) {
-    return m.mask == 0xffffffff ? fmt::format("meta mark 0x{:08x}", m.value)
-                                : fmt::format("meta mark & 0x{:08x} == 0x{:08x}", m.mask, m.value);
+    return m.mask == 0xffffffff
+               ? fmt::format("meta mark {}0x{:08x}", m.negated ? "!= " : "", m.value)
+               : fmt::format("meta mark & 0x{:08x} {} 0x{:08x}", m.mask,
+                             m.negated ? "!=" : "==", m.value);
+}
+
+/// nft writes priorities as classes of traffic control.
+std::string class_text(Carry carry) {
+    return fmt::format("{:x}:0", static_cast<std::uint32_t>(carry) >> 16U);
 }
 
 /// Writes the matches of one rule, leaving out what nft implies from the next word: `ip daddr`
@@ -135,6 +142,8 @@ class MatchWriter {
     void write(const match::OutInterface& m) {
         add(fmt::format("oifname {}\"{}\"", sign(m.negated), m.name));
     }
+    void write(const match::InKind& m) { add(fmt::format("meta iifkind \"{}\"", m.kind)); }
+    void write(const match::OutKind& m) { add(fmt::format("meta oifkind \"{}\"", m.kind)); }
     void write(const match::InLoopback&) { add("iif \"lo\""); }
     void write(const match::OutLoopback&) { add("oif \"lo\""); }
     void write(const match::Family& m) { family_ = m.family; }
@@ -188,6 +197,9 @@ class MatchWriter {
     void write(const match::Cgroup& m) {
         add(fmt::format("socket cgroupv2 level {} \"{}\"", std::ranges::count(m.path, '/') + 1,
                         m.path));
+    }
+    void write(const match::Carried& m) {
+        add(fmt::format("meta priority & {0} == {0}", class_text(m.what)));
     }
     void write(const match::ToEncrypt&) { add("rt ipsec exists"); }
     void write(const match::Decrypted&) { add("meta ipsec exists"); }
@@ -299,6 +311,10 @@ std::string table_text(const TablePart& part, TableFamily family) {
 
 std::string render_text(const Rule& rule, TableFamily family) {
     std::vector<std::string> words = MatchWriter(rule.matches, family).words;
+    if (rule.carry != Carry::none) {
+        words.push_back(
+            fmt::format("meta priority set meta priority | {}", class_text(rule.carry)));
+    }
     if (!rule.counter.empty()) {
         words.push_back(fmt::format("counter name \"{}\"", rule.counter));
     }

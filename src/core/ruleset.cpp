@@ -40,6 +40,8 @@ std::string_view word(Hook hook) noexcept {
         return "forward";
     case Hook::output:
         return "output";
+    case Hook::postrouting:
+        return "postrouting";
     case Hook::arp_input:
         return "input";
     case Hook::egress:

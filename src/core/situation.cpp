@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,7 +60,8 @@ std::string meaning(const Situation& situation) {
 }
 
 std::vector<std::string> ways_out(const Situation& situation) {
-    std::vector<std::string> names = situation.tunnels_up;
+    std::vector<std::string> names;
+    std::ranges::transform(situation.tunnels_up, std::back_inserter(names), &LiveTunnel::interface);
     names.insert(names.end(), situation.ipsec_up.begin(), situation.ipsec_up.end());
     return names;
 }
@@ -90,7 +92,7 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
     if (links) {
         situation.tunnels_up = live_tunnels(policy, *links);
         situation.ipsec_up = live_ipsec(policy, situation.endpoints, ipsec);
-        situation.around = surroundings(policy, *links);
+        situation.around = surroundings(policy, *links, situation.endpoints);
     }
     situation.state = ways_out(situation).empty() ? StateName::locked : StateName::protected_;
     return situation;

@@ -68,17 +68,15 @@ void watch_deadlines(State& state, std::vector<Effect>& effects) {
     }
 }
 
-/// Says once which interfaces bear a tunnel's name without being one.
-void warn_of_refused(State& state, std::vector<Effect>& effects) {
-    std::vector<std::string> refused =
-        state.links ? refused_tunnels(state.policy, *state.links) : std::vector<std::string>{};
+/// Says once each of what is refused now.
+void announce_new(const char* key, std::vector<std::string> refused,
+                  std::vector<std::string>& announced, std::vector<Effect>& effects) {
     for (const std::string& reason : refused) {
-        if (std::ranges::find(state.refused, reason) == state.refused.end()) {
-            effects.emplace_back(
-                Announce{"tunnel-refused", fmt::format("{}; it stays closed", reason)});
+        if (std::ranges::find(announced, reason) == announced.end()) {
+            effects.emplace_back(Announce{key, fmt::format("{}; it stays closed", reason)});
         }
     }
-    state.refused = std::move(refused);
+    announced = std::move(refused);
 }
 
 /// Recomputes what is wanted, and asks for it where it is not what the kernel holds.
@@ -86,9 +84,13 @@ Step settle(State state) {
     state.intents = expire(std::move(state.intents), state.now);
     engage(state);
     std::vector<Effect> effects;
-    warn_of_refused(state, effects);
+    announce_new("tunnel-refused",
+                 state.links ? refused_tunnels(state.policy, *state.links)
+                             : std::vector<std::string>{},
+                 state.refused, effects);
     watch_deadlines(state, effects);
     state.situation = decide(state);
+    announce_new("lan-refused", state.situation.around.lan_refused, state.refused_lan, effects);
     std::optional<Ruleset> wanted = compile(state.policy, state.situation);
     const bool news = wanted != state.wanted || !state.in_force;
     state.wanted = std::move(wanted);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/surroundings.hpp"
 
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -84,6 +86,36 @@ bool is_surely_guest(const Policy& policy, const Link& link) {
     });
 }
 
+/// Addresses that no local network may take away from the tunnel: endpoints, the resolvers inside,
+/// and its own.
+std::vector<IpAddress> beyond(const Policy& policy, const KnownEndpoints& endpoints,
+                              const std::vector<IpAddress>& own) {
+    std::vector<IpAddress> all = own;
+    for (const auto& [tunnel, known] : endpoints) {
+        std::ranges::transform(known, std::back_inserter(all),
+                               [](const KnownEndpoint& one) { return one.endpoint.address; });
+    }
+    if (policy.dns_servers) {
+        all.insert(all.end(), policy.dns_servers->begin(), policy.dns_servers->end());
+    }
+    return all;
+}
+
+/// Why a network that is on-link is not local, whatever DHCP says; empty where it is.
+std::string refusal_of(const Prefix& network, const std::vector<IpAddress>& beyond) {
+    constexpr std::uint8_t kWidest = 16;
+    constexpr std::uint8_t kWidest6 = 48;
+    const std::uint8_t widest = network.address.family == IpFamily::v4 ? kWidest : kWidest6;
+    if (network.length < widest && !link_local6().contains(network)) {
+        return fmt::format("is wider than /{}: list it under lan.networks if it is yours", widest);
+    }
+    const auto taken = std::ranges::find_if(
+        beyond, [&](const IpAddress& address) { return network.contains(address); });
+    return taken == beyond.end()
+               ? std::string()
+               : fmt::format("holds {}, which belongs to the tunnel", taken->str());
+}
+
 /// The local networks of one uplink.
 std::vector<Prefix> lan_of(const Lan& lan, const Link& link) {
     switch (lan.networks) {
@@ -123,6 +155,18 @@ void add_neighbours(const Link& link, std::vector<LinkNetwork>& neighbours) {
     }
 }
 
+/// Takes from the local networks those that are none.
+void refuse_networks(Surroundings& around, const std::vector<IpAddress>& beyond) {
+    std::erase_if(around.lan, [&](const LinkNetwork& local) {
+        const std::string why = refusal_of(local.network, beyond);
+        if (!why.empty()) {
+            around.lan_refused.push_back(
+                fmt::format("{} on {} {}", local.network.str(), local.interface, why));
+        }
+        return !why.empty();
+    });
+}
+
 template <class T>
 void sort_unique(std::vector<T>& all) {
     std::ranges::sort(all);
@@ -132,7 +176,8 @@ void sort_unique(std::vector<T>& all) {
 
 }  // namespace
 
-Surroundings surroundings(const Policy& policy, const LinkTable& links) {
+Surroundings surroundings(const Policy& policy, const LinkTable& links,
+                          const KnownEndpoints& endpoints) {
     Surroundings around;
     Roles roles;
     const Overview overview(policy, links);
@@ -185,6 +230,9 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links) {
     sort_unique(around.tunnel_addresses);
     sort_unique(around.guests);
     sort_unique(around.lan);
+    if (policy.lan.networks == Lan::Networks::on_link) {
+        refuse_networks(around, beyond(policy, endpoints, around.tunnel_addresses));
+    }
     sort_unique(around.neighbours);
     around.uplinks = find_uplinks(links, roles);
     return around;

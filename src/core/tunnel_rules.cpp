@@ -41,26 +41,31 @@ void add_dns_servers(Draft& draft, const std::vector<IpAddress>& servers) {
 
 /// What tells the packets of a tunnel from all others.
 struct Way {
-    Match into;
-    Match out_of;
+    std::vector<Match> into;
+    std::vector<Match> out_of;
     std::string comment;
 };
 
 std::vector<Way> ways_of(const Situation& situation) {
     std::vector<Way> ways;
-    for (const std::string& name : situation.tunnels_up) {
-        ways.push_back(
-            {match::OutInterface{name}, match::InInterface{name}, fmt::format("tunnel {}", name)});
+    for (const LiveTunnel& tunnel : situation.tunnels_up) {
+        Way way{{match::OutInterface{tunnel.interface}},
+                {match::InInterface{tunnel.interface}},
+                fmt::format("tunnel {}", tunnel.interface)};
+        if (!tunnel.kind.empty()) {
+            way.into.emplace_back(match::OutKind{tunnel.kind});
+            way.out_of.emplace_back(match::InKind{tunnel.kind});
+        }
+        ways.push_back(std::move(way));
     }
     if (!situation.ipsec_up.empty()) {  // The kernel does not say which policy it was.
-        ways.push_back({match::ToEncrypt{}, match::Decrypted{}, "tunnel by IPsec policy"});
+        ways.push_back({{match::ToEncrypt{}}, {match::Decrypted{}}, "tunnel by IPsec policy"});
     }
     return ways;
 }
 
 /// Matches of a packet of the families that may be in a tunnel.
-std::vector<Match> in_tunnel(const Policy& policy, Match place) {
-    std::vector<Match> matches{std::move(place)};
+std::vector<Match> in_tunnel(const Policy& policy, std::vector<Match> matches) {
     if (policy.ipv6 == Ipv6::block) {
         matches.emplace_back(match::Family{IpFamily::v4});
     }
@@ -71,18 +76,21 @@ std::vector<Match> in_tunnel(const Policy& policy, Match place) {
 void add_guests_of(Draft& draft, const Way& way) {
     const std::vector<LinkNetwork>& guests = draft.situation.around.guests;
     for (Match& guest : interfaces(draft, guests, Far::source, "guest_links")) {
-        std::vector<Match> out = in_tunnel(draft.policy, std::move(guest));
-        out.push_back(way.into);
+        std::vector<Match> out = in_tunnel(draft.policy, {std::move(guest)});
+        out.insert(out.end(), way.into.begin(), way.into.end());
         if (draft.policy.dns_servers) {
             draft.forward.rules.push_back({out, {}, Verdict::jump, "tunnel_dns", "guest"});
         }
         draft.forward.rules.push_back(accept(std::move(out), "guest"));
     }
-    for (Match& guest : interfaces(draft, guests, Far::destination, "guest_links")) {
+    for (const Match& guest : interfaces(draft, guests, Far::destination, "guest_links")) {
         std::vector<Match> in = in_tunnel(draft.policy, way.out_of);
-        in.push_back(std::move(guest));
+        in.push_back(guest);
         in.emplace_back(match::CtEstablished{});
         draft.forward.rules.push_back(accept(std::move(in), "answers to a guest"));
+        // Not by network: a guest may be the router of another one.
+        draft.postrouting.rules.push_back(
+            accept({guest, match::CtEstablished{}}, "answers to a guest"));
     }
 }
 
@@ -118,6 +126,9 @@ void add_spoof_guard(Draft& draft) {
              Verdict::drop,
              {},
              "not through the tunnel"});
+        draft.output.rules.push_back(
+            refuse({match::Family{own.family}, match::Source{Prefix::of(own, own.bits())}},
+                   reason::kSpoof));
         if (own.family == IpFamily::v4) {
             refused.push_back(
                 {{match::ArpTarget{own}}, {}, Verdict::drop, {}, "a tunnel's address"});
@@ -127,8 +138,9 @@ void add_spoof_guard(Draft& draft) {
         return;
     }
     // A tap device speaks ARP inside.
-    for (const std::string& name : draft.situation.tunnels_up) {
-        arp.rules.push_back(accept({match::InInterface{name}}, fmt::format("tunnel {}", name)));
+    for (const LiveTunnel& tunnel : draft.situation.tunnels_up) {
+        arp.rules.push_back(accept({match::InInterface{tunnel.interface}},
+                                   fmt::format("tunnel {}", tunnel.interface)));
     }
     std::ranges::move(refused, std::back_inserter(arp.rules));
     arp.rules.push_back(accept({}, "all other addresses"));

@@ -42,8 +42,11 @@ std::string distrust(const Tunnel& tunnel, int index, const Link& link) {
         return fmt::format("{} is of kind {}, tunnel {} wants {}", link.name, link.kind,
                            tunnel.name, tunnel.kind);
     }
+    if (!wraps_packets(link)) {
+        return fmt::format("{} is of kind {}, which wraps no packets", link.name, link.kind);
+    }
     const bool by_pattern = tunnel.interface.ends_with('*');
-    if (by_pattern && link.default_route && (!wraps_packets(link) || link.kind == "ppp")) {
+    if (by_pattern && link.default_route && link.kind == "ppp") {
         return fmt::format("{} matches the pattern {}, but is the way to the internet", link.name,
                            tunnel.interface);
     }
@@ -78,15 +81,15 @@ std::string distrust(const Policy& policy, int index, const Link& link) {
     return reason;
 }
 
-std::vector<std::string> live_tunnels(const Policy& policy, const LinkTable& links) {
-    std::vector<std::string> names;
+std::vector<LiveTunnel> live_tunnels(const Policy& policy, const LinkTable& links) {
+    std::vector<LiveTunnel> live;
     for (const auto& [index, link] : links) {
         if (link.up && bears_tunnel_name(policy, link) && distrust(policy, index, link).empty()) {
-            names.push_back(link.name);
+            live.push_back({link.name, link.kind});
         }
     }
-    std::ranges::sort(names);
-    return names;
+    std::ranges::sort(live);
+    return live;
 }
 
 bool uses_ipsec(const Policy& policy) noexcept {

@@ -75,17 +75,19 @@ std::vector<Uplink> find_uplinks(const LinkTable& links, const Roles& roles) {
         std::set<int> above;
         collect_above(links, stack, index, above);
         above.erase(index);
-        // What a tunnel or a guest sends by it looks like anything else here: only inet knows.
-        const bool carries_all = std::ranges::any_of(above, [&](int upper) {
-            return roles.tunnels.contains(upper) || roles.guests.contains(upper);
-        });
+        // What a guest sends by it looks like anything else here: only inet knows. What a tunnel
+        // sends by it is wrapped, and goes to an endpoint.
+        const bool carries_all =
+            std::ranges::any_of(above, [&](int upper) { return roles.guests.contains(upper); });
         const auto master = links.find(link.master);
         if (carries_all || (master != links.end() && !is_known_master(master->second))) {
             continue;
         }
         Uplink uplink{link.name, index, {}};
         for (const int upper : above) {
-            uplink.above.push_back(links.at(upper).name);
+            if (!roles.tunnels.contains(upper)) {
+                uplink.above.push_back(links.at(upper).name);
+            }
         }
         std::ranges::sort(uplink.above);
         found.push_back(std::move(uplink));

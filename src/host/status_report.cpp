@@ -24,8 +24,8 @@ bool is_up(const Tunnel& tunnel, const Situation& situation) {
     if (tunnel.ipsec) {
         return std::ranges::find(situation.ipsec_up, tunnel.name) != situation.ipsec_up.end();
     }
-    return std::ranges::any_of(situation.tunnels_up, [&](const std::string& name) {
-        return interface_matches(tunnel.interface, name);
+    return std::ranges::any_of(situation.tunnels_up, [&](const LiveTunnel& live) {
+        return interface_matches(tunnel.interface, live.interface);
     });
 }
 

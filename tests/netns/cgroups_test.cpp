@@ -4,6 +4,7 @@
 #include "killswitchd/lab/lab.hpp"
 #include "killswitchd/lab/probe.hpp"
 #include "killswitchd/lab/process.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"
 #include "support/programs.hpp"
@@ -82,7 +83,67 @@ bool becomes(Scene& scene, bool leak) {
     });
 }
 
+/// Another table sends what is for the internet out of the tunnel, and hides the tunnel's address.
+void send_past_tunnel(Scene& scene) {
+    const Addresses& at = kFamilies[0];
+    must_run(scene.host(),
+             {"ip", "route", "add", "default", "table", "77", "dev", "up0", "via", at.router});
+    must_run(scene.host(), {"ip", "rule", "add", "fwmark", "7", "lookup", "77"});
+    must_run(
+        scene.host(),
+        {"nft", fmt::format("add table inet other; add chain inet other out {{ type route hook "
+                            "output priority -150; }}; add rule inet other out ip daddr {} "
+                            "meta mark set 7; add chain inet other post {{ type nat hook "
+                            "postrouting priority 100; }}; add rule inet other post oifname up0 "
+                            "masquerade",
+                            at.internet)});
+}
+
+/// By the route, so into the tunnel where nothing sends it elsewhere.
+bool strays(Scene& scene) {
+    return scene.escapes(scene.host(), Packet::udp, kFamilies[0].internet, 443);
+}
+
 }  // namespace
+
+TEST_CASE("a confined cgroup is confined where another table sends its packets",
+          "[policy][apps][cgroup][reroute]") {
+    const OwnCgroup cgroup;
+    cgroup.make();
+    Policy policy = dual_policy();
+    policy.raw = Raw::allow;
+    policy.scope = Scope::apps;
+    policy.apps.cgroups = {cgroup.path()};
+    Scene scene(policy);
+    scene.protect();
+    send_past_tunnel(scene);
+    CHECK(strays(scene));
+
+    cgroup.enter();
+    CHECK_FALSE(strays(scene));
+    cgroup.leave();
+}
+
+TEST_CASE("a cgroup's exception holds where another table sends its packets, and for it alone",
+          "[policy][exceptions][cgroup][reroute]") {
+    const OwnCgroup cgroup;
+    cgroup.make();
+    Policy policy = dual_policy();
+    policy.raw = Raw::allow;
+    AllowRule exception;
+    exception.cgroup = cgroup.path();
+    exception.far = Prefix::parse(kFamilies[0].internet_net);
+    policy.outbound = {exception};
+    Scene scene(policy);
+    scene.protect();
+    scene.route_past_tunnel(kFamilies[0].internet_net);
+    send_past_tunnel(scene);
+    CHECK_FALSE(strays(scene));
+
+    cgroup.enter();
+    CHECK(strays(scene));
+    cgroup.leave();
+}
 
 TEST_CASE("a cgroup is confined from when it appears, and again when it is made anew",
           "[policy][apps][cgroup]") {

@@ -2,6 +2,7 @@
 """What other programs, the disk and the kernel do to the service, and what its commands then do."""
 import ctypes
 import os
+import select
 import shutil
 import signal
 import socket
@@ -257,21 +258,18 @@ class Terminal(Case):
                                    stdout=subprocess.PIPE)
         self.addCleanup(watcher.communicate)
         self.addCleanup(watcher.kill)
-        listening = 'subscribed'
-        wait_until(lambda: self.monitors() == 1, listening)
-        subprocess.run([evil, "add", "rule", "inet", "killswitchd", "output", "accept"], check=True)
+
+        def announced():
+            subprocess.run([evil, "add", "rule", "inet", "killswitchd", "output", "accept"], check=True)
+            return select.select([watcher.stdout], [], [], 0.2)[0]
+
+        wait_until(announced, "a line of the monitor")  # Once it listens.
         line = watcher.stdout.readline()
         self.assertIn(b"table-altered", line)
         self.assertNotIn(b"\033", line)
         self.assertIn(b"\\x1b[31m", line)
         for words in (("status",), ("status", "--json")):
             self.assertNotIn("\033", self.ks(*words).stdout)
-
-    def monitors(self):
-        """Connections to the control socket that last."""
-        with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
-            return sum(1 for line in file if line.endswith(self.socket_path + "\n")
-                       and line.split()[5] == "03")
 
 
 if __name__ == "__main__":

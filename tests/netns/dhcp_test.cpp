@@ -10,6 +10,7 @@
 #include "support/dhcp.hpp"
 #include "support/drill_report.hpp"
 #include "support/programs.hpp"
+#include "support/segment.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,10 +28,9 @@ namespace {
 
 constexpr lab::Millis kPatience{3000};
 
-drills::Stage build_stage() {
+drills::Stage build_stage(drills::Armed armed = drills::Armed::yes) {
     test::require_programs({});
-    auto stage =
-        drills::Stage::build(test::demo_policy(), drills::Armed::yes, test::killswitchd(), {});
+    auto stage = drills::Stage::build(test::demo_policy(), armed, test::killswitchd(), {});
     if (!stage) {
         FAIL(stage.error().message());
     }
@@ -80,6 +80,22 @@ TEST_CASE("DHCP discovery and renewal work while locked and protected", "[dhcp]"
     CHECK(tally.failures.empty());
     CHECK(tally.strays == 0);
     CHECK(tally.uncaptured == 0);
+}
+
+TEST_CASE("the ports of DHCP are no way out", "[dhcp]") {
+    const auto armed = GENERATE(drills::Armed::no, drills::Armed::yes);
+    drills::Stage stage = build_stage(armed);
+    stage.start_service();
+    const lab::Capture& capture = stage.lab().capture();
+    const std::size_t before = capture.size();
+
+    test::send_datagram(stage.lab().host(), lab::addr::kHost[0], 68, lab::addr::kInternet, 67);
+
+    REQUIRE(stage.lab().capture().settle());
+    const auto frames = capture.since(before);
+    CHECK(std::ranges::any_of(frames, [](const lab::FrameInfo& frame) {
+              return frame.destination == lab::ip(lab::addr::kInternet);
+          }) == (armed == drills::Armed::no));
 }
 
 TEST_CASE("in panic not even DHCP is renewed", "[dhcp]") {

@@ -103,7 +103,7 @@ Ruleset rules(StateName state) {
     situation.endpoints = known_endpoints(example_policy());
     situation.around.uplinks = {{"up0", 0, {}}};
     if (state == StateName::protected_) {
-        situation.tunnels_up = {"wg0"};
+        situation.tunnels_up = {{"wg0", {}}};
         situation.around.tunnel_addresses = {*IpAddress::parse("10.9.0.2")};
     }
     return *compile(example_policy(), situation);

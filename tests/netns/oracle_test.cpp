@@ -32,6 +32,7 @@ constexpr std::size_t kPacketsPerPolicy = 80;
 struct Judged {
     PacketView packet;
     bool passes = false;
+    std::string first{};  ///< The device that it was on its way to before it was sent elsewhere.
 };
 
 /// One random policy, in force, and what the kernel did with random packets under it.
@@ -39,6 +40,13 @@ struct Trial {
     Ruleset ruleset;
     std::vector<Judged> packets;
 };
+
+/// Routes to neighbours and groups depend on more than the mark.
+bool is_unicast(const IpAddress& to) {
+    const auto within = [&](const char* prefix) { return Prefix::parse(prefix)->contains(to); };
+    return !within("fe80::/10") && !within("ff00::/8") && !within("224.0.0.0/3") &&
+           !within("169.254.0.0/16") && !within("127.0.0.0/8");
+}
 
 class Oracle {
   public:
@@ -58,8 +66,7 @@ class Oracle {
         REQUIRE(applied);
         PacketMaker maker(dice, trial.ruleset, judge_.senders());
         for (std::size_t i = 0; i < kPacketsPerPolicy; ++i) {
-            const PacketView packet = maker.make();
-            trial.packets.push_back({packet, judge_.passes(packet)});
+            trial.packets.push_back(judged(maker.make()));
         }
         return trial;
     }
@@ -69,6 +76,16 @@ class Oracle {
         auto live = nftables_->read();
         REQUIRE(live);
         return live->at(TableFamily::inet).counters;
+    }
+    Judged judged(PacketView packet) {
+        const bool unicast = is_unicast(packet.destination);
+        if (packet.hook != Hook::output || packet.out_kind.empty() || !unicast ||
+            !dice.chance(30)) {
+            return {packet, judge_.passes(packet)};
+        }
+        const std::string first = dice.pick(devices());
+        const bool passes = judge_.passes_rerouted(packet, first);
+        return {packet, passes, first};
     }
     [[nodiscard]] bool has_cgroups() const { return !cgroups_.ids().empty(); }
 
@@ -91,13 +108,30 @@ std::string show(const PacketView& packet) {
         packet.gid ? static_cast<int>(*packet.gid) : -1, packet.cgroups.size());
 }
 
-/// What decides about `packet`: the rules of its hook, or after them those of the device it goes
+/// `output` sees the device from before, `postrouting` the one after.
+Evaluation rerouted(const Ruleset& ruleset, const Judged& judged) {
+    PacketView packet = judged.packet;
+    packet.out_interface = judged.first;
+    Evaluation first = evaluate(ruleset, packet);
+    if (first.verdict != Verdict::accept) {
+        return first;
+    }
+    packet = judged.packet;
+    packet.hook = Hook::postrouting;
+    packet.carried = first.carried;
+    Evaluation last = evaluate(ruleset, packet);
+    return last.verdict == Verdict::accept ? first : last;
+}
+
+/// What decides about a packet: the rules of its hooks, or after them those of the device it goes
 /// to.
-Evaluation judge(const Ruleset& ruleset, PacketView packet) {
-    Evaluation inet = evaluate(ruleset, packet);
+Evaluation judge(const Ruleset& ruleset, const Judged& judged) {
+    PacketView packet = judged.packet;
+    Evaluation inet = judged.first.empty() ? follow(ruleset, packet) : rerouted(ruleset, judged);
     if (inet.verdict != Verdict::accept || packet.hook == Hook::input) {
         return inet;
     }
+    packet.carried = inet.carried;
     if (packet.hook == Hook::forward) {
         --packet.hop_limit;
     }
@@ -107,7 +141,7 @@ Evaluation judge(const Ruleset& ruleset, PacketView packet) {
 }
 
 bool agrees(const Ruleset& ruleset, const Judged& judged) {
-    return (judge(ruleset, judged.packet).verdict == Verdict::accept) == judged.passes;
+    return (judge(ruleset, judged).verdict == Verdict::accept) == judged.passes;
 }
 
 }  // namespace
@@ -141,17 +175,17 @@ TEST_CASE("the evaluator and the kernel judge every packet alike", "[oracle]") {
         for (const Judged& judged : trial.packets) {
             ++packets;
             accepted += judged.passes ? 1 : 0;
-            if (const Evaluation ours = judge(trial.ruleset, judged.packet);
-                !ours.counter.empty()) {
+            if (const Evaluation ours = judge(trial.ruleset, judged); !ours.counter.empty()) {
                 ++refused[ours.counter];
             }
             if (!agrees(trial.ruleset, judged)) {
-                const Evaluation ours = judge(trial.ruleset, judged.packet);
-                FAIL(fmt::format("{}\n{}\nkernel: {}, evaluator: {} by rule {} of chain {} ({})",
-                                 render_text(trial.ruleset), show(judged.packet),
-                                 judged.passes ? "passes" : "refused",
-                                 ours.verdict == Verdict::accept ? "passes" : "refused",
-                                 ours.rule + 1, ours.chain, ours.comment));
+                const Evaluation ours = judge(trial.ruleset, judged);
+                FAIL(fmt::format(
+                    "{}\n{} first {}\nkernel: {}, evaluator: {} by rule {} of chain {} ({})",
+                    render_text(trial.ruleset), show(judged.packet), judged.first,
+                    judged.passes ? "passes" : "refused",
+                    ours.verdict == Verdict::accept ? "passes" : "refused", ours.rule + 1,
+                    ours.chain, ours.comment));
             }
         }
     }

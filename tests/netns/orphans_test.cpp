@@ -25,7 +25,7 @@ Ruleset rules_at(StateName state, std::vector<Uplink> uplinks) {
     situation.around.lan = {{"up0", *Prefix::parse("192.168.1.0/24")},
                             {"up0", *Prefix::parse("fd00::/64")}};
     if (state == StateName::protected_) {
-        situation.tunnels_up = {"wg0"};
+        situation.tunnels_up = {{"wg0", {}}};
     }
     return *compile(example_policy(), situation);
 }

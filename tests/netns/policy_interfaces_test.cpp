@@ -53,25 +53,24 @@ bool told(Scene& scene, const char* text) {
 }  // namespace
 
 TEST_CASE("an interface of another kind is no tunnel, whatever its name", "[policy][interfaces]") {
-    // Without a kind the name is all there is: this shows what `kind` is for.
-    const bool with_kind = GENERATE(true, false);
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    const char* const kind = GENERATE("tun", "");
     const auto phase = GENERATE(Phase::locked, Phase::protected_);
-    Scene scene(two_tunnels(with_kind ? "tun" : ""));
+    const bool open = armed == Armed::no;
+    Scene scene(two_tunnels(kind), armed);
     scene.enter(phase);
 
     add_veth(scene, "tun1");
     configure(scene, "tun1");
 
-    if (with_kind) {
-        CHECK(told(scene, "tunnel-refused"));
-    }
-    scene.stage().await(with_kind && phase == Phase::locked ? "LOCKED" : "PROTECTED");
+    CHECK((open || told(scene, "tunnel-refused")));
+    scene.stage().await(phase == Phase::locked ? "LOCKED" : "PROTECTED");
     for (const char* const neighbour : kNeighbours) {
         CAPTURE(neighbour);
         const auto reached = [&] { return pings(scene.host(), neighbour); };
-        CHECK((with_kind ? !reached() : lab::eventually(kPatience, reached)));
+        CHECK((open ? lab::eventually(kPatience, reached) : !reached()));
     }
-    CHECK_FALSE(leaks(scene));
+    CHECK(leaks(scene) == open);
     scene.check_steps();
 }
 
@@ -96,6 +95,31 @@ TEST_CASE("a device that takes the tunnel's name after it is no tunnel", "[polic
         CHECK((open ? lab::eventually(kPatience, reached) : !reached()));
     }
     CHECK(leaks(scene) == open);
+    scene.check_steps();
+}
+
+TEST_CASE("a device that takes the tunnel's name while nobody watches is no tunnel",
+          "[policy][interfaces]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    const bool open = armed == Armed::no;
+    Scene scene(dual_policy(), armed);
+    scene.protect();
+    add_veth(scene, "innocent");
+
+    scene.stage().kill_service();
+    scene.stage().client()->kill();
+    REQUIRE(lab::eventually(kPatience, [&] {
+        return bool{run_to_end(scene.host(), {"ip", "link", "set", "innocent", "name", "tun0"})};
+    }));
+    configure(scene, "tun0");
+
+    const Listener listener(scene.provider(), 8080);
+    for (const char* const neighbour : kNeighbours) {
+        CAPTURE(neighbour);
+        const auto reached = [&] { return listener.hears(scene.host(), neighbour); };
+        CHECK((open ? lab::eventually(kPatience, reached) : !reached()));
+        CHECK(pings(scene.host(), neighbour) == open);
+    }
     scene.check_steps();
 }
 
@@ -139,7 +163,7 @@ TEST_CASE("a pattern that fits the way to the internet is refused", "[policy][in
     CHECK(leaks(scene) == (armed == Armed::no));
     if (armed == Armed::yes) {
         CHECK(told(scene, "tunnel-refused"));
-        CHECK(told(scene, "up0 matches the pattern up*, but is the way to the internet"));
+        CHECK(told(scene, "up0 is of kind veth, which wraps no packets"));
         scene.stage().await("LOCKED");
     }
     scene.check_steps();

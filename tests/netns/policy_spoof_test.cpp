@@ -136,3 +136,20 @@ TEST_CASE("ARP for the tunnel's address is not answered on an uplink", "[policy]
     CHECK(answers_arp(scene, lab::addr::kTunnelHost) == (armed == Armed::no));
     CHECK(answers_arp(scene, kOther));
 }
+
+TEST_CASE("the tunnel's address leaves by no other way", "[policy][spoof]") {
+    const auto armed = GENERATE(Armed::no, Armed::yes);
+    Scene scene(generous_policy(), armed);
+    scene.protect();
+    for (const Victim& own : {kV4, kV6}) {
+        CAPTURE(own.tunnel);
+        const std::size_t before = scene.lab().capture().size();
+        send_datagram(scene.host(), own.tunnel, kFromPort, own.attacker, kPort);
+        must(scene.lab().capture().settle());
+        const auto frames = scene.lab().capture().since(before);
+        CHECK(std::ranges::any_of(frames, [&](const lab::FrameInfo& frame) {
+                  return frame.source == lab::ip(own.tunnel);
+              }) == (armed == Armed::no));
+    }
+    scene.check_steps();
+}

@@ -31,7 +31,8 @@ std::vector<const char*> changes(Ownership ownership) {
     std::vector<const char*> all{
         "flush ruleset",
         "delete table inet killswitchd",
-        "insert rule inet killswitchd output accept",
+        "insert rule inet killswitchd output accept; "
+        "insert rule inet killswitchd postrouting accept",
     };
     if (ownership == Ownership::off) {  // The kernel lets nobody change an orphan's flags.
         all.push_back("add table inet killswitchd { flags dormant; }");

@@ -47,12 +47,13 @@ constexpr Count kNone{};
 /// A lab whose host runs the service with this `raw`.
 class Host {
   public:
-    explicit Host(const std::string& raw, Phase phase = Phase::locked)
+    explicit Host(const std::string& raw, Phase phase = Phase::locked, const std::string& more = {})
         : lab_(lab::build()), blocks_(raw == "block") {
         std::ofstream(lab_.scratch_from_outside() + "/killswitchd.yaml")
             << "version: 1\nmode: always\ntunnels:\n  - interface: tun0\n"
             << "    endpoints: [\"203.0.113.7:51820/udp\", \"[2001:db8:9::7]:51820/udp\"]\n"
-            << "    only: { fwmark: 0xca6c }\nipv6: tunnel\nraw: " << raw << "\n";
+            << "    only: { fwmark: 0xca6c }\nipv6: tunnel\nraw: " << raw << "\n"
+            << more;
         auto started = lab_.host().spawn(argv("run"));
         REQUIRE(started);
         service_.emplace(*std::move(started));
@@ -182,6 +183,26 @@ TEST_CASE("packet sockets reach nobody outside", "[raw][fail-closed]") {
     blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [&](Host& host) {
         return host.leaks(host.lab().host(), "up0", how);
     });
+}
+
+TEST_CASE("a sender's exception is none for packet sockets", "[raw][fail-closed]") {
+    require_programs({"ip", "nft"});
+    const std::string raw = GENERATE(as<std::string>{}, "allow", "block");
+    const auto phase = GENERATE(Phase::locked, Phase::protected_);
+    constexpr uid_t kUser = 4711;
+    Host host(raw, phase, fmt::format("allow: {{ outbound: [{{ user: {} }}] }}\n", kUser));
+    host.await_cover("up0");
+
+    CHECK(host.leaks(host.lab().host(), "up0", How::raw) == (raw == "allow" ? kAll : kNone));
+    const SocketOwner owner(kUser);
+    const std::uint32_t tag = lab::next_tag();
+    const std::size_t before = host.lab().capture().size();
+    const std::string payload = lab::tag_text(tag);
+    const lab::SocketAddress to(lab::ip(lab::addr::kInternet), 443);
+    const auto socket = host.lab().host().socket(AF_INET, SOCK_DGRAM, 0);
+    REQUIRE(socket);
+    CHECK(sendto(socket->get(), payload.data(), payload.size(), 0, to.get(), to.size) > 0);
+    CHECK(host.captured(tag, before) == 1);
 }
 
 TEST_CASE("a guest on a bridge with the uplink reaches nobody outside", "[raw][fail-closed]") {

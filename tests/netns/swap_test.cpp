@@ -50,7 +50,7 @@ Ruleset rules(std::size_t endpoints, StateName state) {
     situation.endpoints = known_endpoints(chosen);
     situation.around.uplinks = {{"up0", 0, {}}};  // Of Wire: what passes, passes both layers.
     if (state == StateName::protected_) {
-        situation.tunnels_up = {"wg0"};
+        situation.tunnels_up = {{"wg0", {}}};
     }
     return *compile(chosen, situation);
 }

@@ -56,7 +56,10 @@ inline Policy ipsec_policy() {
 /// With the endpoints of the config.
 inline Situation situation_of(const Policy& policy, StateName state,
                               std::vector<std::string> tunnels_up = {}) {
-    Situation situation{state, std::move(tunnels_up), {}};
+    Situation situation{state, {}, {}};
+    for (std::string& name : tunnels_up) {
+        situation.tunnels_up.push_back({std::move(name), {}});
+    }
     situation.endpoints = known_endpoints(policy);
     return situation;
 }
@@ -87,7 +90,7 @@ inline PacketView v6(PacketView packet) {
 }
 
 inline bool accepted(const Ruleset& ruleset, const PacketView& packet) {
-    return evaluate(ruleset, packet).verdict == Verdict::accept;
+    return follow(ruleset, packet).verdict == Verdict::accept;
 }
 
 }  // namespace ks::test

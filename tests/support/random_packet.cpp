@@ -137,6 +137,9 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
         Overloaded{
             [&](const match::InInterface& m) { packet.in_interface = named(m.name, m.negated); },
             [&](const match::OutInterface& m) { packet.out_interface = named(m.name, m.negated); },
+            [&](const match::InKind&) {},  // See kind_of().
+            [&](const match::OutKind&) {},
+            [&](const match::Carried&) {},
             [&](const match::InLoopback&) { packet.in_interface = kLoopback; },
             [&](const match::OutLoopback&) { packet.out_interface = kLoopback; },
             [&](const match::Family& m) { family(m.family); },
@@ -158,7 +161,8 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             [&](const match::HopLimit& m) { packet.hop_limit = m.value; },
             [&](const match::TcpNotOpening&) { packet.tcp_opening = false; },
             [&](const match::Mark& m) {
-                packet.mark = m.value | (dice_.number<std::uint32_t>() & ~m.mask);
+                packet.mark = m.negated ? random_mark(dice_)
+                                        : m.value | (dice_.number<std::uint32_t>() & ~m.mask);
             },
             [&](const match::User& m) { packet.uid = m.uid; },
             [&](const match::Group& m) { packet.gid = m.gid; },
@@ -212,6 +216,11 @@ void PacketMaker::fit(PacketView& packet, const Chain& chain) {
     if (target != ruleset_.chains.end() && dice_.chance(80)) {
         fit(packet, *target);
     }
+}
+
+/// The judge of the kernel has devices of one kind.
+std::string PacketMaker::kind_of(const std::string& interface) {
+    return interface.empty() || interface == kLoopback ? "" : "tun";
 }
 
 void PacketMaker::bend(IpAddress& where) {
@@ -366,6 +375,8 @@ PacketView PacketMaker::make() {
         packet.destination = random_address(dice_, packet.source.family);
     }
     make_routable(packet);
+    packet.in_kind = kind_of(packet.in_interface);
+    packet.out_kind = kind_of(packet.out_interface);
     return packet;
 }
 

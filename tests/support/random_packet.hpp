@@ -38,6 +38,7 @@ class PacketMaker {
     void fit(PacketView& packet, const Chain& chain);
     void fit(PacketView& packet, const Match& match);
     void bend(PacketView& packet);
+    static std::string kind_of(const std::string& interface);
     void bend(IpAddress& where);
     /// Gives the packet what the kernel needs to carry it as far as the rules.
     void make_routable(PacketView& packet);

@@ -52,7 +52,10 @@ Link random_link(Dice& dice, const std::string& device) {
             link.kind = kind;
         }
     }
-    const bool tunnel = link.kind == "wireguard" || device.starts_with("tun");
+    if (link.kind == "wireguard" && dice.chance(60)) {
+        link.kind = "tun";  // wireguard-go
+    }
+    const bool tunnel = device.starts_with("wg") || device.starts_with("tun");
     link.addresses = tunnel ? some_tunnel_addresses(dice) : some_addresses(dice);
     if (device == "up0" || (device == "eth1" && dice.chance(20))) {
         link.default_route = true;

@@ -22,7 +22,7 @@ Ruleset rules_of(const Policy& policy, StateName state = StateName::locked) {
     situation.around.lan = {{"eth0", *Prefix::parse("192.168.1.0/24")},
                             {"eth0", *Prefix::parse("fd00::/64")}};
     if (state == StateName::protected_) {
-        situation.tunnels_up = {"wg0"};
+        situation.tunnels_up = {{"wg0", {}}};
     }
     return compile(policy, situation).value();
 }

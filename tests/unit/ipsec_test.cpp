@@ -248,7 +248,7 @@ TEST_CASE("one rule in each direction stands for all tunnels by policy", "[ipsec
         }
         return found;
     };
-    CHECK(count(match::ToEncrypt{}) == 1);
+    CHECK(count(match::ToEncrypt{}) == 2);  // In `output` and in `postrouting`.
     CHECK(count(match::Decrypted{}) == 1);
     CHECK(has_rule(rules, "\t\trt ipsec exists meta nfproto ipv4 accept comment \"tunnel by IPsec "
                           "policy\"\n"));

@@ -48,19 +48,27 @@ PacketView random_packet(Dice& dice, PacketMaker& maker) {
     PacketView packet = maker.make();
     packet.ct_established = dice.chance(30);
     packet.ct_reply = packet.ct_established && dice.chance(60);
+    if (packet.hook == Hook::output && dice.chance(40)) {
+        packet.hook = Hook::postrouting;
+        packet.carried =
+            dice.pick(std::vector<std::uint32_t>{0, 0x40000000, 0x80000000, 0xc0000000});
+        packet.out_kind = dice.chance(10) ? "dummy" : packet.out_kind;
+    }
+    packet.in_kind = dice.chance(10) ? "dummy" : packet.in_kind;
     packet.to_encrypt = packet.hook != Hook::input && dice.chance(5);
-    packet.decrypted = packet.hook != Hook::output && dice.chance(5);
+    packet.decrypted =
+        (packet.hook == Hook::input || packet.hook == Hook::forward) && dice.chance(5);
     packet.later_fragment = dice.chance(5);
     return packet;
 }
 
 std::string text(const PacketView& p) {
     return fmt::format(
-        "hook {} from {} {} {} to {} {} {} protocol {} icmp {}/{} {} {} {} mark {:x} uid {} "
+        "hook {} from {} ({}) {} {} to {} ({}) {} {} carried {:x} protocol {} icmp {}/{} {} {} {} mark {:x} uid {} "
         "encrypt {} decrypted {} fragment {} hops {}",
-        word(p.hook), p.in_interface, p.source.str(), p.source_port, p.out_interface,
-        p.destination.str(), p.destination_port, p.protocol, p.icmp_type, p.icmp_code,
-        p.ct_established ? "established" : "new", p.ct_reply ? "reply" : "original",
+        word(p.hook), p.in_interface, p.in_kind, p.source.str(), p.source_port, p.out_interface,
+        p.out_kind, p.destination.str(), p.destination_port, p.carried, p.protocol, p.icmp_type,
+        p.icmp_code, p.ct_established ? "established" : "new", p.ct_reply ? "reply" : "original",
         p.tcp_opening ? "opening" : "-", p.mark, p.uid.value_or(99999), p.to_encrypt, p.decrypted,
         p.later_fragment, p.hop_limit);
 }

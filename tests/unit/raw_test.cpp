@@ -155,7 +155,7 @@ Situation random_situation(Dice& dice, const Policy& policy) {
     situation.cgroups = {{"web.slice", 42}};
     if (dice.coin()) {
         situation.state = StateName::protected_;
-        situation.tunnels_up = {"wg0"};
+        situation.tunnels_up = {{"wg0", {}}};
     }
     // Of the same network by both devices, too; more than five make a set.
     for (const char* const network : {"192.168.1.0/24", "192.168.2.0/24", "10.0.0.0/8",
@@ -180,7 +180,7 @@ bool may_be_accepted(const Ruleset& ruleset, PacketView packet) {
         for (const bool answer : {false, true}) {
             packet.out_interface = out;
             packet.ct_reply = packet.ct_established = answer;
-            if (evaluate(ruleset, packet).verdict == Verdict::accept) {
+            if (accepted(ruleset, packet)) {
                 return true;
             }
         }
@@ -257,8 +257,9 @@ TEST_CASE("a device lets out what output may have accepted towards it, and that 
         const Ruleset ruleset = *compile(policy, random_situation(dice, policy));
         for (int i = 0; i < 40; ++i) {
             const PacketView packet = random_packet(dice);
-            const bool passes = evaluate(ruleset, packet).verdict == Verdict::accept;
+            const bool passes = test::accepted(ruleset, packet);
             PacketView there = later(packet);
+            there.carried = evaluate(ruleset, packet).carried;
             const Evaluation first = evaluate(ruleset, there);
             accepted += passes ? 1 : 0;
             refused += first.verdict == Verdict::drop ? 1 : 0;
@@ -456,15 +457,17 @@ TEST_CASE("a veth that has only given itself an address may be an uplink", "[raw
           std::vector<std::string>{"eth0", "veth0"});
 }
 
-TEST_CASE("a device that carries a tunnel as it is has no rules of its own", "[raw][roles]") {
+TEST_CASE("a device below a tunnel keeps its rules: what it carries is wrapped", "[raw][roles]") {
     Policy policy = wireguard_policy();
-    policy.tunnels.front().interface = "eth0.7";
-    const LinkTable links{
+    policy.tunnels.front().interface = "gre1";
+    LinkTable links{
         {2, {"eth0", "", true, {}, 0, true}},
-        {3, {"eth0.7", "vlan", true, {}, 0, false, 2}},
+        {3, {"gre1", "gre", true, {}, 0, false, 2}},
     };
+    CHECK(names(surroundings(policy, links).uplinks) == std::vector<std::string>{"eth0"});
 
-    CHECK(surroundings(policy, links).uplinks.empty());
+    links[3].kind = "vlan";  // No tunnel, whatever its name.
+    CHECK(names(surroundings(policy, links).uplinks) == std::vector<std::string>{"eth0", "gre1"});
 }
 
 TEST_CASE("a device of the same name is another device", "[raw]") {
@@ -483,6 +486,7 @@ TEST_CASE("panic lets nothing out at the devices but what keeps the link", "[raw
     dhcp.protocol = proto::kUdp;
     dhcp.source_port = 68;
     dhcp.destination_port = 67;
+    dhcp.destination = address("192.168.1.1");
     const Policy policy = wireguard_policy();
     const Situation locked = decide(policy, links, {}, {});
     REQUIRE(evaluate(*compile(policy, locked), dhcp).verdict == Verdict::accept);

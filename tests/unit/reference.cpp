@@ -32,7 +32,7 @@ class Reference {
   public:
     Reference(const Policy& policy, const Situation& situation, const PacketView& packet)
         : policy_(policy), situation_(situation), packet_(packet),
-          outward_(packet.hook == Hook::output),
+          outward_(packet.hook == Hook::output || packet.hook == Hook::postrouting),
           near_(outward_ ? packet.out_interface : packet.in_interface),
           far_(outward_ ? packet.destination : packet.source),
           far_port_(outward_ ? packet.destination_port : packet.source_port),
@@ -41,7 +41,9 @@ class Reference {
     bool passes() {
         switch (packet_.hook) {
         case Hook::output:
-            return may_leave();
+            return may_leave() || left_to_postrouting();
+        case Hook::postrouting:
+            return may_leave() || answers_guest();
         case Hook::input:
             return may_enter();
         case Hook::forward:
@@ -63,7 +65,7 @@ class Reference {
         if (near_ == "lo") {
             return true;
         }
-        if (panic()) {
+        if (has(situation_.around.tunnel_addresses, packet_.source) || panic()) {
             return false;
         }
         if (policy_.scope == Scope::apps && !confined()) {
@@ -117,15 +119,35 @@ class Reference {
                guest_network(packet_.out_interface, packet_.destination);
     }
 
+    /// The kernel has judged it at `forward`.
+    bool answers_guest() {
+        return policy_.scope == Scope::all && policy_.guests.reach == Guests::Reach::tunnel &&
+               !ways_out(situation_).empty() && packet_.ct_established &&
+               guest_link(packet_.out_interface, {}) &&
+               !(leaves_by_tunnel() && family_fits_tunnel());
+    }
+    /// Another table may have given it the mark, and with it another device.
+    bool left_to_postrouting() {
+        return packet_.mark != 0 && !ways_out(situation_).empty() &&
+               !(leaves_by_tunnel() && family_fits_tunnel());
+    }
+
     // --- tunnels ---------------------------------------------------------------------------------
 
     bool leaves_by_tunnel() {
-        return has(situation_.tunnels_up, packet_.out_interface) ||
+        const bool kind_counts = packet_.hook == Hook::postrouting;
+        return is_tunnel(packet_.out_interface, kind_counts ? packet_.out_kind : std::string()) ||
                (!situation_.ipsec_up.empty() && packet_.to_encrypt);
     }
     bool comes_by_tunnel() {
-        return has(situation_.tunnels_up, packet_.in_interface) ||
+        return is_tunnel(packet_.in_interface, packet_.in_kind) ||
                (!situation_.ipsec_up.empty() && packet_.decrypted);
+    }
+    bool is_tunnel(const std::string& interface, const std::string& kind) {
+        return std::ranges::any_of(situation_.tunnels_up, [&](const LiveTunnel& tunnel) {
+            return tunnel.interface == interface &&
+                   (kind.empty() || tunnel.kind.empty() || tunnel.kind == kind);
+        });
     }
     bool family_fits_tunnel() { return v4() || policy_.ipv6 == Ipv6::tunnel; }
     bool asks_allowed_server() {
@@ -134,6 +156,7 @@ class Reference {
 
     // --- whose packet it is ----------------------------------------------------------------------
 
+    bool carries(Carry word) { return (packet_.carried & static_cast<std::uint32_t>(word)) != 0; }
     bool sent_from_cgroup(const std::string& path) {
         const auto id = situation_.cgroups.find(path);
         const auto level = static_cast<std::size_t>(std::ranges::count(path, '/'));
@@ -144,12 +167,18 @@ class Reference {
         const Apps& apps = policy_.apps;
         return (packet_.uid && has(apps.users, *packet_.uid)) ||
                (packet_.gid && has(apps.groups, *packet_.gid)) ||
-               std::ranges::any_of(apps.cgroups,
-                                   [&](const std::string& path) { return sent_from_cgroup(path); });
+               std::ranges::any_of(apps.cgroups, [&](const std::string& path) {
+                   return packet_.hook == Hook::postrouting
+                              ? situation_.cgroups.contains(path) && carries(Carry::confined)
+                              : sent_from_cgroup(path);
+               });
     }
     bool sent_by(const std::optional<std::uint32_t>& user,
                  const std::optional<std::uint32_t>& group,
                  const std::optional<std::string>& cgroup) {
+        if (packet_.hook == Hook::postrouting && (user || group || cgroup)) {
+            return exists(cgroup) && carries(Carry::granted);
+        }
         return (!user || packet_.uid == user) && (!group || packet_.gid == group) &&
                (!cgroup || sent_from_cgroup(*cgroup));
     }
@@ -212,7 +241,12 @@ class Reference {
     }
     bool dhcp() {
         if (v4()) {
-            return udp_between(68, 67);
+            const IpAddress& to = packet_.destination;
+            return udp_between(68, 67) &&
+                   (!outward_ || to == IpAddress::parse("255.255.255.255") ||
+                    within("10.0.0.0/8", to) || within("100.64.0.0/10", to) ||
+                    within("169.254.0.0/16", to) || within("172.16.0.0/12", to) ||
+                    within("192.168.0.0/16", to));
         }
         return needs_ipv6() && within("fe80::/10", packet_.source) && udp_between(546, 547) &&
                (!outward_ || packet_.destination == IpAddress::parse("ff02::1:2"));

@@ -6,6 +6,7 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/situation.hpp"
+#include "killswitchd/tunnels.hpp"
 #include "policies.hpp"
 
 #include <cstdlib>
@@ -44,12 +45,14 @@ TEST_CASE("the shipped rules are what the program commits", "[golden]") {
         parse_config({{"reference.yaml", shipped("reference.yaml")}}, system_names());
     REQUIRE(config.ok());
     const Policy& policy = *config.policy;
-    const auto of = [&](StateName state, std::vector<std::string> up) {
-        return render_text(compile(policy, situation_of(policy, state, std::move(up))).value());
+    const auto of = [&](StateName state, std::vector<LiveTunnel> up) {
+        Situation situation = situation_of(policy, state);
+        situation.tunnels_up = std::move(up);
+        return render_text(compile(policy, situation).value());
     };
     for (const Row& row : {
              Row{"locked.nft", of(StateName::locked, {})},
-             Row{"protected.nft", of(StateName::protected_, {"wg0"})},
+             Row{"protected.nft", of(StateName::protected_, {{"wg0", policy.tunnels[0].kind}})},
              Row{"panic.nft", of(StateName::panic, {})},
              Row{"builtin-lock.nft", render_text(builtin_lock())},
          }) {

@@ -26,7 +26,7 @@ Ruleset rules_of(StateName state) {
     situation.around.uplinks = {{"eth0", 2, {}}};
     situation.around.tunnel_addresses = {address("10.99.0.2")};
     if (state == StateName::protected_) {
-        situation.tunnels_up = {"wg0"};
+        situation.tunnels_up = {{"wg0", {}}};
     }
     return compile(apps_policy(), situation).value();
 }

@@ -51,7 +51,9 @@ TEST_CASE("a device is a tunnel by more than its name", "[decide][fail-closed]")
         {"ppp*", "tun", true, true},
         {"ppp*", "wireguard", true, true},
         {"ppp*", "veth", true, false},
-        {"ppp*", "veth", false, true},
+        {"ppp*", "veth", false, false},  // Wraps nothing.
+        {"ppp0", "macvlan", false, false},
+        {"ppp0", "dummy", false, false},
         {"ppp*", "vlan", true, false},
         {"ppp*", "", false, false},  // Hardware.
         {"ppp0", "", false, false},
@@ -74,14 +76,15 @@ TEST_CASE("a link that one tunnel refuses and another trusts is a tunnel", "[dec
     policy.tunnels.push_back(wireguard_policy().tunnels[0]);
 
     CHECK(refused_tunnels(policy, links).empty());
-    CHECK(live_tunnels(policy, links) == std::vector<std::string>{"wg0"});
+    CHECK(live_tunnels(policy, links) == std::vector<LiveTunnel>{{"wg0", "wireguard"}});
 }
 
 TEST_CASE("what is up is sorted by name, whatever its index", "[decide]") {
     Policy policy = wireguard_policy();
     policy.tunnels[0].interface = "wg*";
     LinkTable links{{7, {"wg9", "wireguard", true, {}}}, {8, {"wg1", "wireguard", true, {}}}};
-    CHECK(live_tunnels(policy, links) == std::vector<std::string>{"wg1", "wg9"});
+    CHECK(live_tunnels(policy, links) ==
+          std::vector<LiveTunnel>{{"wg1", "wireguard"}, {"wg9", "wireguard"}});
 
     policy = ipsec_policy();
     policy.tunnels.push_back(policy.tunnels[0]);

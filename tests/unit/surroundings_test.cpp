@@ -171,22 +171,52 @@ TEST_CASE("private space ends where it ends", "[surroundings][fail-closed]") {
         bool local;
     };
     const auto row = GENERATE(values<Row>({
-        {"10.0.0.7", 8, true},      {"10.0.0.7", 7, false},     {"11.0.0.7", 24, false},
-        {"9.255.255.7", 24, false}, {"172.16.0.7", 12, true},   {"172.16.0.7", 11, false},
+        {"10.0.0.7", 16, true},     {"10.255.0.7", 16, true},   {"11.0.0.7", 24, false},
+        {"9.255.255.7", 24, false}, {"172.16.0.7", 16, true},   {"10.0.0.7", 15, false},
         {"172.15.0.7", 24, false},  {"172.31.0.7", 24, true},   {"172.32.0.7", 24, false},
         {"192.168.0.7", 16, true},  {"192.168.0.7", 15, false}, {"192.169.0.7", 24, false},
         {"169.254.0.7", 16, true},  {"169.254.0.7", 15, false}, {"169.253.0.7", 24, false},
-        {"100.64.0.7", 24, false},  {"fc00::7", 7, true},       {"fc00::7", 6, false},
-        {"fe80::7", 10, true},      {"fe80::7", 9, false},      {"fec0::7", 64, false},
-        {"2001:db8::7", 64, false},
+        {"100.64.0.7", 24, false},  {"fc00::7", 48, true},      {"fc00::7", 47, false},
+        {"fdff::7", 48, true},      {"fbff::7", 48, false},     {"fe80::7", 10, true},
+        {"fe80::7", 9, false},      {"fec0::7", 64, false},     {"2001:db8::7", 64, false},
     }));
     LinkTable links = host_with_bridge();
     links[kUplink].addresses = {{address(row.own), row.length}};
     INFO(row.own << "/" << int(row.length));
 
     CHECK(lan(policy, links).empty() != row.local);
-    policy.lan.unsafe = true;
-    CHECK(lan(policy, links).size() == 1);
+}
+
+TEST_CASE("a network that holds what is beyond the tunnel is not local",
+          "[surroundings][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.lan.allow = true;
+    policy.tunnels[0].endpoints = {udp("192.168.1.9", 51820)};
+    LinkTable links = host_with_bridge();
+    links[kUplink].addresses = {{address("192.168.1.2"), 24}};
+    const auto refused = [&] {
+        return surroundings(policy, links, known_endpoints(policy)).lan_refused;
+    };
+    CHECK(refused() ==
+          std::vector<std::string>{
+              "192.168.1.0/24 on eth0 holds 192.168.1.9, which belongs to the tunnel"});
+    CHECK(surroundings(policy, links, known_endpoints(policy)).lan.empty());
+
+    policy.tunnels[0].endpoints = {udp("192.168.2.9", 51820)};
+    CHECK(refused().empty());
+    policy.dns_servers = {address("192.168.1.53")};
+    CHECK(refused().size() == 1);
+    policy.dns_servers.reset();
+    links[7] = link("wg0", "wireguard", "192.168.1.77", 32);
+    CHECK(refused().size() == 1);
+    policy.lan.networks = Lan::Networks::listed;  // Somebody has said so.
+    policy.lan.list = {*Prefix::parse("192.168.1.0/24")};
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.168.1.0/24"});
+
+    policy.lan.networks = Lan::Networks::on_link;
+    links[kUplink].addresses = {{address("10.1.2.3"), 8}};
+    CHECK(refused() == std::vector<std::string>{"10.0.0.0/8 on eth0 is wider than /16: list it "
+                                                "under lan.networks if it is yours"});
 }
 
 TEST_CASE("listed and private networks are those of every uplink", "[surroundings]") {
@@ -358,6 +388,9 @@ TEST_CASE("surroundings are sorted and unique, whatever the order of the links",
         links[index] = link(name, "dummy", "fd00::2", 64);
         links[index].addresses.insert(links[index].addresses.begin(),
                                       {{address("fd01::1"), 64}, {address("fd01::2"), 64}});
+        if (links[index].name.starts_with("wg")) {
+            links[index].addresses = {{address("fd03::1"), 64}, {address("fd02::1"), 64}};
+        }
         ++index;
     }
     const Prefix first = *Prefix::parse("fd00::/64");
@@ -366,7 +399,7 @@ TEST_CASE("surroundings are sorted and unique, whatever the order of the links",
     const Surroundings around = surroundings(policy, links);
 
     CHECK(around.tunnel_addresses ==
-          std::vector<IpAddress>{address("fd00::2"), address("fd01::1"), address("fd01::2")});
+          std::vector<IpAddress>{address("fd02::1"), address("fd03::1")});
     CHECK(around.guests ==
           std::vector<LinkNetwork>{{"g0", first}, {"g0", second}, {"g1", first}, {"g1", second}});
     const std::vector<LinkNetwork> local{
@@ -395,8 +428,8 @@ TEST_CASE("the LAN is that of the uplinks chosen, in the families that are used"
     policy.lan.allow = true;
     policy.lan.unsafe = true;
     LinkTable links = host_with_bridge();
-    links[kUplink].addresses = {{address("198.51.100.7"), 0}, {address("198.51.100.7"), 1}};
-    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 128.0.0.0/1"});
+    links[kUplink].addresses = {{address("198.51.100.7"), 0}, {address("198.51.100.7"), 24}};
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 198.51.100.0/24"});
     policy.lan.allow = false;
     CHECK(lan(policy, links) == kNone);
 }

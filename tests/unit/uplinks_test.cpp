@@ -66,11 +66,12 @@ TEST_CASE("the ports of a master that nobody knows have no rules of their own", 
     CHECK(uplinks(links) == (known ? Names{"eth0 under up0", "up0"} : Names{"up0"}));
 }
 
-TEST_CASE("a device that a tunnel or a guest sends by has no rules of its own", "[uplinks]") {
+TEST_CASE("a tunnel takes nothing away from the device that it sends by, a guest does",
+          "[uplinks]") {
     LinkTable links{{2, device("eth0")},
                     {3, device("vlan1", "vlan", 0, 2)},
                     {4, device("wg0", "wireguard", 0, 2)}};
-    CHECK(uplinks(links) == Names{"vlan1"});
+    CHECK(uplinks(links) == Names{"eth0 under vlan1", "vlan1"});
     links[4].name = "wg1";
     CHECK(uplinks(links) == Names{"eth0 under vlan1 wg1", "vlan1", "wg1"});
 

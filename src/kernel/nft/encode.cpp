@@ -46,6 +46,15 @@ class RuleBuilder : private Expressions {
             }
         }
     }
+    void carry(Carry what) {
+        const auto bit = static_cast<std::uint32_t>(what);
+        meta(NFT_META_PRIORITY);
+        set_bits(bit);
+        expr("meta", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_PRIORITY);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, kReg);
+        });
+    }
     void count(const std::string& counter) {
         expr("objref", [&](nftnl_expr* e) {
             nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
@@ -135,6 +144,14 @@ class RuleBuilder : private Expressions {
 
     void encode(const match::InInterface& m) { interface(NFT_META_IIFNAME, m.name, m.negated); }
     void encode(const match::OutInterface& m) { interface(NFT_META_OIFNAME, m.name, m.negated); }
+    void kind(std::uint32_t key, const std::string& name) {
+        std::array<char, IFNAMSIZ> padded{};
+        std::copy_n(name.begin(), std::min(name.size(), padded.size() - 1), padded.begin());
+        meta(key);
+        equals(padded);
+    }
+    void encode(const match::InKind& m) { kind(NFT_META_IIFKIND, m.kind); }
+    void encode(const match::OutKind& m) { kind(NFT_META_OIFKIND, m.kind); }
     void encode(const match::InLoopback&) {
         meta(NFT_META_IIF);
         equals(kLoopbackIndex);
@@ -235,7 +252,7 @@ class RuleBuilder : private Expressions {
         if (m.mask != 0xffffffff) {
             mask(&m.mask, sizeof(m.mask));
         }
-        equals(m.value);
+        compare(m.negated ? NFT_CMP_NEQ : NFT_CMP_EQ, &m.value, sizeof m.value);
     }
     void encode(const match::User& m) {
         meta(NFT_META_SKUID);
@@ -253,6 +270,12 @@ class RuleBuilder : private Expressions {
                                static_cast<std::uint32_t>(std::ranges::count(m.path, '/') + 1));
         });
         equals(m.id);
+    }
+    void encode(const match::Carried& m) {
+        const auto bit = static_cast<std::uint32_t>(m.what);
+        meta(NFT_META_PRIORITY);
+        mask(&bit, sizeof bit);
+        equals(bit);
     }
     void encode(const match::ToEncrypt&) {
         expr("rt", [&](nftnl_expr* e) {
@@ -331,6 +354,9 @@ NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family
     nftnl_rule_set_str(made.get(), NFTNL_RULE_CHAIN, chain.c_str());
     RuleBuilder builder(made.get(), family);
     builder.add(rule.matches);
+    if (rule.carry != Carry::none) {
+        builder.carry(rule.carry);
+    }
     if (!rule.counter.empty()) {
         builder.count(rule.counter);
     }

@@ -33,13 +33,23 @@ void Expressions::compare(std::uint32_t op, const void* data, std::uint32_t byte
 
 void Expressions::mask(const void* mask_data, std::uint32_t bytes, std::uint32_t reg) {
     const std::array<std::uint8_t, 16> zero{};
+    mask_and_flip(mask_data, zero.data(), bytes, reg);
+}
+
+void Expressions::set_bits(std::uint32_t bits) {
+    const std::uint32_t others = ~bits;
+    mask_and_flip(&others, &bits, sizeof bits, kReg);
+}
+
+void Expressions::mask_and_flip(const void* mask_data, const void* flip, std::uint32_t bytes,
+                                std::uint32_t reg) {
     expr("bitwise", [&](nftnl_expr* e) {
         nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, reg);
         nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
         nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
         nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, bytes);
         nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask_data, bytes);
-        nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero.data(), bytes);
+        nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, flip, bytes);
     });
 }
 

@@ -41,11 +41,15 @@ class Expressions {
         compare(NFT_CMP_EQ, &value, sizeof(value));
     }
     void mask(const void* mask_data, std::uint32_t bytes, std::uint32_t reg = kReg);
+    void set_bits(std::uint32_t bits);  ///< Of a number in the host's order, in kReg.
     void conntrack(std::uint32_t key);
     void verdict(std::uint32_t code, const std::string& chain);
     void reject(std::uint32_t type, std::uint8_t code);
 
   private:
+    void mask_and_flip(const void* mask_data, const void* flip, std::uint32_t bytes,
+                       std::uint32_t reg);
+
     nftnl_rule* rule_;
     bool complete_ = true;
 };

@@ -34,6 +34,8 @@ std::uint32_t hook_number(Hook hook) {
         return NF_INET_FORWARD;
     case Hook::output:
         return NF_INET_LOCAL_OUT;
+    case Hook::postrouting:
+        return NF_INET_POST_ROUTING;
     case Hook::arp_input:
         return NF_ARP_IN;
     case Hook::egress:

@@ -68,6 +68,8 @@ Operand meta(const nftnl_expr* expr) {
         {NFT_META_PROTOCOL, {"meta protocol", Type::ether_type}},
         {NFT_META_IIFNAME, {"iifname", Type::name}},
         {NFT_META_OIFNAME, {"oifname", Type::name}},
+        {NFT_META_IIFKIND, {"meta iifkind", Type::name}},
+        {NFT_META_OIFKIND, {"meta oifkind", Type::name}},
         {NFT_META_IIF, {"iif", Type::index}},
         {NFT_META_OIF, {"oif", Type::index}},
         {NFT_META_MARK, {"meta mark", Type::hex}},

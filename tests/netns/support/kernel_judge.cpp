@@ -29,6 +29,16 @@ namespace {
 
 constexpr const char* kLoopback = "lo";
 
+/// Marks that send a packet to one device, and then, by our chain `reroute`, to another: the last
+/// two digits are their numbers.
+constexpr std::uint32_t kToReroute = 0x7700;
+constexpr std::uint32_t kRerouted = 0x7800;
+
+std::uint32_t number_of(const std::string& device) {
+    const auto found = std::ranges::find(devices(), device);
+    return static_cast<std::uint32_t>(found - devices().begin()) + 1;
+}
+
 [[noreturn]] void broken(const std::string& what) {
     throw std::runtime_error(fmt::format("the test's namespace is wrong: {}", what));
 }
@@ -101,7 +111,11 @@ KernelJudge::KernelJudge(const Cgroups& cgroups) {
                                                       " chain in { type filter hook prerouting "
                                                       "priority raw; notrack; ct state new; }\n"
                                                       " chain out { type filter hook output "
-                                                      "priority raw; notrack; }\n}\n");
+                                                      "priority raw; notrack; }\n"
+                                                      " chain reroute { type route hook output "
+                                                      "priority mangle; meta mark & 0xffffff00 == "
+                                                      "0x7700 meta mark set meta mark & 0x0f | "
+                                                      "0x7800; }\n}\n");
         off.status != 0) {
         broken(off.text);
     }
@@ -131,6 +145,12 @@ void KernelJudge::add_routes() {
         routes.push_back(
             fmt::format("route add default dev {} table {}", forwarded_to(device), number));
         routes.push_back(fmt::format("rule add iif {} lookup {}", device, number));
+        const std::uint32_t own = number_of(device);
+        const std::uint32_t table = 200 + own;
+        routes.push_back(fmt::format("route add default dev {} table {}", device, table));
+        routes.push_back(fmt::format("rule add fwmark 0x{:x}/0xfffffff0 lookup {}",
+                                     kToReroute | own << 4U, table));
+        routes.push_back(fmt::format("rule add fwmark 0x{:x} lookup {}", kRerouted | own, table));
     }
     ip(addresses);
     ip(routes, "-4");
@@ -176,7 +196,8 @@ bool KernelJudge::passes(const PacketView& packet) {
     case Hook::forward:
         return passes_forward(packet);
     case Hook::output:
-        return passes_output(packet, packet.out_interface);
+        return passes_output(packet, packet.mark, packet.out_interface);
+    case Hook::postrouting:
     case Hook::arp_input:
     case Hook::egress:
         break;
@@ -184,7 +205,16 @@ bool KernelJudge::passes(const PacketView& packet) {
     broken("not an IP packet");
 }
 
-bool KernelJudge::passes_output(const PacketView& packet, const std::string& device) {
+bool KernelJudge::passes_rerouted(PacketView& packet, const std::string& first) {
+    ++tag_;
+    const std::uint32_t to = number_of(packet.out_interface);
+    packet.mark = kRerouted | to;
+    return passes_output(packet, kToReroute | number_of(first) << 4U | to, {});
+}
+
+bool KernelJudge::passes_output(const PacketView& packet, std::uint32_t mark,
+                                const std::string& bound) {
+    const std::string& device = packet.hook == Hook::input ? bound : packet.out_interface;
     const auto sender = std::ranges::find_if(senders_, [&](const Sender& s) {
         return !packet.uid ||
                (s.uid == packet.uid && s.gid == packet.gid && s.cgroups == packet.cgroups);
@@ -195,9 +225,9 @@ bool KernelJudge::passes_output(const PacketView& packet, const std::string& dev
     const Sockets& pair = sockets_[static_cast<std::size_t>(sender - senders_.begin())];
     const bool v4 = packet.source.family == IpFamily::v4;
     const int fd = v4 ? pair.v4.get() : pair.v6.get();
-    if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &packet.mark, sizeof(packet.mark)) != 0 ||
-        ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(),
-                     static_cast<socklen_t>(device.size())) != 0) {
+    if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) != 0 ||
+        ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bound.data(),
+                     static_cast<socklen_t>(bound.size())) != 0) {
         broken(fmt::format("cannot prepare a socket: {}", std::strerror(errno)));
     }
     const auto out = tuns_.find(device);
@@ -205,7 +235,7 @@ bool KernelJudge::passes_output(const PacketView& packet, const std::string& dev
         out->second.drain();
     }
     const std::string bytes = wire(packet, tag_);
-    if (send_to(fd, bytes, packet.destination, device) >= 0) {
+    if (send_to(fd, bytes, packet.destination, bound) >= 0) {
         // What the device's own chain drops counts as sent. Source: Linux net/ipv4/raw.c, ENOBUFS.
         return out == tuns_.end() || left_by(out->second, bytes, tag_);
     }
@@ -220,7 +250,7 @@ bool KernelJudge::passes_input(const PacketView& packet) {
     const Fd& receiver = receivers_.at({packet.source.family, packet.protocol});
     if (packet.in_interface != kLoopback) {
         tuns_.at(packet.in_interface).inject(wire(packet, tag_));
-    } else if (!passes_output(packet, kLoopback)) {
+    } else if (!passes_output(packet, packet.mark, kLoopback)) {
         broken("loopback output is refused");
     }
     std::array<char, 2048> buffer{};

@@ -45,6 +45,9 @@ class KernelJudge {
     [[nodiscard]] const std::vector<Sender>& senders() const { return senders_; }
     /// Whether the kernel lets `packet` (of PacketMaker) pass. Throws where it fails otherwise.
     [[nodiscard]] bool passes(const PacketView& packet);
+    /// The same of a packet of Hook::output that was on its way to the device `first` when another
+    /// table gave it another mark, by which it was sent to `packet.out_interface`. Sets that mark.
+    [[nodiscard]] bool passes_rerouted(PacketView& packet, const std::string& first);
 
   private:
     struct Sockets {
@@ -53,7 +56,9 @@ class KernelJudge {
     };
     void add_routes();
     void add_senders(const Cgroups& cgroups);
-    [[nodiscard]] bool passes_output(const PacketView& packet, const std::string& device);
+    /// \param mark  of the socket, which is bound to `bound`; empty: to none.
+    [[nodiscard]] bool passes_output(const PacketView& packet, std::uint32_t mark,
+                                     const std::string& bound);
     [[nodiscard]] bool passes_input(const PacketView& packet);
     [[nodiscard]] bool passes_forward(const PacketView& packet);
 

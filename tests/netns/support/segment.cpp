@@ -110,4 +110,16 @@ void send_error(const lab::Node& from, const IpAddress& to, const IcmpError& err
     send_raw(from, nullptr, to, v4 ? proto::kIcmp : proto::kIcmpv6, message);
 }
 
+void send_datagram(const lab::Node& from, const char* source, std::uint16_t source_port,
+                   const char* to, std::uint16_t port) {
+    const lab::SocketAddress own(lab::ip(source), source_port);
+    const lab::SocketAddress far(lab::ip(to), port);
+    auto fd = from.socket(lab::domain_of(lab::ip(to)), SOCK_DGRAM, 0);
+    REQUIRE(fd);
+    const int one = 1;
+    REQUIRE(::setsockopt(fd->get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0);
+    REQUIRE(::bind(fd->get(), own.get(), own.size) == 0);
+    static_cast<void>(::sendto(fd->get(), "x", 1, 0, far.get(), far.size));
+}
+
 }  // namespace ks::test

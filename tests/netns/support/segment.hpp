@@ -28,4 +28,8 @@ struct IcmpError {
 };
 void send_error(const lab::Node& from, const IpAddress& to, const IcmpError& error);
 
+/// Sends a datagram to `to` from an address of the node; refused or not.
+void send_datagram(const lab::Node& from, const char* source, std::uint16_t source_port,
+                   const char* to, std::uint16_t port);
+
 }  // namespace ks::test

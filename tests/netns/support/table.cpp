@@ -92,7 +92,7 @@ Ruleset example_rules(StateName state) {
     Situation situation{state, {}, {}};
     situation.endpoints = known_endpoints(policy);
     if (state == StateName::protected_) {
-        situation.tunnels_up = {"wg0"};
+        situation.tunnels_up = {{"wg0", {}}};
         situation.ipsec_up = {"branch"};
     }
     return *compile(policy, situation);
