@@ -82,7 +82,7 @@ std::vector<FoundVpn> pick(const Options& options, const std::vector<FoundVpn>& 
     if (!options.from.empty()) {
         return found;
     }
-    const std::vector<FoundVpn> usual = without_doubt(found);
+    std::vector<FoundVpn> usual = without_doubt(found);
     if (!asks(options)) {
         return usual;
     }

@@ -4,6 +4,7 @@
 #include "endpoint_hint.hpp"
 #include "keys.hpp"
 #include "killswitchd/net.hpp"
+#include "killswitchd/printable.hpp"
 #include "values.hpp"
 #include "writers.hpp"
 
@@ -13,6 +14,7 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,14 @@ bool is_repeated(Context& context, const Node& node, const std::string& what, Dr
     return !added;
 }
 
+/// The service sees nothing there. Source: systemd.exec(5), ProtectHome=; systemd/sandbox.conf.
+bool is_hidden(const std::string& path) {
+    constexpr std::array<std::string_view, 3> kHidden{"/home", "/root", "/run/user"};
+    return std::ranges::any_of(kHidden, [&](std::string_view directory) {
+        return path.starts_with(fmt::format("{}/", directory));
+    });
+}
+
 void read_import(Context& context, const Node& node, Draft& draft) {
     const auto path = read_value(context, node, "import", parse_import,
                                  "write the whole path, such as /etc/wireguard/wg0.conf");
@@ -52,6 +62,13 @@ void read_import(Context& context, const Node& node, Draft& draft) {
         context.findings.error(
             node.at, fmt::format("more than {} imports in one tunnel", kMaxImports), "remove some");
         return;
+    }
+    if (is_hidden(*path)) {
+        context.findings.warning(node.at,
+                                 fmt::format("import {}: the service of systemd cannot read files "
+                                             "of users",
+                                             in_quotes(*path)),
+                                 "move it to /etc, as root's");
     }
     draft.tunnel.imports.push_back(*path);
 }

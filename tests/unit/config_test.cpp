@@ -238,6 +238,15 @@ TEST_CASE("holes that a user may not see are warnings at the tunnel", "[config]"
     CHECK(loaded.ok());
 }
 
+TEST_CASE("an import that the sandbox of the service hides is a warning", "[config]") {
+    const std::string path = std::string("/home") + "/me/wg0.conf";
+    const std::string text = kOff + "tunnels: [{ interface: wg0, endpoints: [{ import: ";
+    CHECK(findings_of(text + path + " }], only: { fwmark: 1 } }]\n") ==
+          std::vector<std::string>{"3:51: warning: import '" + path +
+                                   "': the service of systemd cannot read files of users"});
+    CHECK(findings_of(text + "/homes/wg0.conf }], only: { fwmark: 1 } }]\n").empty());
+}
+
 TEST_CASE("an interface that may be an uplink is a warning", "[config]") {
     const auto [name, warned] = GENERATE(table<std::string, bool>({
         {"e*", true},
