@@ -146,6 +146,7 @@ struct ArpTarget {
 /// Hook::egress.
 struct EtherType {
     std::uint16_t type = 0;
+    bool tagged = false;  ///< After one tag of IEEE 802.1Q, whose own type is 0x8100.
     friend bool operator==(const EtherType&, const EtherType&) = default;
 };
 /// A fragment other than the first: it has no ports. Must come after a Family of the same family.

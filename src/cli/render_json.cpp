@@ -148,7 +148,7 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
                 return equals(payload("arp", "daddr ip"), m.address.str());
             },
             [&](const match::EtherType& m) {
-                const json raw{{"base", "ll"}, {"offset", 96}, {"len", 16}};
+                const json raw{{"base", "ll"}, {"offset", m.tagged ? 128 : 96}, {"len", 16}};
                 return equals(json{{"payload", raw}}, m.type);
             },
             [&](const match::LaterFragment& m) {

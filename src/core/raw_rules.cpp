@@ -289,17 +289,23 @@ class EgressWriter {
     }
 
     /// Without these there is no link. Source: IEEE 802 numbers; 802.1X and PPPoE go no further
-    /// than the access network, the slow protocols (bonds) no further than the cable.
+    /// than the access network, the slow protocols (bonds) and MACsec no further than the cable.
     void add_link_layer() {
-        constexpr std::array<std::pair<std::uint16_t, const char*>, 5> kTypes{{
+        constexpr std::array<std::pair<std::uint16_t, const char*>, 6> kTypes{{
             {0x0806, "ARP"},
             {0x888e, "802.1X"},
             {0x8863, "PPPoE discovery"},
             {0x8864, "PPPoE session"},
             {0x8809, "slow protocols"},
+            {0x88e5, "MACsec"},
         }};
         for (const auto& [type, comment] : kTypes) {
             add(accept({match::EtherType{type}}, comment));
+            if (!uplink_.above.empty()) {  // A VLAN's frames leave by its card with a tag.
+                constexpr std::uint16_t kTag = 0x8100;
+                add(accept({match::EtherType{kTag}, match::EtherType{type, /*tagged=*/true}},
+                           fmt::format("{} of a VLAN", comment)));
+            }
         }
     }
 

@@ -180,7 +180,9 @@ class MatchWriter {
     void write(const match::CtEstablished&) { add("ct state established,related"); }
     void write(const match::CtReply&) { add("ct direction reply"); }
     void write(const match::ArpTarget& m) { add(fmt::format("arp daddr ip {}", m.address.str())); }
-    void write(const match::EtherType& m) { add(fmt::format("@ll,96,16 0x{:04x}", m.type)); }
+    void write(const match::EtherType& m) {
+        add(fmt::format("@ll,{},16 0x{:04x}", m.tagged ? 128 : 96, m.type));
+    }
     void write(const match::LaterFragment& m) {
         add_implying_family(m.family == IpFamily::v4 ? "ip frag-off & 0x1fff != 0"
                                                      : "frag frag-off != 0");

@@ -213,7 +213,8 @@ class RuleBuilder : private Expressions {
     }
     void encode(const match::EtherType& m) {
         constexpr std::uint32_t kBehindAddresses = 12;
-        payload(NFT_PAYLOAD_LL_HEADER, kBehindAddresses, 2);
+        constexpr std::uint32_t kBehindTag = 16;
+        payload(NFT_PAYLOAD_LL_HEADER, m.tagged ? kBehindTag : kBehindAddresses, 2);
         equals(htons(m.type));
     }
     void encode(const match::LaterFragment& m) {
