@@ -115,7 +115,23 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
                 return set != part.sets.end() && (*set)->key == m.key &&
                        (m.key.of == SetKey::Of::interface || known.family == m.key.family);
             },
-            [](const auto&) { return true; },
+            [](const match::InInterface&) { return true; },
+            [](const match::OutInterface&) { return true; },
+            [](const match::InKind&) { return true; },
+            [](const match::OutKind&) { return true; },
+            [](const match::InLoopback&) { return true; },
+            [](const match::OutLoopback&) { return true; },
+            [](const match::CtEstablished&) { return true; },
+            [](const match::CtReply&) { return true; },
+            [](const match::ArpTarget&) { return true; },
+            [](const match::EtherType&) { return true; },
+            [](const match::Mark&) { return true; },
+            [](const match::User&) { return true; },
+            [](const match::Group&) { return true; },
+            [](const match::Cgroup&) { return true; },
+            [](const match::Carried&) { return true; },
+            [](const match::ToEncrypt&) { return true; },
+            [](const match::Decrypted&) { return true; },
         },
         match);
 }
