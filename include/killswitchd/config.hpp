@@ -47,4 +47,7 @@ inline constexpr std::size_t kMaxConfigBytes = 256UL * 1024;
 /// or the command that mends it.
 [[nodiscard]] LoadedConfig load_config(const std::string& main_file);
 
+/// LoadedConfig::hash of what is on the disk now, without looking up a name.
+[[nodiscard]] std::string config_hash(const std::string& main_file);
+
 }  // namespace ks

@@ -5,6 +5,7 @@
 #include "killswitchd/situation.hpp"
 #include "killswitchd/step.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ struct Observed {
     enum class Service : std::uint8_t { stopped, running } service = Service::stopped;
     /// Why the kernel's rules cannot be read; then nothing below about them counts.
     std::optional<std::string> unreadable;
+    bool needs_root = false;  ///< That is because we are not root, and nothing else is known.
     enum class Rules : std::uint8_t {
         absent,
         idle,    ///< A table stands, but the kernel does not ask it, or it drops nothing by itself.
@@ -37,12 +39,13 @@ struct Observed {
 enum class Summary : std::uint8_t { protected_, locked, panic, paused, degraded, open, unknown };
 [[nodiscard]] std::string_view word(Summary summary) noexcept;  ///< "PROTECTED", "LOCKED", ...
 
-/// The first line of `status`, and what scripts read from it.
+/// What the first line of `status` says, and what scripts read from it.
 struct Judgement {
     Summary summary = Summary::unknown;
     std::string state;      ///< The word of the state that the kernel is in, or "unknown".
     std::string reason;     ///< A sentence without a final dot.
     bool verified = false;  ///< The kernel holds exactly what is wanted.
+    std::size_t holes = 0;  ///< How many are open in the rules that stand.
     friend bool operator==(const Judgement&, const Judgement&) = default;
 };
 
@@ -51,6 +54,9 @@ struct Judgement {
 ///
 /// \param state  What is wanted: its `wanted` is what `observed.differences` were taken against.
 [[nodiscard]] Judgement judge(const State& state, const Observed& observed);
+
+/// The first line of `status`: "PROTECTED, 2 holes: traffic leaves ...". As long as it takes.
+[[nodiscard]] std::string headline(const Judgement& judgement);
 
 /// Whether the machine is meant to be locked: neither disarmed nor in `mode: off`, or in panic.
 /// A config that cannot be used counts as one that locks.

@@ -38,8 +38,12 @@ struct Situation {
 /// The names of everything that traffic may leave through in `situation`.
 [[nodiscard]] std::vector<std::string> ways_out(const Situation& situation);
 
-/// What the state means for traffic, in words.
-[[nodiscard]] std::string meaning(const Situation& situation);
+/// The holes of `policy` that are open in `situation`: none in a panic, and none where nothing is
+/// blocked at all.
+[[nodiscard]] std::vector<std::string> open_holes(const Policy& policy, const Situation& situation);
+
+/// What the state means for traffic under `policy`, in words that are true with its holes too.
+[[nodiscard]] std::string meaning(const Policy& policy, const Situation& situation);
 
 /// The state that config, links and intents call for, `intents` as they are now: see expire().
 /// Without `links` (unknown) nothing is up.

@@ -7,6 +7,7 @@
 #include "killswitchd/policy.hpp"
 
 #include <compare>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,15 @@ live_ipsec(const Policy& policy, const KnownEndpoints& endpoints, const IpsecGat
 /// wraps no packets.
 [[nodiscard]] std::vector<std::string> refused_tunnels(const Policy& policy,
                                                        const LinkTable& links);
+
+/// Whether an interface carries a tunnel's traffic.
+struct TunnelUse {
+    bool up = false;
+    bool refused = false;  ///< An interface of its name is up, but not trusted.
+    std::string problem;   ///< "wg0 does not exist", "wg0 is up but not used: it is ..."; or empty.
+};
+/// Of a tunnel with an interface. Without `links` nobody knows, so it is not up.
+[[nodiscard]] TunnelUse use_of(const Tunnel& tunnel, const std::optional<LinkTable>& links);
 
 /// The kinds of links that wrap packets, as rtnetlink calls them: "wireguard", "tun", ...
 [[nodiscard]] std::span<const std::string_view> tunnel_kinds() noexcept;

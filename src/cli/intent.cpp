@@ -31,15 +31,11 @@ struct Wish {
     enum class After : std::uint8_t { anything, open } after = After::anything;
 };
 
-std::string line_of(const Judgement& judgement) {
-    return escaped(fmt::format("{}: {}", word(judgement.summary), judgement.reason));
-}
-
 int show(const Reply& reply, const Wish& wish) {
     if (!reply.error.empty()) {
         return explain_error(reply);
     }
-    fmt::print("{}\n", line_of(reply.status.judgement));
+    fmt::print("{}\n", escaped(headline(reply.status.judgement)));
     if (wish.after == Wish::After::open && reply.status.judgement.summary != Summary::open) {
         complain("a lock still stands; see: killswitchd status");
         return kFailed;

@@ -22,8 +22,7 @@ int reload(const Options& options) {
     if (!(*reply)->error.empty()) {
         return explain_error(**reply);
     }
-    const Judgement& now = (*reply)->status.judgement;
-    fmt::print("reloaded; {}\n", escaped(fmt::format("{}: {}", word(now.summary), now.reason)));
+    fmt::print("reloaded; {}\n", escaped(headline((*reply)->status.judgement)));
     return kDone;
 }
 

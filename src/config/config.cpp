@@ -149,6 +149,41 @@ std::optional<std::string> drop_in_directory(const std::string& main_file) {
     return fmt::format("{}conf.d", main_file.substr(0, name));
 }
 
+/// The files of a config as they are on the disk.
+struct OnDisk {
+    std::vector<ConfigText> texts;
+    std::vector<Diagnostic> unreadable;
+};
+
+OnDisk read_files(const std::string& main_file) {
+    OnDisk found;
+    std::vector<std::string> paths{main_file};
+    const auto drop_in_dir = drop_in_directory(main_file);
+    // Where drop-ins count, who may add a file decides as much as who may change one.
+    const auto beside = open_trusted_directory(
+        directory_of(main_file), drop_in_dir ? StickyBit::does_not_suffice : StickyBit::suffices);
+    if (!beside && beside.error().sys_errno != ENOENT) {
+        found.unreadable.push_back(whole_file(directory_of(main_file), beside.error().message()));
+    }
+    if (drop_in_dir) {
+        auto drop_ins = find_drop_ins(*drop_in_dir);
+        if (drop_ins) {
+            paths.insert(paths.end(), drop_ins->begin(), drop_ins->end());
+        } else {
+            found.unreadable.push_back(whole_file(*drop_in_dir, drop_ins.error().message()));
+        }
+    }
+    for (const std::string& path : paths) {
+        auto text = read_trusted_file(path, kMaxConfigBytes);
+        if (text) {
+            found.texts.push_back({path, *std::move(text)});
+        } else {
+            found.unreadable.push_back(whole_file(path, text.error().message()));
+        }
+    }
+    return found;
+}
+
 }  // namespace
 
 LoadedConfig parse_config(const std::vector<ConfigText>& texts, const NameLookup& names) {
@@ -162,40 +197,20 @@ LoadedConfig parse_config(const std::vector<ConfigText>& texts, const NameLookup
 }
 
 LoadedConfig load_config(const std::string& main_file) {
-    std::vector<std::string> paths{main_file};
-    std::vector<Diagnostic> unreadable;
-    const auto drop_in_dir = drop_in_directory(main_file);
-    // Where drop-ins count, who may add a file decides as much as who may change one.
-    const auto beside = open_trusted_directory(
-        directory_of(main_file), drop_in_dir ? StickyBit::does_not_suffice : StickyBit::suffices);
-    if (!beside && beside.error().sys_errno != ENOENT) {
-        unreadable.push_back(whole_file(directory_of(main_file), beside.error().message()));
-    }
-    if (drop_in_dir) {
-        auto drop_ins = find_drop_ins(*drop_in_dir);
-        if (drop_ins) {
-            paths.insert(paths.end(), drop_ins->begin(), drop_ins->end());
-        } else {
-            unreadable.push_back(whole_file(*drop_in_dir, drop_ins.error().message()));
-        }
-    }
-    std::vector<ConfigText> texts;
-    for (const std::string& path : paths) {
-        auto text = read_trusted_file(path, kMaxConfigBytes);
-        if (text) {
-            texts.push_back({path, *std::move(text)});
-        } else {
-            unreadable.push_back(whole_file(path, text.error().message()));
-        }
-    }
+    const OnDisk found = read_files(main_file);
+    const std::vector<Diagnostic>& unreadable = found.unreadable;
     LoadedConfig loaded =
-        parse(texts, system_names(), unreadable.empty() ? Coverage::whole : Coverage::part);
+        parse(found.texts, system_names(), unreadable.empty() ? Coverage::whole : Coverage::part);
     if (!unreadable.empty()) {
         loaded.policy.reset();
         loaded.only_names_unknown = false;
         loaded.diagnostics.insert(loaded.diagnostics.begin(), unreadable.begin(), unreadable.end());
     }
     return loaded;
+}
+
+std::string config_hash(const std::string& main_file) {
+    return hash_of(read_files(main_file).texts);
 }
 
 }  // namespace ks

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/judge.hpp"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ks {
 
@@ -34,6 +39,14 @@ std::string standing(const Observed& observed) {
     return state_word(observed.resembles.value_or(StateName::locked));
 }
 
+std::string awaited(const Policy& policy) {
+    std::vector<std::string> names;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        names.push_back(tunnel.ipsec ? tunnel.name : tunnel.interface);
+    }
+    return fmt::format("{}", fmt::join(names, " or "));
+}
+
 std::string why_open(const State& state, const Observed& observed) {
     if (observed.boot_disabled && observed.service == Observed::Service::stopped) {
         return "killswitchd=off is on the kernel's command line; a boot without it locks again";
@@ -45,8 +58,13 @@ std::string why_open(const State& state, const Observed& observed) {
     if (state.intents.disarmed) {
         return "disarmed, nothing is blocked";
     }
-    return state.policy.mode == Mode::off ? "mode is off in the config"
-                                          : "on-drop, waiting for a tunnel to come up";
+    if (state.policy.mode == Mode::off) {
+        return "mode is off in the config";
+    }
+    const std::string tunnels = awaited(state.policy);
+    return observed.service == Observed::Service::running
+               ? fmt::format("on-drop, waiting for {} to come up for the first time", tunnels)
+               : fmt::format("on-drop, but no service runs to wait for {}", tunnels);
 }
 
 /// Nothing of ours filters.
@@ -59,8 +77,8 @@ Judgement judge_open(const State& state, const Observed& observed) {
     }
     const bool wanted = !state.wanted && !observed.broken_config;
     if (wanted && state.situation.state == StateName::paused) {
-        return {Summary::paused, state_word(StateName::paused), meaning(state.situation),
-                observed.rules == Rules::absent};
+        return {Summary::paused, state_word(StateName::paused),
+                meaning(state.policy, state.situation), observed.rules == Rules::absent};
     }
     const bool meant =
         wanted || state.intents.disarmed || observed.boot_disabled || observed.broken_config;
@@ -73,6 +91,12 @@ Judgement judge_open(const State& state, const Observed& observed) {
 
 Judgement degraded(std::string state, std::string reason, bool verified) {
     return {Summary::degraded, std::move(state), std::move(reason), verified};
+}
+
+/// Of rules that are those that are wanted.
+Judgement with_holes(Judgement judgement, const State& state) {
+    judgement.holes = open_holes(state.policy, state.situation).size();
+    return judgement;
 }
 
 std::string first_of(const std::vector<Difference>& differences) {
@@ -103,6 +127,13 @@ std::string_view word(Summary summary) noexcept {
     return "UNKNOWN";
 }
 
+std::string headline(const Judgement& judgement) {
+    const std::string holes = judgement.holes == 0 ? std::string()
+                                                   : fmt::format(", {} hole{}", judgement.holes,
+                                                                 judgement.holes == 1 ? "" : "s");
+    return fmt::format("{}{}: {}", word(judgement.summary), holes, judgement.reason);
+}
+
 int exit_code(Summary summary) noexcept {
     constexpr int kLocked = 0, kDegraded = 1, kOpen = 3, kCannotTell = 4;
     switch (summary) {
@@ -129,6 +160,9 @@ bool is_armed(const State& state, const Observed& observed) {
 }
 
 Judgement judge(const State& state, const Observed& observed) {
+    if (observed.needs_root) {
+        return {Summary::unknown, "unknown", "this needs root: sudo killswitchd status", false};
+    }
     if (observed.unreadable) {
         return {Summary::unknown, "unknown",
                 fmt::format("the kernel's rules cannot be read: {}", *observed.unreadable), false};
@@ -138,7 +172,8 @@ Judgement judge(const State& state, const Observed& observed) {
     }
     if (observed.broken_config && observed.service == Observed::Service::stopped) {
         return degraded(standing(observed),
-                        fmt::format("the config cannot be used; the rules in the kernel stand: {}",
+                        fmt::format("the lock holds, but no service runs and the config on disk is "
+                                    "broken: {}",
                                     *observed.broken_config),
                         false);
     }
@@ -154,19 +189,24 @@ Judgement judge(const State& state, const Observed& observed) {
     }
     const std::string name = state_word(state.situation.state);
     if (observed.service == Observed::Service::stopped) {
-        return degraded(name,
-                        fmt::format("the service is not running; the rules stand: {}",
-                                    meaning(state.situation)),
-                        true);
+        return with_holes(degraded(name,
+                                   fmt::format("the service is not running; the rules stand: {}",
+                                               meaning(state.policy, state.situation)),
+                                   true),
+                          state);
     }
     if (observed.broken_config) {
-        return degraded(name,
-                        fmt::format("{} holds, but the config on disk is broken: {}",
-                                    word(summary_of(state.situation.state)),
-                                    *observed.broken_config),
-                        true);
+        return with_holes(
+            degraded(
+                name,
+                fmt::format("{} holds by the config in force, but the one on disk is broken: {}",
+                            word(summary_of(state.situation.state)), *observed.broken_config),
+                true),
+            state);
     }
-    return {summary_of(state.situation.state), name, meaning(state.situation), true};
+    return with_holes(
+        {summary_of(state.situation.state), name, meaning(state.policy, state.situation), true},
+        state);
 }
 
 }  // namespace ks

@@ -2,6 +2,7 @@
 #include "killswitchd/situation.hpp"
 
 #include "killswitchd/endpoints.hpp"
+#include "killswitchd/holes.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/policy.hpp"
@@ -10,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -17,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace ks {
@@ -31,6 +35,49 @@ constexpr std::array<std::pair<StateName, std::string_view>, 5> kWords{{
     {StateName::panic, "panic"},
 }};
 
+/// Whom `scope: apps` confines: "user 1000, cgroup web.slice".
+std::string confined(const Apps& apps) {
+    std::vector<std::string> all;
+    for (const std::uint32_t uid : apps.users) {
+        all.push_back(fmt::format("user {}", uid));
+    }
+    for (const std::uint32_t gid : apps.groups) {
+        all.push_back(fmt::format("group {}", gid));
+    }
+    for (const std::string& path : apps.cgroups) {
+        all.push_back(fmt::format("cgroup {}", path));
+    }
+    return fmt::format("{}", fmt::join(all, ", "));
+}
+
+std::string meaning_when_locked(const Policy& policy, const Situation& situation,
+                                std::size_t holes) {
+    if (policy.scope == Scope::apps) {
+        return fmt::format("no tunnel is up, nothing of {} leaves{}; all others are free",
+                           confined(policy.apps), holes > 1 ? " but by the holes" : "");
+    }
+    const bool no_server = std::ranges::all_of(
+        situation.endpoints, [](const auto& known) { return known.second.empty(); });
+    if (holes != 0) {
+        return fmt::format("no tunnel is up, traffic leaves only {}by the holes",
+                           no_server ? "" : "to the VPN server and ");
+    }
+    return fmt::format("no tunnel is up, {}",
+                       no_server ? "nothing leaves" : "only packets to the VPN server leave");
+}
+
+std::string meaning_when_protected(const Policy& policy, const Situation& situation,
+                                   std::size_t holes) {
+    const std::string ways = fmt::format("{}", fmt::join(ways_out(situation), ", "));
+    if (policy.scope == Scope::apps) {
+        return fmt::format("traffic of {} leaves {}through {}{}; all others are free",
+                           confined(policy.apps), holes > 1 ? "" : "only ", ways,
+                           holes > 1 ? " and by the holes" : "");
+    }
+    return holes == 0 ? fmt::format("traffic leaves only through {}", ways)
+                      : fmt::format("traffic leaves through {}, and by the holes", ways);
+}
+
 }  // namespace
 
 std::string_view word(StateName state) noexcept {
@@ -43,14 +90,21 @@ std::optional<StateName> state_from(std::string_view word) noexcept {
     return found == kWords.end() ? std::nullopt : std::optional(found->first);
 }
 
-std::string meaning(const Situation& situation) {
+std::vector<std::string> open_holes(const Policy& policy, const Situation& situation) {
+    const bool rules =
+        situation.state == StateName::locked || situation.state == StateName::protected_;
+    return rules ? holes(policy, situation.endpoints) : std::vector<std::string>{};
+}
+
+std::string meaning(const Policy& policy, const Situation& situation) {
+    const std::size_t holes = open_holes(policy, situation).size();
     switch (situation.state) {
     case StateName::disarmed:
         return "nothing is blocked";
     case StateName::locked:
-        return "no tunnel is up, nothing else leaves";
+        return meaning_when_locked(policy, situation, holes);
     case StateName::protected_:
-        return fmt::format("traffic leaves only through {}", fmt::join(ways_out(situation), ", "));
+        return meaning_when_protected(policy, situation, holes);
     case StateName::paused:
         return "everything may leave until the pause ends";
     case StateName::panic:

@@ -127,7 +127,8 @@ Step committed(State state, const CommitSucceeded& event) {
     state.last_error.clear();
     std::vector<Effect> effects = note_raw(state, event.raw_problem);
     remember_early(state, /*commits=*/false, effects);
-    std::string news = fmt::format("{}: {}", word(state.situation.state), meaning(state.situation));
+    std::string news =
+        fmt::format("{}: {}", word(state.situation.state), meaning(state.policy, state.situation));
     if (state.announced != news) {  // Only now: before the kernel's word it is a promise.
         effects.emplace_back(Announce{"state-change", news});
         state.announced = std::move(news);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,24 +31,23 @@ bool bears_name_of(const Tunnel& tunnel, const Link& link) {
     return !tunnel.ipsec && interface_matches(tunnel.interface, link.name);
 }
 
-/// Why the interface is not trusted as `tunnel`; empty when it is.
-std::string distrust(const Tunnel& tunnel, int index, const Link& link) {
+/// Why the interface is not trusted as `tunnel`, to be said of it; empty when it is.
+std::string fault(const Tunnel& tunnel, int index, const Link& link) {
     if (!nameable(link.name)) {
-        return fmt::format("interface {} has a name that no rule can carry", index);
+        return "has a name that no rule can carry";
     }
     if (is_hardware(index, link)) {
-        return fmt::format("{} is hardware, not a tunnel", link.name);
+        return "is hardware, not a tunnel";
     }
     if (!tunnel.kind.empty() && tunnel.kind != link.kind) {
-        return fmt::format("{} is of kind {}, tunnel {} wants {}", link.name, link.kind,
-                           tunnel.name, tunnel.kind);
+        return fmt::format("is a {} device, the config wants {}", link.kind, tunnel.kind);
     }
     if (!wraps_packets(link)) {
-        return fmt::format("{} is of kind {}, which wraps no packets", link.name, link.kind);
+        return fmt::format("is a {} device, which wraps no packets", link.kind);
     }
     const bool by_pattern = tunnel.interface.ends_with('*');
     if (by_pattern && link.default_route && link.kind == "ppp") {
-        return fmt::format("{} matches the pattern {}, but is the way to the internet", link.name,
+        return fmt::format("matches the pattern {}, but is the way to the internet",
                            tunnel.interface);
     }
     return {};
@@ -72,13 +72,39 @@ std::string distrust(const Policy& policy, int index, const Link& link) {
     std::string reason;
     for (const Tunnel& tunnel : policy.tunnels) {
         if (bears_name_of(tunnel, link)) {
-            reason = distrust(tunnel, index, link);
+            reason = fault(tunnel, index, link);
             if (reason.empty()) {
                 return {};
             }
         }
     }
-    return reason;
+    const std::string name = nameable(link.name) ? link.name : fmt::format("interface {}", index);
+    return reason.empty() ? reason : fmt::format("{} {}", name, reason);
+}
+
+TunnelUse use_of(const Tunnel& tunnel, const std::optional<LinkTable>& links) {
+    if (!links) {
+        return {false, false, "the links cannot be read, so it counts as down"};
+    }
+    TunnelUse use{false, false,
+                  tunnel.interface.ends_with('*')
+                      ? fmt::format("no interface is named {}", tunnel.interface)
+                      : fmt::format("{} does not exist", tunnel.interface)};
+    for (const auto& [index, link] : *links) {
+        if (!bears_name_of(tunnel, link)) {
+            continue;
+        }
+        const std::string wrong = fault(tunnel, index, link);
+        if (link.up && wrong.empty()) {
+            return {true, false, {}};
+        }
+        if (link.up) {
+            use = {false, true, fmt::format("{} is up but not used: it {}", link.name, wrong)};
+        } else if (!use.refused) {
+            use.problem = fmt::format("{} is there, but not up", link.name);
+        }
+    }
+    return use;
 }
 
 std::vector<LiveTunnel> live_tunnels(const Policy& policy, const LinkTable& links) {

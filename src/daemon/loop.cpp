@@ -263,6 +263,7 @@ void Loop::announce(const Announce& say) {
 void Loop::note_config(const LoadedConfig& config) {
     constexpr std::chrono::seconds kFirst{5};
     info_ = {config.files, config.hash, utc_now()};
+    on_disk_.note(config);
     log_diagnostics(Severity::warning, config.diagnostics);
     if (config.only_names_unknown) {
         log(Severity::error, "names-unknown",
@@ -300,8 +301,33 @@ StatusReport Loop::status() {
     const KernelView view = look(engine_.nftables());
     Observed observed = compare(engine_.state(), view);
     observed.service = Observed::Service::running;
-    observed.broken_config = broken_config_;
-    return make_report(engine_.state(), observed, view, info_);
+    on_disk_.look(paths_.config);
+    observed.broken_config = on_disk_.broken();
+    info_.changed = on_disk_.changed();
+    StatusReport report = make_report(engine_.state(), observed, view, info_);
+    note_verdict(report.judgement);
+    report.since = since_;
+    return report;
+}
+
+Judgement Loop::verdict() {
+    const State& state = engine_.state();
+    Observed observed;
+    if (state.in_force) {  // It was read back, and watched since.
+        observed.rules = state.wanted ? Observed::Rules::filter : Observed::Rules::absent;
+    } else {
+        observed = compare(state, look(engine_.nftables()));
+    }
+    observed.service = Observed::Service::running;
+    observed.broken_config = on_disk_.broken();
+    return judge(state, observed);
+}
+
+void Loop::note_verdict(const Judgement& now) {
+    if (now.summary != verdict_.summary || now.state != verdict_.state) {
+        since_ = utc_now();
+    }
+    verdict_ = now;
 }
 
 Answer Loop::change(const Request& request, const std::string& who) {
@@ -343,11 +369,10 @@ Answer Loop::reload(const std::string& who) {
         }
         log_diagnostics(Severity::error, config.diagnostics);
         log(Severity::error, "reload-failed", "the previous config stays in force");
-        broken_config_ = what_is_broken(config);
+        on_disk_.note(config);
         tell_systemd();
         return Failure{Failure::Kind::config_invalid, all};
     }
-    broken_config_.reset();
     log(Severity::notice, "reloaded", fmt::format("{} by {}", config.hash, who));
     note_config(config);
     service_.allow(config.policy->control);
@@ -378,6 +403,7 @@ Answer Loop::reload(const std::string& who) {
 }
 
 void Loop::tell_systemd() {
+    note_verdict(verdict());
     const State& state = engine_.state();
     const std::string text = fmt::format(
         "STATUS={}{}", word(state.situation.state),

@@ -7,7 +7,9 @@
 #include "../host/import_watch.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/ipsec_watch.hpp"
+#include "config_on_disk.hpp"
 #include "killswitchd/config.hpp"
+#include "killswitchd/judge.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/nftables_watch.hpp"
@@ -71,6 +73,9 @@ class Loop {
     void try_names_again(std::chrono::seconds delay);
     [[nodiscard]] ServiceActions actions();
     [[nodiscard]] StatusReport status();
+    /// As of status(), without a question to the kernel where none is open.
+    [[nodiscard]] Judgement verdict();
+    void note_verdict(const Judgement& now);
     [[nodiscard]] Answer change(const Request& request, const std::string& who);
     /// Of a change: what holds now, or why it does not.
     [[nodiscard]] Answer answer();
@@ -93,7 +98,9 @@ class Loop {
     std::optional<CgroupWatch> cgroups_;
     std::optional<SocketWatch> socket_watch_;
     ConfigInfo info_;
-    std::optional<std::string> broken_config_;  ///< What a reload found on the disk.
+    ConfigOnDisk on_disk_;
+    Judgement verdict_;  ///< The last one, and since when it was the same state.
+    std::string since_;
     int exit_code_ = 0;
 };
 

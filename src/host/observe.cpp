@@ -11,10 +11,13 @@
 #include "last_good.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <string>
 
 #include <fmt/format.h>
+
+#include <unistd.h>
 
 namespace ks {
 
@@ -94,6 +97,8 @@ Observed compare(const State& state, const KernelView& view) {
     observed.fallback = view.fallback;
     if (!view.tables) {
         observed.unreadable = view.tables.error().message();
+        const int why = view.tables.error().sys_errno;
+        observed.needs_root = ::geteuid() != 0 && (why == EPERM || why == EACCES);
         return observed;
     }
     const ObservedTables& tables = *view.tables;

@@ -7,12 +7,14 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/time.hpp"
+#include "killswitchd/tunnels.hpp"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <unistd.h>
 
@@ -20,13 +22,13 @@ namespace ks {
 
 namespace {
 
-bool is_up(const Tunnel& tunnel, const Situation& situation) {
-    if (tunnel.ipsec) {
-        return std::ranges::find(situation.ipsec_up, tunnel.name) != situation.ipsec_up.end();
+TunnelUse use_of(const Tunnel& tunnel, const State& state) {
+    if (!tunnel.ipsec) {
+        return use_of(tunnel, state.links);
     }
-    return std::ranges::any_of(situation.tunnels_up, [&](const LiveTunnel& live) {
-        return interface_matches(tunnel.interface, live.interface);
-    });
+    const auto live = live_ipsec(state.policy, state.situation.endpoints, state.ipsec);
+    const bool up = std::ranges::find(live, tunnel.name) != live.end();
+    return {up, false, up ? "" : "the kernel has no IPsec policy to its endpoints"};
 }
 
 /// The kind that the kernel reports, else the configured one.
@@ -48,10 +50,9 @@ std::string kind_of(const Tunnel& tunnel, const std::optional<LinkTable>& links)
 std::vector<TunnelReport> tunnels_of(const State& state) {
     std::vector<TunnelReport> all;
     for (const Tunnel& tunnel : state.policy.tunnels) {
-        TunnelReport one{tunnel.name,
-                         tunnel.interface,
-                         kind_of(tunnel, state.links),
-                         is_up(tunnel, state.situation),
+        TunnelUse use = use_of(tunnel, state);
+        TunnelReport one{tunnel.name, tunnel.interface, kind_of(tunnel, state.links),
+                         use.up,      use.refused,      std::move(use.problem),
                          {}};
         for (const KnownEndpoint& known : endpoints_of(state.situation.endpoints, tunnel.name)) {
             one.endpoints.push_back({known.endpoint.str(), provenance(known),
@@ -129,7 +130,9 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.paused_for = seconds_until(state.intents.open_until);
     report.ipv6 = state.policy.ipv6 == Ipv6::block ? "block" : "tunnel";
     report.tunnels = tunnels_of(state);
-    report.holes = holes(state.policy, state.situation.endpoints);
+    if (state.situation.state != StateName::panic) {
+        report.holes = holes(state.policy, state.situation.endpoints);
+    }
     report.counters = counters_of(tables);
     report.ownership = ownership_of(inet);
     report.raw = raw_of(state, tables);

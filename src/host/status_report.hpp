@@ -18,7 +18,8 @@ namespace ks {
 struct ConfigInfo {
     std::vector<std::string> files;
     std::string hash;
-    std::string loaded;  ///< RFC 3339, UTC.
+    std::string loaded;    ///< RFC 3339, UTC.
+    bool changed = false;  ///< The files on the disk are others by now.
 };
 
 /// One tunnel of the config as it is now.
@@ -32,12 +33,15 @@ struct TunnelReport {
     std::string interface;
     std::string kind;
     bool up = false;
+    bool refused = false;  ///< An interface of its name is up, but not trusted.
+    std::string problem;   ///< Why it is not up, as a clause; empty when it is.
     std::vector<KnownEndpoint> endpoints;
 };
 
 /// Everything that `status` says. Text that other programs chose is as they chose it.
 struct StatusReport {
     Judgement judgement;
+    std::string since;  ///< When the service first saw it so, RFC 3339, UTC; empty: not known.
     bool armed = false;
     std::string mode;
     bool service_running = false;
@@ -57,7 +61,8 @@ struct StatusReport {
     ConfigInfo config;
 };
 
-/// Puts the report together. Pure but for the clock and the existence of the boot unit.
+/// Puts the report together, but for `since`. Pure but for the clock and the existence of the boot
+/// unit.
 [[nodiscard]] StatusReport make_report(const State& state, const Observed& observed,
                                        const KernelView& view, ConfigInfo config);
 

@@ -68,11 +68,15 @@ json tunnel_json(const TunnelReport& tunnel) {
     for (const auto& known : tunnel.endpoints) {
         endpoints.push_back(endpoint_json(known));
     }
-    return {{"name", tunnel.name},
-            {"interface", tunnel.interface},
-            {"kind", tunnel.kind},
-            {"up", tunnel.up},
-            {"endpoints", std::move(endpoints)}};
+    return {
+        {"name", tunnel.name},
+        {"interface", tunnel.interface},
+        {"kind", tunnel.kind},
+        {"up", tunnel.up},
+        {"refused", tunnel.refused},
+        {"problem", tunnel.problem},
+        {"endpoints", std::move(endpoints)},
+    };
 }
 
 TunnelReport tunnel_from(const json& object) {
@@ -81,6 +85,8 @@ TunnelReport tunnel_from(const json& object) {
     tunnel.interface = member(object, "interface", std::string());
     tunnel.kind = member(object, "kind", std::string());
     tunnel.up = member(object, "up", false);
+    tunnel.refused = member(object, "refused", false);
+    tunnel.problem = member(object, "problem", std::string());
     for (const json& known : member(object, "endpoints", json::array())) {
         if (known.is_object()) {
             tunnel.endpoints.push_back({member(known, "endpoint", std::string()),
@@ -111,6 +117,7 @@ json to_json(const StatusReport& report) {
         {"summary", word(report.judgement.summary)},
         {"reason", report.judgement.reason},
         {"state", report.judgement.state},
+        {"since", report.since},
         {"armed", report.armed},
         {"mode", report.mode},
         {"verified", report.judgement.verified},
@@ -121,6 +128,7 @@ json to_json(const StatusReport& report) {
         {"ipv6", report.ipv6},
         {"tunnels", std::move(tunnels)},
         {"holes", report.holes},
+        {"open_holes", report.judgement.holes},
         {"counters", counters_json(report.counters)},
         {"ownership", report.ownership},
         {"raw", report.raw},
@@ -131,7 +139,8 @@ json to_json(const StatusReport& report) {
         {"config",
          {{"files", report.config.files},
           {"hash", report.config.hash},
-          {"loaded", report.config.loaded}}},
+          {"loaded", report.config.loaded},
+          {"changed", report.config.changed}}},
     };
 }
 
@@ -151,7 +160,9 @@ StatusReport report_from(const json& object) {
     StatusReport report;
     report.judgement = {summary_from(member(object, "summary", std::string())),
                         member(object, "state", std::string("unknown")),
-                        member(object, "reason", std::string()), member(object, "verified", false)};
+                        member(object, "reason", std::string()), member(object, "verified", false),
+                        member(object, "open_holes", std::size_t{0})};
+    report.since = member(object, "since", std::string());
     report.armed = member(object, "armed", false);
     report.mode = member(object, "mode", std::string());
     report.service_running = member(object, "service", std::string()) == "running";
@@ -180,8 +191,8 @@ StatusReport report_from(const json& object) {
     report.boot_disabled = member(object, "boot_disabled", false);
     const json config = member(object, "config", json::object());
     report.config = {strings_in(member(config, "files", json::array())),
-                     member(config, "hash", std::string()),
-                     member(config, "loaded", std::string())};
+                     member(config, "hash", std::string()), member(config, "loaded", std::string()),
+                     member(config, "changed", false)};
     return report;
 }
 

@@ -72,7 +72,7 @@ class Followed(Imports):
         self.assertEqual(known["source"], "import: " + self.file + ":8")
         self.assertRegex(known["learned"], TIME)
         self.assertIn("to {}/udp (import: {}:8)".format(SECOND, self.file),
-                      self.ks("status", expect=0).stdout)
+                      " ".join(self.ks("status", expect=0).stdout.split()))  # Lines are wrapped.
 
     def test_a_file_that_is_written_in_place_is_applied(self):
         self.start_and_wait()

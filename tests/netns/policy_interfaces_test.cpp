@@ -163,7 +163,7 @@ TEST_CASE("a pattern that fits the way to the internet is refused", "[policy][in
     CHECK(leaks(scene) == (armed == Armed::no));
     if (armed == Armed::yes) {
         CHECK(told(scene, "tunnel-refused"));
-        CHECK(told(scene, "up0 is of kind veth, which wraps no packets"));
+        CHECK(told(scene, "up0 is a veth device, which wraps no packets"));
         scene.stage().await("LOCKED");
     }
     scene.check_steps();

@@ -58,7 +58,7 @@ TEST_CASE("the state follows the kernel's IPsec policies", "[policy][ipsec]") {
     REQUIRE(scene.await_rules_without("rt ipsec"));
 
     add_policy(scene, kGateway);
-    scene.stage().await("PROTECTED: traffic leaves only through office");
+    scene.stage().await("PROTECTED, 3 holes: traffic leaves through office");
     scene.check_steps();
     CHECK(scene.await_rules_with("rt ipsec"));
     CHECK(scene.await_rules_with("meta ipsec"));

@@ -303,7 +303,7 @@ TEST_CASE("losing sight of the IPsec policies closes the tunnel", "[ipsec][step]
     const State open = step(state, IpsecChanged{{address("203.0.113.9")}}).next;
     REQUIRE(accepted(*open.wanted, taken()));
     REQUIRE(step(open, CommitSucceeded{open.wanted}).next.announced ==
-            "protected: traffic leaves only through office");
+            "protected: traffic leaves through office, and by the holes");
 
     const Step gone = step(open, IpsecChanged{});
     CHECK_FALSE(accepted(*gone.next.wanted, taken()));

@@ -82,7 +82,7 @@ TEST_CASE("what was opened on purpose is open, and as wanted", "[judge]") {
     const auto row = GENERATE(values<Row>({
         {kDisarmed, Mode::always, Summary::open, "disarmed"},
         {kArmed, Mode::off, Summary::open, "mode is off"},
-        {kArmed, Mode::on_drop, Summary::open, "waiting for a tunnel"},
+        {kArmed, Mode::on_drop, Summary::open, "waiting for wg0 to come up for the first time"},
         {kPaused, Mode::always, Summary::paused, "until the pause ends"},
     }));
     State state = wanting(row.intents, false, row.mode);
@@ -157,14 +157,14 @@ TEST_CASE("a lock that is not as it should be is degraded and says why", "[judge
         observed.broken_config = "k.yaml:6:1: error: x";
         const Judgement said = judge(wanting(kArmed), observed);
         CHECK(said.summary == Summary::degraded);
-        CHECK(said.reason.find("LOCKED holds, but the config on disk is broken") == 0);
+        CHECK(said.reason.find("LOCKED holds by the config in force, but the one on disk") == 0);
         CHECK(said.verified);
     }
     SECTION("a broken config, and nobody there") {
         observed.service = Service::stopped;
         observed.broken_config = "k.yaml:6:1: error: x";
         const Judgement said = judge(State{}, observed);
-        CHECK(said.reason.find("the rules in the kernel stand") != std::string::npos);
+        CHECK(said.reason.find("the lock holds, but") == 0);
         CHECK_FALSE(said.verified);
     }
     SECTION("only the fallback table") {
@@ -342,4 +342,105 @@ TEST_CASE("every summary has its word and exit code", "[judge]") {
         CHECK(word(row.summary) == row.word);
         CHECK(exit_code(row.summary) == row.code);
     }
+}
+
+TEST_CASE("the headline is true with the holes", "[judge]") {
+    struct Row {
+        void (*open)(Policy&);
+        bool up;
+        const char* headline;
+    };
+    const auto row = GENERATE(values<Row>({
+        {[](Policy&) {}, true, "PROTECTED: traffic leaves only through wg0"},
+        {[](Policy&) {}, false, "LOCKED: no tunnel is up, only packets to the VPN server leave"},
+        {[](Policy& p) { p.tunnels[0].endpoints.clear(); }, false,
+         "LOCKED: no tunnel is up, nothing leaves"},
+        {[](Policy& p) { p.outbound = {AllowRule{}}; }, true,
+         "PROTECTED, 1 hole: traffic leaves through wg0, and by the holes"},
+        {[](Policy& p) {
+             p.outbound = {AllowRule{}};
+             p.lan.allow = true;
+         },
+         false,
+         "LOCKED, 2 holes: no tunnel is up, traffic leaves only to the VPN server and by the "
+         "holes"},
+        {[](Policy& p) {
+             p.scope = Scope::apps;
+             p.apps = {{1000}, {5}, {"web.slice"}};
+         },
+         true,
+         "PROTECTED, 1 hole: traffic of user 1000, group 5, cgroup web.slice leaves only through "
+         "wg0; all others are free"},
+        {[](Policy& p) {
+             p.scope = Scope::apps;
+             p.apps.users = {1000};
+         },
+         false,
+         "LOCKED, 1 hole: no tunnel is up, nothing of user 1000 leaves; all others are free"},
+        {[](Policy& p) {
+             p.scope = Scope::apps;
+             p.apps.users = {1000};
+             p.lan.allow = true;
+         },
+         false,
+         "LOCKED, 2 holes: no tunnel is up, nothing of user 1000 leaves but by the holes; all "
+         "others are free"},
+    }));
+    State state = wanting(kArmed, row.up);
+    row.open(state.policy);
+    state.situation = decide(state);
+    state.wanted = compile(state.policy, state.situation);
+
+    CHECK(headline(judge(state, seen(Rules::filter))) == row.headline);
+}
+
+TEST_CASE("no headline says 'only' of a policy with another way out", "[judge][fail-closed]") {
+    for (const bool up : {true, false}) {
+        State state = wanting(kArmed, up);
+        state.policy.outbound = {AllowRule{}};
+        state.situation = decide(state);
+        state.wanted = compile(state.policy, state.situation);
+        for (const Service service : {Service::running, Service::stopped}) {
+            const std::string said = headline(judge(state, seen(Rules::filter, service)));
+            INFO(said);
+            CHECK(said.find("only through") == std::string::npos);
+            CHECK(said.find("nothing leaves") == std::string::npos);
+            CHECK(said.find(", 1 hole: ") != std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("holes that are not open are not counted", "[judge]") {
+    State state = wanting(GENERATE(values<Intents>({kPanic, kDisarmed, kPaused})));
+    state.policy.outbound = {AllowRule{}};
+    state.situation = decide(state);
+    state.wanted = compile(state.policy, state.situation);
+    const Observed observed = seen(state.wanted ? Rules::filter : Rules::absent);
+
+    CHECK(judge(state, observed).holes == 0);
+    CHECK(headline(judge(state, observed)).find("hole") == std::string::npos);
+}
+
+TEST_CASE("who is not root is told so, with the command", "[judge]") {
+    Observed observed = seen(Rules::absent, Service::stopped);
+    observed.unreadable = "Operation not permitted (EPERM)";
+    observed.needs_root = true;
+
+    const Judgement said = judge(wanting(kArmed), observed);
+
+    CHECK(headline(said) == "UNKNOWN: this needs root: sudo killswitchd status");
+    CHECK(exit_code(said.summary) == 4);
+}
+
+TEST_CASE("on-drop without a service waits for nothing", "[judge]") {
+    State state = wanting(kArmed, false, Mode::on_drop);
+    state.policy.boot = BootLock::open;
+    state.policy.tunnels.push_back(ipsec_policy().tunnels[0]);
+    state.situation = decide(state);
+    state.wanted = compile(state.policy, state.situation);
+
+    CHECK(judge(state, seen(Rules::absent)).reason ==
+          "on-drop, waiting for wg0 or office to come up for the first time");
+    CHECK(judge(state, seen(Rules::absent, Service::stopped)).reason ==
+          "on-drop, but no service runs to wait for wg0 or office");
 }

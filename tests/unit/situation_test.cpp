@@ -72,7 +72,7 @@ TEST_CASE("a link that one tunnel refuses and another trusts is a tunnel", "[dec
     policy.tunnels[0].kind = "tun";
     const LinkTable links = links_with("wg0", "wireguard", true);
     REQUIRE(refused_tunnels(policy, links) ==
-            std::vector<std::string>{"wg0 is of kind wireguard, tunnel home wants tun"});
+            std::vector<std::string>{"wg0 is a wireguard device, the config wants tun"});
     policy.tunnels.push_back(wireguard_policy().tunnels[0]);
 
     CHECK(refused_tunnels(policy, links).empty());
@@ -176,4 +176,30 @@ TEST_CASE("every state has a word and back", "[decide]") {
 
     CHECK(state_from(word(state)) == state);
     CHECK_FALSE(state_from("open"));
+}
+
+TEST_CASE("a tunnel that is not up says why, and never that it is down when it is up", "[decide]") {
+    Tunnel tunnel = wireguard_policy().tunnels[0];
+    tunnel.kind = "wireguard";
+    const auto problem = [&](const std::optional<LinkTable>& links) {
+        return use_of(tunnel, links).problem;
+    };
+
+    CHECK(use_of(tunnel, links_with("wg0", "wireguard", true)).up);
+    CHECK(problem(links_with("wg0", "wireguard", true)).empty());
+    CHECK(problem(links_with("wg0", "wireguard", false)) == "wg0 is there, but not up");
+    CHECK(problem(links_with("wg1", "wireguard", true)) == "wg0 does not exist");
+    CHECK(problem(std::nullopt) == "the links cannot be read, so it counts as down");
+    CHECK(problem(links_with("wg0", "tun", true)) ==
+          "wg0 is up but not used: it is a tun device, the config wants wireguard");
+    CHECK(use_of(tunnel, links_with("wg0", "tun", true)).refused);
+    CHECK_FALSE(use_of(tunnel, links_with("wg0", "tun", false)).refused);
+
+    tunnel.interface = "wg*";
+    CHECK(problem(links_with("tun0", "tun", true)) == "no interface is named wg*");
+    LinkTable links = links_with("wg0", "tun", true);
+    links[8] = {"wg1", "wireguard", false, {}};
+    CHECK(problem(links).starts_with("wg0 is up but not used"));
+    links[9] = {"wg2", "wireguard", true, {}};
+    CHECK(problem(links).empty());
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "../host/status_report.hpp"
+
+#include <ctime>
+#include <string>
+
+namespace ks::cli {
+
+/// What `status` shows: the headline, then what is behind it, in lines that fit every terminal.
+/// Nothing in it can steer one. Times are local.
+///
+/// \param now    The wall clock.
+/// \param start  The command that starts the service.
+[[nodiscard]] std::string status_screen(const StatusReport& report, std::time_t now,
+                                        const std::string& start);
+
+}  // namespace ks::cli
