@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completions of killswitchd(8) for bash.
 _killswitchd() {
-    local commands='arm boot check confirm diff disarm endpoints init lock monitor pause reload render resume run status test unlock'
+    local commands='arm boot check confirm diff disarm endpoints explain init lock monitor pause reload render resume run status test unlock'
     local options='--config --state-dir --runtime-dir --color --help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' word index
@@ -23,6 +23,8 @@ _killswitchd() {
     --color) options='auto always never' ;;
     --state) options='disarmed locked protected panic' ;;
     --format) options='nft json' ;;
+    --user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
+    --group) mapfile -t COMPREPLY < <(compgen -g -- "$current") && return ;;
     --drill) options='boot steady disconnect killed stalled switch dns ipv6 network guest service reload' ;;
     *)
         case $command in
@@ -37,6 +39,7 @@ _killswitchd() {
         disarm) options+=' --all' ;;
         endpoints) options+=' --json' ;;
         init) options+=' --yes --print --from --lan --ssh-from' ;;
+        explain) options+=' --user --group --mark --cgroup --from --in --json' ;;
         monitor) options+=' --json' ;;
         render) options+=' --state --format' ;;
         status) options+=' --json --quiet --short --watch' ;;

@@ -48,6 +48,8 @@ struct Evaluation {
     std::string counter;              ///< Of the last rule on the way that counted the packet.
     std::string comment;
     std::uint32_t carried = 0;  ///< Bits of Carry that the packet takes to Hook::postrouting.
+    std::string counted_in{};   ///< The chain of that rule, and its index.
+    std::size_t counted_at = 0;
 };
 
 /// What the kernel would do with `packet` at its hook. Pure.

@@ -21,7 +21,7 @@ namespace ks::cli {
 namespace {
 
 /// Words of the public contract that this version does not know yet.
-constexpr std::string_view kPlanned[] = {"explain", "blocked"};
+constexpr std::string_view kPlanned[] = {"blocked"};
 
 /// Where descriptions begin: the longest still ends before column 80.
 constexpr std::size_t kHelpColumn = 26;
@@ -65,7 +65,7 @@ class Program {
         try {
             app_.parse(argc, argv);
         } catch (const CLI::ParseError& error) {
-            return explain(error, std::vector<std::string>(argv + 1, argv + argc));
+            return complain_of(error, std::vector<std::string>(argv + 1, argv + argc));
         }
         return chosen_(options_);
     }
@@ -105,6 +105,7 @@ class Program {
             ->option_text("FORMAT")
             ->check(CLI::IsMember({"nft", "json"}));
         add("diff", diff, "Compare the kernel's rules with those wanted");
+        add_explain();
         add("arm", arm, "Block from now on, also after a reboot")
             ->add_option("--confirm", options_.confirm, "Open again unless confirmed within")
             ->option_text("SECONDS");
@@ -133,6 +134,25 @@ class Program {
         at_boot->add_flag("--gate", options_.gate, "Only say whether the network may start");
     }
 
+    void add_explain() {
+        Options::Packet& packet = options_.packet;
+        CLI::App* const sub = add("explain", explain, "Which rule decides on a packet, and why");
+        sub->add_option("PROTO", packet.protocol, "tcp, udp, icmp or a number")
+            ->option_text(" ")
+            ->required();
+        sub->add_option("ADDR", packet.target, "Address, with tcp and udp ADDR:PORT")
+            ->option_text(" ")
+            ->required();
+        sub->add_option("--user", packet.user, "Of the sender; default: you")->option_text("NAME");
+        sub->add_option("--group", packet.group, "Of the sender")->option_text("NAME");
+        sub->add_option("--mark", packet.mark, "Of the socket")->option_text("MARK");
+        sub->add_option("--cgroup", packet.cgroup, "Of the sender")->option_text("PATH");
+        auto* const from = sub->add_option("--from", packet.from, "Sent by this guest, an address");
+        from->option_text("ADDR");
+        sub->add_flag("--in", packet.in, "From ADDR to PORT here")->excludes(from);
+        sub->add_flag("--json", options_.json, "One JSON object");
+    }
+
     void add_init() {
         CLI::App* const sub = add("init", init, "Write a first config from the VPNs found here");
         sub->add_flag("--yes", options_.yes, "Ask nothing");
@@ -144,7 +164,7 @@ class Program {
     }
 
     /// Our exit code, and the word that was probably meant.
-    int explain(const CLI::ParseError& error, const std::vector<std::string>& words) {
+    int complain_of(const CLI::ParseError& error, const std::vector<std::string>& words) {
         if (error.get_exit_code() == 0) {
             const int code = app_.exit(error);  // --help and --version.
             const bool is_help = error.get_name() == "CallForHelp";

@@ -43,6 +43,11 @@ struct Options {
     bool lan = false;      ///< `init --lan`
     std::string from;      ///< `init --from`
     std::string ssh_from;  ///< `init --ssh-from`
+    /// `explain PROTO ADDR[:PORT]`, as it was typed; what is empty was not given.
+    struct Packet {
+        std::string protocol, target, user, group, mark, cgroup, from;
+        bool in = false;
+    } packet{};
 };
 
 // One file per command.
@@ -53,6 +58,7 @@ struct Options {
 [[nodiscard]] int diff(const Options& options);
 [[nodiscard]] int disarm(const Options& options);
 [[nodiscard]] int endpoints(const Options& options);
+[[nodiscard]] int explain(const Options& options);
 [[nodiscard]] int init(const Options& options);
 [[nodiscard]] int lock(const Options& options);
 [[nodiscard]] int monitor(const Options& options);

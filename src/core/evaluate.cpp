@@ -137,6 +137,8 @@ class Walk {
             result.carried |= bits(rule.carry);
             if (!rule.counter.empty()) {
                 result.counter = rule.counter;
+                result.counted_in = chain.name;
+                result.counted_at = i;
             }
             if (!rule.comment.empty()) {
                 result.comment = rule.comment;

@@ -4,6 +4,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,6 +63,55 @@ void add_refusals(Draft& draft) {
     draft.output.rules.push_back(last_line());
     draft.forward.rules.push_back(last_line());
     draft.others.push_back(refuse_chain());
+}
+
+std::string in_words(const std::string& reason) {
+    static const std::map<std::string, std::string> kWords{
+        {reason::kIpv6, "IPv6 may not leave outside the tunnel"},
+        {reason::kDns, "no name server may be asked outside the tunnel"},
+        {reason::kLan, "the local network is not allowed"},
+        {reason::kEndpointGuard, "it goes to a VPN server, but is not what the VPN sends there"},
+        {reason::kGuest, "a guest may only use the tunnel"},
+        {reason::kUplink, "nothing but the VPN's own packets may leave outside the tunnel"},
+        {reason::kSpoof, "it is for a tunnel's address, but came another way"},
+        {reason::kInbound, "nobody may open a connection to this host"},
+        {reason::kRaw, "it leaves by a device in a way that no rule allows"},
+    };
+    const auto found = kWords.find(reason);
+    return found == kWords.end() ? "no rule lets it pass" : found->second;
+}
+
+std::string key_of(const std::string& reason, const Policy& policy) {
+    const auto stated = [](const char* key, bool is_default, const char* value) {
+        return fmt::format("{} is {}{}", key, value, is_default ? " (default)" : "");
+    };
+    if (reason == reason::kIpv6) {
+        return policy.ipv6 == Ipv6::block ? stated("ipv6", true, "block")
+                                          : stated("ipv6", false, "tunnel");
+    }
+    if (reason == reason::kDns) {
+        return policy.lan.dns ? std::string() : stated("lan.dns", true, "false");
+    }
+    if (reason == reason::kLan) {
+        return policy.lan.allow ? "lan.networks does not include it"
+                                : stated("lan.allow", true, "false");
+    }
+    if (reason == reason::kEndpointGuard) {
+        return "tunnels: endpoints and `only` of the tunnel";
+    }
+    if (reason == reason::kGuest) {
+        return policy.guests.reach == Guests::Reach::block ? stated("guests.reach", false, "block")
+                                                           : stated("guests.reach", true, "tunnel");
+    }
+    if (reason == reason::kUplink) {
+        return policy.outbound.empty() ? "allow.outbound is empty (default)"
+                                       : "allow.outbound has no entry for it";
+    }
+    if (reason == reason::kInbound) {
+        return policy.inbound.empty() ? "allow.inbound is empty (default)"
+                                      : "allow.inbound has no entry for it";
+    }
+    return {};
 }
 
 std::vector<std::string> all_reasons() {

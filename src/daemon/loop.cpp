@@ -2,15 +2,12 @@
 #include "loop.hpp"
 
 #include "../host/last_good.hpp"
-#include "../host/observe.hpp"
 #include "../host/status_report.hpp"
 #include "config_log.hpp"
 #include "import_log.hpp"
 #include "killswitchd/files.hpp"
 #include "killswitchd/intents.hpp"
-#include "killswitchd/judge.hpp"
 #include "killswitchd/log.hpp"
-#include "killswitchd/time.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -41,7 +38,7 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
       links_(std::move(sources.links)), ipsec_(std::move(sources.ipsec)),
       imports_(std::move(sources.imports)),
       engine_(std::move(sources.nftables), std::move(state), hooks()),
-      service_(actions(), config.policy->control) {
+      service_(actions(), config.policy->control), reporter_(paths_) {
     note_config(config);
 }
 
@@ -262,8 +259,7 @@ void Loop::announce(const Announce& say) {
 
 void Loop::note_config(const LoadedConfig& config) {
     constexpr std::chrono::seconds kFirst{5};
-    info_ = {config.files, config.hash, utc_now()};
-    on_disk_.note(config);
+    reporter_.note_config(config);
     log_diagnostics(Severity::warning, config.diagnostics);
     if (config.only_names_unknown) {
         log(Severity::error, "names-unknown",
@@ -298,36 +294,7 @@ ServiceActions Loop::actions() {
 }
 
 StatusReport Loop::status() {
-    const KernelView view = look(engine_.nftables());
-    Observed observed = compare(engine_.state(), view);
-    observed.service = Observed::Service::running;
-    on_disk_.look(paths_.config);
-    observed.broken_config = on_disk_.broken();
-    info_.changed = on_disk_.changed();
-    StatusReport report = make_report(engine_.state(), observed, view, info_);
-    note_verdict(report.judgement);
-    report.since = since_;
-    return report;
-}
-
-Judgement Loop::verdict() {
-    const State& state = engine_.state();
-    Observed observed;
-    if (state.in_force) {  // It was read back, and watched since.
-        observed.rules = state.wanted ? Observed::Rules::filter : Observed::Rules::absent;
-    } else {
-        observed = compare(state, look(engine_.nftables()));
-    }
-    observed.service = Observed::Service::running;
-    observed.broken_config = on_disk_.broken();
-    return judge(state, observed);
-}
-
-void Loop::note_verdict(const Judgement& now) {
-    if (now.summary != verdict_.summary || now.state != verdict_.state) {
-        since_ = utc_now();
-    }
-    verdict_ = now;
+    return reporter_.report(engine_.state(), engine_.nftables());
 }
 
 Answer Loop::change(const Request& request, const std::string& who) {
@@ -369,7 +336,7 @@ Answer Loop::reload(const std::string& who) {
         }
         log_diagnostics(Severity::error, config.diagnostics);
         log(Severity::error, "reload-failed", "the previous config stays in force");
-        on_disk_.note(config);
+        reporter_.note_config(config);
         tell_systemd();
         return Failure{Failure::Kind::config_invalid, all};
     }
@@ -403,7 +370,7 @@ Answer Loop::reload(const std::string& who) {
 }
 
 void Loop::tell_systemd() {
-    note_verdict(verdict());
+    reporter_.refresh(engine_.state(), engine_.nftables());
     const State& state = engine_.state();
     const std::string text = fmt::format(
         "STATUS={}{}", word(state.situation.state),

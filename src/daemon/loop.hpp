@@ -7,9 +7,7 @@
 #include "../host/import_watch.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/ipsec_watch.hpp"
-#include "config_on_disk.hpp"
 #include "killswitchd/config.hpp"
-#include "killswitchd/judge.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "killswitchd/nftables.hpp"
 #include "killswitchd/nftables_watch.hpp"
@@ -17,6 +15,7 @@
 #include "killswitchd/paths.hpp"
 #include "killswitchd/reactor.hpp"
 #include "killswitchd/step.hpp"
+#include "reporter.hpp"
 #include "service.hpp"
 #include "socket_watch.hpp"
 
@@ -73,9 +72,6 @@ class Loop {
     void try_names_again(std::chrono::seconds delay);
     [[nodiscard]] ServiceActions actions();
     [[nodiscard]] StatusReport status();
-    /// As of status(), without a question to the kernel where none is open.
-    [[nodiscard]] Judgement verdict();
-    void note_verdict(const Judgement& now);
     [[nodiscard]] Answer change(const Request& request, const std::string& who);
     /// Of a change: what holds now, or why it does not.
     [[nodiscard]] Answer answer();
@@ -94,13 +90,10 @@ class Loop {
     ImportWatch imports_;
     Engine engine_;
     Service service_;
+    Reporter reporter_;
     Notifier notifier_ = Notifier::from_environment();
     std::optional<CgroupWatch> cgroups_;
     std::optional<SocketWatch> socket_watch_;
-    ConfigInfo info_;
-    ConfigOnDisk on_disk_;
-    Judgement verdict_;  ///< The last one, and since when it was the same state.
-    std::string since_;
     int exit_code_ = 0;
 };
 

@@ -175,8 +175,8 @@ class Access(Control):
     def test_only_root_may_read_where_the_config_says_so(self):
         self.readable_by("control: { read: root }\n")
         done = self.ks("status", expect=4, user=NOBODY)
-        self.assertEqual(done.stdout, "")
-        self.assertIn("does not allow", done.stderr)
+        self.assertEqual((done.stdout, done.stderr),
+                         ("UNKNOWN: this needs root: sudo killswitchd status\n", ""))
         self.first_line(0)
 
     @needs_real_root()

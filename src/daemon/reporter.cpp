@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "reporter.hpp"
+
+#include "../host/observe.hpp"
+#include "killswitchd/time.hpp"
+
+namespace ks {
+
+void Reporter::note_config(const LoadedConfig& config) {
+    on_disk_.note(config);
+    if (config.ok()) {
+        config_ = {config.files, config.hash, utc_now()};
+    }
+}
+
+void Reporter::refresh(const State& state, Nftables& nftables) {
+    Observed observed;
+    if (state.in_force) {  // It was read back, and watched since.
+        observed.rules = state.wanted ? Observed::Rules::filter : Observed::Rules::absent;
+    } else {
+        observed = compare(state, look(nftables));
+    }
+    observed.service = Observed::Service::running;
+    observed.broken_config = on_disk_.broken();
+    note(judge(state, observed));
+}
+
+StatusReport Reporter::report(const State& state, Nftables& nftables) {
+    const KernelView view = look(nftables);
+    Observed observed = compare(state, view);
+    observed.service = Observed::Service::running;
+    on_disk_.look(paths_.config);
+    observed.broken_config = on_disk_.broken();
+    config_.changed = on_disk_.changed();
+    StatusReport report = make_report(state, observed, view, config_);
+    note(report.judgement);
+    report.since = since_;
+    return report;
+}
+
+void Reporter::note(const Judgement& now) {
+    if (now.summary != verdict_.summary || now.state != verdict_.state) {
+        since_ = utc_now();
+    }
+    verdict_ = now;
+}
+
+}  // namespace ks

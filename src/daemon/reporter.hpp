@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "../host/status_report.hpp"
+#include "config_on_disk.hpp"
+#include "killswitchd/config.hpp"
+#include "killswitchd/judge.hpp"
+#include "killswitchd/nftables.hpp"
+#include "killswitchd/paths.hpp"
+#include "killswitchd/step.hpp"
+
+#include <string>
+#include <utility>
+
+namespace ks {
+
+/// What the service says of itself: the report, and since when its verdict is the same.
+class Reporter {
+  public:
+    explicit Reporter(Paths paths) : paths_(std::move(paths)) {}
+
+    /// A config was loaded, and is in force if it can be used.
+    void note_config(const LoadedConfig& config);
+    /// Something may have changed.
+    void refresh(const State& state, Nftables& nftables);
+    /// Everything, the rules as the kernel has them now.
+    [[nodiscard]] StatusReport report(const State& state, Nftables& nftables);
+
+  private:
+    void note(const Judgement& now);
+
+    Paths paths_;
+    ConfigInfo config_;
+    ConfigOnDisk on_disk_;
+    Judgement verdict_;
+    std::string since_;
+};
+
+}  // namespace ks
