@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completions of killswitchd(8) for bash.
 _killswitchd() {
-    local commands='arm boot check confirm diff disarm endpoints explain init lock monitor pause reload render resume run status test unlock'
+    local commands='arm boot check confirm diff disarm endpoints explain init lock metrics monitor pause reload render resume run status test unlock'
     local options='--config --state-dir --runtime-dir --color --help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' word index

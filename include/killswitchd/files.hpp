@@ -32,9 +32,13 @@ enum class StickyBit : std::uint8_t { suffices, does_not_suffice };
 /// writable by group or others. \return as read_trusted_file(); ENOTDIR for anything else.
 [[nodiscard]] Result<Fd> open_trusted_directory(const std::string& path, StickyBit sticky);
 
+/// Who may read a file that write_file_atomically() makes; the umask does not count.
+enum class Readers : std::uint8_t { owner, all };
+
 /// Replaces `path` so that after a crash at any moment it holds the old or the new text, whole:
-/// temporary file beside it, fsync, rename, fsync of the directory. Mode 0600.
-[[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view text);
+/// temporary file beside it, fsync, rename, fsync of the directory. Mode 0600, or 0644.
+[[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view text,
+                                           Readers readers = Readers::owner);
 
 /// Removes `path` and fsyncs its directory; done when it does not exist.
 [[nodiscard]] Status remove_file(const std::string& path);

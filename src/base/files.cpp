@@ -136,12 +136,16 @@ Result<Fd> open_trusted_directory(const std::string& path, StickyBit sticky) {
     return fd;
 }
 
-Status write_file_atomically(const std::string& path, std::string_view text) {
+Status write_file_atomically(const std::string& path, std::string_view text, Readers readers) {
     const std::string temporary = path + ".new";
     const Fd fd{
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) {
         return Error{fmt::format("cannot create '{}'", temporary), errno};
+    }
+    constexpr mode_t kForAll = 0644;
+    if (readers == Readers::all && ::fchmod(fd.get(), kForAll) != 0) {
+        return Error{fmt::format("cannot let everybody read '{}'", temporary), errno};
     }
     if (auto written = write_all(fd.get(), text); !written) {
         return std::move(written).error().within(temporary);

@@ -5,6 +5,7 @@
 #include "../host/observe.hpp"
 #include "../host/open_nftables.hpp"
 #include "../host/retry.hpp"
+#include "../host/state_line.hpp"
 #include "../host/without_config.hpp"
 #include "killswitchd/control_client.hpp"
 #include "options.hpp"
@@ -104,13 +105,7 @@ int lock_now(const Options& options, World& world) {
     return kDone;
 }
 
-}  // namespace
-
-int boot(const Options& options) {
-    if (!options.gate && ControlClient::connect(options.paths.socket())) {
-        fmt::print("the service runs, and keeps the rules itself\n");
-        return kDone;
-    }
+int boot_stage(const Options& options) {
     World world = observe(options.paths);
     if (world.intents_problem) {
         complain(world.intents_problem->message());
@@ -139,6 +134,20 @@ int boot(const Options& options) {
     }
     complain(findings_in(world.imports, world.state.policy));
     return lock_now(options, world);
+}
+
+}  // namespace
+
+int boot(const Options& options) {
+    if (!options.gate && ControlClient::connect(options.paths.socket())) {
+        fmt::print("the service runs, and keeps the rules itself\n");
+        return kDone;
+    }
+    const int code = boot_stage(options);
+    if (!options.gate) {
+        note_state_without_service(options.paths);
+    }
+    return code;
 }
 
 }  // namespace ks::cli

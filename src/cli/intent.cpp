@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../host/change.hpp"
 #include "../host/observe.hpp"
+#include "../host/state_line.hpp"
 #include "client.hpp"
 #include "duration.hpp"
 #include "killswitchd/escape.hpp"
@@ -82,6 +83,9 @@ int run_offline(const Options& options, const Wish& wish) {
     }
     const auto outcome =
         change(options.paths, world, wish.request, fmt::format("uid {}", ::getuid()));
+    if (std::holds_alternative<State>(outcome)) {
+        note_state_without_service(options.paths);
+    }
     return std::visit(Overloaded{
                           [](const State& state) { return show_offline(state); },
                           [&](const Refusal& refusal) { return explain(refusal, world); },

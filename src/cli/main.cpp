@@ -7,14 +7,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ks::cli {
 
@@ -38,6 +39,20 @@ constexpr std::string_view kExamples =
 
 using Command = int (*)(const Options&);
 
+Color color_from(std::string_view when) {
+    return when == "always" ? Color::always : when == "never" ? Color::never : Color::automatic;
+}
+
+/// Accepts these words alone. The library's own check names its internals.
+CLI::Validator one_of(std::vector<std::string> words) {
+    return {[words = std::move(words)](const std::string& word) {
+                return std::ranges::find(words, word) != words.end()
+                           ? std::string()
+                           : fmt::format("'{}' is none of {}", word, fmt::join(words, ", "));
+            },
+            ""};
+}
+
 int run(const Options& options) {
     return run_daemon(options.paths);
 }
@@ -50,11 +65,11 @@ class Program {
         add_path("--config", "FILE", options_.paths.config);
         add_path("--state-dir", "DIR", options_.paths.state_dir);
         add_path("--runtime-dir", "DIR", options_.paths.runtime_dir);
-        app_.add_option("--color", options_.color, "auto, always or never")
+        app_.add_option_function<std::string>(
+                "--color", [this](const std::string& when) { options_.color = color_from(when); },
+                "auto, always or never")
             ->option_text("WHEN")
-            ->transform(CLI::CheckedTransformer(std::map<std::string, Color>{
-                {"auto", Color::automatic}, {"always", Color::always}, {"never", Color::never}}))
-            ->default_str("auto");
+            ->check(one_of({"auto", "always", "never"}));
         app_.require_subcommand(0, 1);  // None: status.
         app_.fallthrough();
         app_.get_formatter()->column_width(kHelpColumn);
@@ -100,10 +115,10 @@ class Program {
         render_command
             ->add_option("--state", options_.state, "disarmed, locked, protected or panic")
             ->option_text("STATE")
-            ->check(CLI::IsMember({"disarmed", "locked", "protected", "panic"}));
+            ->check(one_of({"disarmed", "locked", "protected", "panic"}));
         render_command->add_option("--format", options_.format, "nft (default) or json")
             ->option_text("FORMAT")
-            ->check(CLI::IsMember({"nft", "json"}));
+            ->check(one_of({"nft", "json"}));
         add("diff", diff, "Compare the kernel's rules with those wanted");
         add_explain();
         add("arm", arm, "Block from now on, also after a reboot")
@@ -123,6 +138,7 @@ class Program {
         add("endpoints", endpoints, "List the VPN servers, and where each is from")
             ->add_flag("--json", options_.json, "As JSON");
         add_init();
+        add("metrics", metrics, "The status for Prometheus, in OpenMetrics form");
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");
         add("test", test, "Prove the kill switch, in throw-away networks")

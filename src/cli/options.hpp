@@ -61,6 +61,7 @@ struct Options {
 [[nodiscard]] int explain(const Options& options);
 [[nodiscard]] int init(const Options& options);
 [[nodiscard]] int lock(const Options& options);
+[[nodiscard]] int metrics(const Options& options);
 [[nodiscard]] int monitor(const Options& options);
 [[nodiscard]] int pause(const Options& options);
 [[nodiscard]] int reload(const Options& options);

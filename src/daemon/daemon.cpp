@@ -8,6 +8,7 @@
 #include "../host/last_good.hpp"
 #include "../host/open_nftables.hpp"
 #include "../host/service_lock.hpp"
+#include "../host/state_line.hpp"
 #include "../host/without_config.hpp"
 #include "config_log.hpp"
 #include "killswitchd/config.hpp"
@@ -72,11 +73,13 @@ int run_daemon(const Paths& paths) {
     const auto cannot_start = [&](const Error& why) {
         log(Severity::error, "start-failed", why.message());
         lock_without_config(loaded.intents);
+        note_state_without_service(paths);
         return kFailed;
     };
     if (!config.ok()) {
         log_diagnostics(Severity::error, config.diagnostics);
         lock_without_config(loaded.intents);
+        note_state_without_service(paths);
         return kConfigInvalid;
     }
     const auto lock = take_lock(paths);

@@ -59,6 +59,7 @@ int Loop::run() {
         exit_code_ = kFailed;
     }
     leave();
+    reporter_.leave();
     static_cast<void>(notifier_.send("STOPPING=1"));
     log(Severity::notice, "stopped", "the rules stay in the kernel");
     return exit_code_;

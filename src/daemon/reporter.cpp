@@ -2,7 +2,14 @@
 #include "reporter.hpp"
 
 #include "../host/observe.hpp"
+#include "../host/state_line.hpp"
+#include "killswitchd/log.hpp"
 #include "killswitchd/time.hpp"
+
+#include <string>
+#include <utility>
+
+#include <unistd.h>
 
 namespace ks {
 
@@ -38,11 +45,23 @@ StatusReport Reporter::report(const State& state, Nftables& nftables) {
     return report;
 }
 
+void Reporter::leave() {
+    static_cast<void>(write_state_line(paths_, state_line_without_service(paths_)));
+}
+
 void Reporter::note(const Judgement& now) {
     if (now.summary != verdict_.summary || now.state != verdict_.state) {
         since_ = utc_now();
     }
     verdict_ = now;
+    std::string line = state_line(now, ::getpid());
+    if (line == line_) {
+        return;
+    }
+    if (auto written = write_state_line(paths_, line); !written) {
+        log(Severity::warning, "state-line-unwritten", written.error().message());
+    }
+    line_ = std::move(line);
 }
 
 }  // namespace ks

@@ -21,10 +21,12 @@ class Reporter {
 
     /// A config was loaded, and is in force if it can be used.
     void note_config(const LoadedConfig& config);
-    /// Something may have changed.
+    /// Something may have changed: brings the line in /run up to date.
     void refresh(const State& state, Nftables& nftables);
     /// Everything, the rules as the kernel has them now.
     [[nodiscard]] StatusReport report(const State& state, Nftables& nftables);
+    /// The last line: what holds when the service has gone.
+    void leave();
 
   private:
     void note(const Judgement& now);
@@ -34,6 +36,7 @@ class Reporter {
     ConfigOnDisk on_disk_;
     Judgement verdict_;
     std::string since_;
+    std::string line_;  ///< As it was last written.
 };
 
 }  // namespace ks

@@ -48,9 +48,12 @@ class Usage(Case):
         self.refused(["xyzzy"], "there is no command 'xyzzy'", "--help")
         self.refused(["arm", "disarm"], "disarm")
         self.refused(["check", "a", "b"], "b")
-        self.refused(["render", "--state", "open"], "--state")
-        self.refused(["render", "--format", "xml"], "--format")
-        self.refused(["status", "--color", "pink"], "--color")
+        self.refused(["render", "--state", "open"],
+                     "--state: 'open' is none of disarmed, locked, protected, panic\n")
+        self.refused(["render", "--format", "xml"], "--format: 'xml' is none of nft, json\n")
+        for words in (["status", "--color", "maybe"], ["--color", "2", "status"]):
+            self.refused(words, "error: --color: '{}' is none of auto, always, never\n".format(
+                "maybe" if "maybe" in words else "2"))
 
     def test_commands_to_come_say_so(self):
         for word in ("blocked",):
