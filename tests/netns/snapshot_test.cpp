@@ -11,7 +11,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <thread>
+
+#include <sched.h>
 
 namespace {
 
@@ -38,11 +41,20 @@ Ruleset with_set(const char* name) {
     return rules;
 }
 
+/// So that the reader also comes when the writer was stopped in the middle of a commit.
+void share_one_processor() {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+}
+
 }  // namespace
 
 TEST_CASE("a picture that the kernel changed meanwhile is taken again, never of two generations",
           "[nftables][fail-closed]") {
     enter_private_network();
+    share_one_processor();
     const Ruleset first = with_set("first");
     const Ruleset second = with_set("second");
     Nftables writer = open_nftables(Ownership::off);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "read.hpp"
 
+#include "batch.hpp"
 #include "decode.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/ruleset.hpp"
@@ -289,6 +290,16 @@ class Reader {
     Snapshot snapshot_;
 };
 
+/// Waits for a commit under way. It counts its generation before its objects are the ones seen, so
+/// that a picture taken in between is of two, under one number. The kernel takes up a transaction,
+/// an empty one too, after the one before.
+/// Source: Linux nf_tables_commit(), nf_tables_valid_genid().
+void await_commit(NftSocket& socket) {
+    constexpr std::uint32_t kAnyGeneration = 0;
+    // Whoever may not send it may not read either, and hears so next.
+    static_cast<void>(Batch(socket, kAnyGeneration).commit());
+}
+
 }  // namespace
 
 Result<std::uint32_t> read_generation(NftSocket& socket) {
@@ -309,6 +320,7 @@ Result<std::uint32_t> read_generation(NftSocket& socket) {
 
 Result<Snapshot> read_snapshot(NftSocket& socket, const char* name) {
     for (int attempt = 0;; ++attempt) {
+        await_commit(socket);
         auto snapshot = Reader(socket, name).run();
         if (snapshot) {
             return snapshot;
