@@ -64,6 +64,16 @@ std::uint16_t family_of(const nlmsghdr* message) {
     return static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
 }
 
+/// Waits for a commit under way. It counts its generation before its objects are the ones seen, so
+/// that a picture taken in between is of two, under one number. The kernel takes up a transaction,
+/// an empty one too, after the one before.
+/// Source: Linux nf_tables_commit(), nf_tables_valid_genid().
+void await_commit(NftSocket& socket) {
+    constexpr std::uint32_t kAnyGeneration = 0;
+    // Whoever may not send it may not read either, and hears so next.
+    static_cast<void>(Batch(socket, kAnyGeneration).commit());
+}
+
 /// Reads one consistent snapshot; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
@@ -75,6 +85,8 @@ class Reader {
             return before.error();
         }
         snapshot_.generation = *before;
+        // Order: only now is every object of that number seen, and whoever comes later counts on.
+        await_commit(socket_);
         if (auto done = read_tables(); !done) {
             return std::move(done).error();
         }
@@ -290,16 +302,6 @@ class Reader {
     Snapshot snapshot_;
 };
 
-/// Waits for a commit under way. It counts its generation before its objects are the ones seen, so
-/// that a picture taken in between is of two, under one number. The kernel takes up a transaction,
-/// an empty one too, after the one before.
-/// Source: Linux nf_tables_commit(), nf_tables_valid_genid().
-void await_commit(NftSocket& socket) {
-    constexpr std::uint32_t kAnyGeneration = 0;
-    // Whoever may not send it may not read either, and hears so next.
-    static_cast<void>(Batch(socket, kAnyGeneration).commit());
-}
-
 }  // namespace
 
 Result<std::uint32_t> read_generation(NftSocket& socket) {
@@ -320,7 +322,6 @@ Result<std::uint32_t> read_generation(NftSocket& socket) {
 
 Result<Snapshot> read_snapshot(NftSocket& socket, const char* name) {
     for (int attempt = 0;; ++attempt) {
-        await_commit(socket);
         auto snapshot = Reader(socket, name).run();
         if (snapshot) {
             return snapshot;
