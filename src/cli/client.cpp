@@ -106,6 +106,28 @@ Result<std::optional<Done>> watch_service(const Options& options, From from,
     }
 }
 
+Result<std::vector<std::string>> recent_events(const Options& options) {
+    std::vector<std::string> lines;
+    auto client = ControlClient::connect(options.paths.socket());
+    if (!client) {
+        return nobody_listens(client.error()) ? Result(lines)
+                                              : Result<std::vector<std::string>>(client.error());
+    }
+    if (auto sent = client->send(json{{"method", "org.killswitchd.GetEvents"}}.dump()); !sent) {
+        return std::move(sent).error();
+    }
+    auto message = receive(*client, kPatience);
+    if (!message) {
+        return std::move(message).error();
+    }
+    for (const json& event :
+         message->value("parameters", json::object()).value("events", json::array())) {
+        lines.push_back(fmt::format("{} {}: {}", event.value("time", ""), event.value("key", ""),
+                                    event.value("text", "")));
+    }
+    return lines;
+}
+
 std::string start_command() {
     return ::access("/run/systemd/system", F_OK) == 0 ? "sudo systemctl start killswitchd"
                                                       : "sudo killswitchd run";

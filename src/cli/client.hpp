@@ -53,6 +53,9 @@ enum class From : std::uint8_t {
 watch_service(const Options& options, From from,
               const std::function<bool(const ServiceEvent&)>& each);
 
+/// The last events of the service, one a line, oldest first; none when no service listens.
+[[nodiscard]] Result<std::vector<std::string>> recent_events(const Options& options);
+
 /// What starts the service on this machine. Source: sd_booted(3).
 [[nodiscard]] std::string start_command();
 

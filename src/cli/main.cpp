@@ -141,6 +141,10 @@ class Program {
         add("metrics", metrics, "The status for Prometheus, in OpenMetrics form");
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");
+        CLI::App* const bundle =
+            add("report", report, "A text for an issue tracker, addresses and names masked");
+        bundle->add_option("--output", options_.file, "Also into this file")->option_text("FILE");
+        bundle->add_flag("--yes", options_.yes, "Write without a question");
         add("test", test, "Prove the kill switch, in throw-away networks")
             ->add_option("--drill", options_.drill, "Only this one")
             ->option_text("NAME");

@@ -31,14 +31,14 @@ struct Options {
     bool quiet = false;    ///< `status --quiet`
     bool hold = false;     ///< `boot --hold`
     bool gate = false;     ///< `boot --gate`
-    std::string file;      ///< `check FILE`
+    std::string file;      ///< `check FILE`, `report --output`
     std::string state;     ///< `render --state`
     std::string format;    ///< `render --format`
     std::string drill;     ///< `test --drill`
     bool all = false;      ///< `disarm --all`
     std::string confirm;   ///< `arm --confirm`
     std::string duration;  ///< `pause DURATION`
-    bool yes = false;      ///< `init --yes`
+    bool yes = false;      ///< `init --yes`, `report --yes`
     bool print = false;    ///< `init --print`
     bool lan = false;      ///< `init --lan`
     std::string from;      ///< `init --from`
@@ -66,6 +66,7 @@ struct Options {
 [[nodiscard]] int pause(const Options& options);
 [[nodiscard]] int reload(const Options& options);
 [[nodiscard]] int render(const Options& options);
+[[nodiscard]] int report(const Options& options);
 [[nodiscard]] int resume(const Options& options);
 [[nodiscard]] int status(const Options& options);
 [[nodiscard]] int test(const Options& options);

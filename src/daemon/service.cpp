@@ -27,6 +27,8 @@ type Event (time: string, key: string, text: string, status: object)
 
 # The object of `killswitchd status --json`.
 method GetStatus() -> (status: object)
+# The last events without their status, oldest first.
+method GetEvents() -> (events: []object)
 # With "more": one answer for every event.
 method Monitor(now: ?bool) -> (event: Event)
 # "confirm_within": disarmed again unless confirmed within so many seconds.
@@ -223,6 +225,13 @@ std::string Service::dispatch(ControlServer::ClientId client, const Peer& peer,
     if (method == "org.killswitchd.GetStatus") {
         return reply({{"status", to_json(actions_.status())}});
     }
+    if (method == "org.killswitchd.GetEvents") {
+        json events = json::array();
+        for (const PastEvent& past : past_) {
+            events.push_back({{"time", past.time}, {"key", past.key}, {"text", past.text}});
+        }
+        return reply({{"events", std::move(events)}});
+    }
     if (method == "org.killswitchd.Monitor") {
         if (!flag(request, "more")) {
             return error_reply("org.varlink.service.ExpectedMore");
@@ -260,6 +269,11 @@ std::string Service::event(const std::string& key, const std::string& text) cons
 }
 
 void Service::publish(const std::string& key, const std::string& text) {
+    constexpr std::size_t kKept = 50;
+    past_.push_back({utc_now(), key, text});
+    if (past_.size() > kKept) {
+        past_.pop_front();
+    }
     if (monitors_.empty()) {
         return;
     }

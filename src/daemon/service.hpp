@@ -9,6 +9,7 @@
 #include "killswitchd/reactor.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <set>
@@ -60,10 +61,15 @@ class Service {
     [[nodiscard]] std::string change(const Peer& peer, const std::string& method,
                                      const nlohmann::json& parameters);
 
+    struct PastEvent {
+        std::string time, key, text;
+    };
+
     ServiceActions actions_;
     Control control_;
     std::unique_ptr<ControlServer> server_;
     std::set<ControlServer::ClientId> monitors_;
+    std::deque<PastEvent> past_;
 };
 
 }  // namespace ks
