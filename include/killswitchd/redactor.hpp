@@ -13,8 +13,9 @@ namespace ks {
 ///
 /// Addresses are found by themselves: "ip4-1", "private4-1" (see private_space()), "ip6-1",
 /// "private6-1", "mac-1". A prefix keeps its length, an endpoint its port. Those that belong to no
-/// single host (loopback, multicast, 0.0.0.0, ...) stay. Host names, which need a dot and a last
-/// part of letters, become "host-1"; what follows a slash is part of a path and none.
+/// single host (loopback, multicast, 0.0.0.0, 10.0.0.0/8, ...) stay. An address that a rule has as
+/// a number ("0xcb007107") is masked where it was seen before. Host names, which need a dot and a
+/// last part of letters, become "host-1"; what follows a slash is part of a path and none.
 class Redactor {
   public:
     /// From now on `name`, unless it is a part of a longer word, becomes `kind` and a number:

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstddef>
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -71,7 +73,30 @@ std::string kind_of(const IpAddress& address) {
 bool belongs_to_nobody(const IpAddress& address) {
     const SpecialRange* const range = special_around(Prefix::of(address, address.bits()));
     constexpr std::string_view kMapped = "::ffff:0:0/96";  // Holds the IPv4 address of somebody.
-    return range != nullptr && range->prefix != kMapped;
+    const bool private_network = std::ranges::any_of(
+        private_space(), [&](const Prefix& network) { return network.address == address; });
+    constexpr std::string_view kCarriers = "100.64.0.0";
+    return private_network || address.str() == kCarriers ||
+           (range != nullptr && range->prefix != kMapped);
+}
+
+/// The address that a constant in a rule is: "0xcb007107".
+std::optional<IpAddress> address_in_hex(std::string_view word) {
+    constexpr std::size_t kDigits4 = 8;
+    constexpr std::size_t kDigits6 = 32;
+    if (!word.starts_with("0x") || (word.size() != 2 + kDigits4 && word.size() != 2 + kDigits6)) {
+        return std::nullopt;
+    }
+    IpAddress address{word.size() == 2 + kDigits4 ? IpFamily::v4 : IpFamily::v6};
+    for (std::size_t i = 0; i < address.size(); ++i) {
+        const std::string_view pair = word.substr(2 + 2 * i, 2);
+        const auto [end, error] =
+            std::from_chars(pair.data(), pair.data() + pair.size(), address.bytes[i], 16);
+        if (error != std::errc{} || end != pair.data() + pair.size()) {
+            return std::nullopt;
+        }
+    }
+    return address;
 }
 
 bool is_number(std::string_view text) {
@@ -122,6 +147,10 @@ std::string Redactor::replace(const std::string& word, bool in_path) {
     }
     if (is_mac(word)) {
         return stand_in(word, "mac");
+    }
+    if (const auto address = address_in_hex(word)) {  // Or a mark: then it was seen nowhere else.
+        const auto known = stand_ins_.find(address->str());
+        return known == stand_ins_.end() ? word : known->second;
     }
     // ADDRESS:PORT, NAME:PORT, and a sentence that ends with either.
     const std::size_t mark = word.find_last_of(":.");

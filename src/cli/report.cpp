@@ -19,6 +19,8 @@
 #include "status_screen.hpp"
 #include "terminal.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -43,7 +45,12 @@ void add(std::string& out, std::string_view heading, const std::string& text) {
     out += fmt::format("== {}\n", heading);
     std::istringstream lines(text.empty() ? "(nothing)" : text);
     for (std::string line; std::getline(lines, line);) {
-        out += escaped(line) + "\n";
+        constexpr std::string_view kIndent = "  ";  // For each tab of the rules.
+        const std::size_t tabs = std::min(line.find_first_not_of('\t'), line.size());
+        for (std::size_t i = 0; i < tabs; ++i) {
+            out += kIndent;
+        }
+        out += escaped(line.substr(tabs)) + "\n";
     }
     out += '\n';
 }

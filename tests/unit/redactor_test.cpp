@@ -21,17 +21,21 @@ TEST_CASE("addresses get stand-ins that tell as much as is needed", "[redactor]"
         {"203.0.113.7-203.0.113.9", "ip4-1-ip4-2"},
         {"vpn.example.net:1194/udp", "host-1:1194/udp"},
         {"admin@vpn.example.net", "admin@host-1"},
+        {"203.0.113.7 @th,192,32 0xcb007107 mark 0x0000ca6c",
+         "ip4-1 @th,192,32 ip4-1 mark 0x0000ca6c"},
+        {"2001:db8::7 0x20010db8000000000000000000000007", "ip6-1 ip6-1"},
     }));
     CAPTURE(text);
     CHECK(Redactor()(text) == masked);
 }
 
 TEST_CASE("what tells nothing about anybody stays", "[redactor]") {
-    const std::string text = GENERATE(
-        "0.0.0.0/0", "127.0.0.1", "224.0.0.251", "255.255.255.255", "::1", "ff02::1", "14:31:07",
-        "2026-11-30T15:38:49.123Z", "/etc/killswitchd/killswitchd.yaml:7:9: error", "1.2.3",
-        "wg-quick@wg0.service", "killswitchd.yaml", "0xca6c", "tcp dport { 22, 80-90 }",
-        "version 6.18.44", "dead:beef", "a.b", "");
+    const std::string text =
+        GENERATE("0.0.0.0/0", "127.0.0.1", "10.0.0.0/8", "100.64.0.0/10", "fc00::", "224.0.0.251",
+                 "255.255.255.255", "::1", "ff02::1", "14:31:07", "2026-11-30T15:38:49.123Z",
+                 "/etc/killswitchd/killswitchd.yaml:7:9: error", "1.2.3", "wg-quick@wg0.service",
+                 "killswitchd.yaml", "0xca6c", "tcp dport { 22, 80-90 }", "version 6.18.44",
+                 "dead:beef", "a.b", "");
     CAPTURE(text);
     CHECK(Redactor()(text) == text);
 }
