@@ -25,7 +25,7 @@ _killswitchd() {
     --format) options='nft json' ;;
     --user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
     --group) mapfile -t COMPREPLY < <(compgen -g -- "$current") && return ;;
-    --drill) options='boot steady disconnect killed stalled switch dns ipv6 network guest service reload' ;;
+    --drill) options='boot steady disconnect killed stalled switch dns ipv6 network guest service reload exceptions' ;;
     *)
         case $command in
         '') options="$commands $options --version" ;;
@@ -44,7 +44,7 @@ _killswitchd() {
         report) options+=' --output --yes' ;;
         render) options+=' --state --format' ;;
         status) options+=' --json --quiet --short --watch' ;;
-        test) options+=' --drill' ;;
+        test) options+=' --drill --json' ;;
         esac
         ;;
     esac

@@ -6,6 +6,7 @@
 #include "killswitchd/policy.hpp"
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,13 @@ struct ConfigText {
     std::string text;
 };
 
+/// Where the value of a key stands.
+struct ConfigPlace {
+    std::string file;
+    unsigned line = 0;  ///< From 1.
+    friend bool operator==(const ConfigPlace&, const ConfigPlace&) = default;
+};
+
 struct LoadedConfig {
     /// Of load_config() and parse_config(): present exactly when no diagnostic is an error.
     std::optional<Policy> policy;
@@ -25,7 +33,9 @@ struct LoadedConfig {
     /// Nothing is wrong but names of users or groups that are not known here.
     bool only_names_unknown = false;
     std::vector<std::string> files;  ///< In the order they were merged.
-    std::string hash;                ///< 16 hex digits over names and contents, for `status`.
+    /// Of every value that counts, by its path: "mode", "tunnels[0]", "allow.outbound[1].to".
+    std::map<std::string, ConfigPlace> places{};
+    std::string hash;  ///< 16 hex digits over names and contents, for `status`.
 
     [[nodiscard]] bool ok() const noexcept { return policy.has_value(); }
 };

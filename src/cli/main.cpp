@@ -145,9 +145,7 @@ class Program {
             add("report", report, "A text for an issue tracker, addresses and names masked");
         bundle->add_option("--output", options_.file, "Also into this file")->option_text("FILE");
         bundle->add_flag("--yes", options_.yes, "Write without a question");
-        add("test", test, "Prove the kill switch, in throw-away networks")
-            ->add_option("--drill", options_.drill, "Only this one")
-            ->option_text("NAME");
+        add_test();
         add("run", run, "The service, in the foreground");
         CLI::App* const at_boot = add("boot", boot, "Load the lock before the network comes up");
         at_boot->add_flag("--hold", options_.hold, "Only keep the rules when systemd exits");
@@ -170,6 +168,12 @@ class Program {
         auto* const from = sub->add_option("--from", packet.from, "Sent by this guest, an address");
         from->option_text("ADDR");
         sub->add_flag("--in", packet.in, "From ADDR to PORT here")->excludes(from);
+        sub->add_flag("--json", options_.json, "One JSON object");
+    }
+
+    void add_test() {
+        CLI::App* const sub = add("test", test, "Prove the kill switch, in throw-away networks");
+        sub->add_option("--drill", options_.drill, "Only this one")->option_text("NAME");
         sub->add_flag("--json", options_.json, "One JSON object");
     }
 

@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../drills/adapt.hpp"
 #include "../drills/drills.hpp"
+#include "../drills/exceptions.hpp"
+#include "../drills/expectation.hpp"
+#include "../drills/verdict.hpp"
 #include "../host/imports.hpp"
+#include "../proof/json.hpp"
+#include "../proof/proof.hpp"
 #include "killswitchd/config.hpp"
+#include "killswitchd/config_text.hpp"
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/nearest.hpp"
-#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/time.hpp"
 #include "terminal.hpp"
+#include "test_screen.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace ks::cli {
@@ -26,65 +37,29 @@ namespace ks::cli {
 namespace {
 
 using drills::Drill;
-using drills::Tally;
+using Clock = std::chrono::steady_clock;
 
 /// The lab's processes see this as themselves: the very program that runs.
 constexpr const char* kThisProgram = "/proc/self/exe";
+/// The drill at whose end the tunnel is up and nothing has changed.
+constexpr std::string_view kShowsRules = "steady";
 
-void introduce(const Options& options, const drills::Adapted& config) {
-    fmt::print(
-        "This plays what goes wrong with VPNs, in throw-away networks: a host with two network\n"
-        "cards, its provider, a VPN server and the internet. Nothing of this machine's own\n"
-        "network is touched. Each drill runs twice: without the kill switch, to show that the\n"
-        "leak is real, and with it, under the rules of {}.\n"
-        "Every frame is counted outside the host.\n\n",
-        options.paths.config);
-    for (const std::string& note : config.notes) {
-        fmt::print("  note: {}\n", note);
+/// The exceptions last, where there are some.
+std::vector<const Drill*> all_drills(bool with_exceptions) {
+    std::vector<const Drill*> all;
+    for (const Drill& drill : drills::all()) {
+        all.push_back(&drill);
     }
-    if (!config.notes.empty()) {
-        fmt::print("\n");
+    if (with_exceptions) {
+        all.push_back(&drills::exceptions());
     }
-}
-
-std::string count(const Tally& tally) {
-    return fmt::format("{} of {} probes left in clear{}", tally.escaped, tally.sent,
-                       tally.strays == 0 ? "" : fmt::format(", and {} other frames", tally.strays));
-}
-
-bool tell(const Options& options, std::size_t number, const Drill& drill,
-          const drills::Adapted& config) {
-    fmt::print("{}. {}\n   {}\n", number, drill.title, drill.story);
-    std::fflush(stdout);
-    const auto start = std::chrono::steady_clock::now();
-    const auto verdict = drills::play(drill, config.policy, kThisProgram);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    if (!verdict) {
-        fmt::print("   {}: {}\n\n", paint(options, Tone::bad, "FAILED"), verdict.error().message());
-        return false;
-    }
-    fmt::print("   without: {}\n", count(verdict->open));
-    fmt::print("   with:    {}\n", count(verdict->locked));
-    const bool passed = verdict->passed();
-    fmt::print("   {} ({:.1f} s)\n",
-               passed ? paint(options, Tone::good, "holds") : paint(options, Tone::bad, "FAILED"),
-               took.count());
-    for (const std::string& reason : verdict->reasons()) {
-        fmt::print("   - {}\n", reason);
-    }
-    if (!passed) {
-        for (const std::string& example : verdict->locked.examples) {
-            fmt::print("     {}\n", example);
-        }
-    }
-    fmt::print("\n");
-    return passed;
+    return all;
 }
 
 int unknown_drill(const std::string& name) {
     std::vector<std::string> names;
-    for (const Drill& drill : drills::all()) {
-        names.emplace_back(drill.name);
+    for (const Drill* const drill : all_drills(true)) {
+        names.emplace_back(drill->name);
     }
     const auto meant = nearest(name, names);
     complain(fmt::format("there is no drill '{}'", name),
@@ -93,17 +68,121 @@ int unknown_drill(const std::string& name) {
     return kUsage;
 }
 
-bool playable(const Policy& policy) {
-    const auto& tunnels = policy.tunnels;
-    return !tunnels.empty() &&
-           std::ranges::any_of(tunnels[0].endpoints, [](const Endpoint& e) { return e.port != 0; });
+std::string kernel() {
+    utsname names{};
+    return ::uname(&names) == 0
+               ? fmt::format("{} {} {}", names.sysname, names.release, names.machine)
+               : std::string();
+}
+
+/// One line that is written anew while a drill is played; only on a terminal.
+class Progress {
+  public:
+    Progress(const Options& options, std::size_t count)
+        : shown_(!options.json && ::isatty(STDOUT_FILENO) == 1), count_(count) {}
+
+    void begin(const Drill& drill) {
+        ++number_;
+        title_ = drill.title;
+        began_ = Clock::now();
+        show();
+    }
+    void show() const {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(Clock::now() - began_);
+        if (shown_) {
+            fmt::print("\r\033[K  [{}/{}] {} ... {} s", number_, count_, title_, seconds.count());
+            std::fflush(stdout);
+        }
+    }
+    void clear() const {
+        if (shown_) {
+            fmt::print("\r\033[K");
+        }
+    }
+
+  private:
+    bool shown_;
+    std::size_t count_;
+    std::size_t number_ = 0;
+    std::string title_;
+    Clock::time_point began_;
+};
+
+/// Everything that is known before the first drill.
+proof::Proof begin_proof(const Options& options, const LoadedConfig& config,
+                         const drills::Adapted& adapted) {
+    proof::Proof proof;
+    proof.version = KS_VERSION;
+    proof.kernel = kernel();
+    proof.made = utc_now();
+    proof.command = fmt::format("sudo killswitchd test --config {}{}", options.paths.config,
+                                options.drill.empty() ? "" : " --drill " + options.drill);
+    proof.config_file = options.paths.config;
+    proof.config_hash = config.hash;
+    proof.config = config_text(adapted.policy);
+    proof.notes = adapted.notes;
+    return proof;
+}
+
+/// Plays one drill into `proof`. \return what it says.
+proof::Played& play(const Drill& drill, const LoadedConfig& config, const Policy& original,
+                    const drills::Adapted& adapted, Progress& progress, proof::Proof& proof) {
+    progress.begin(drill);
+    drills::PlayOptions how;
+    how.on_step = [&] { progress.show(); };
+    const auto start = Clock::now();
+    auto verdict = drills::play(drill, adapted.policy, kThisProgram, how);
+    const std::chrono::duration<double> took = Clock::now() - start;
+    auto& list = &drill == &drills::exceptions() ? proof.exceptions : proof.drills;
+    list.push_back(proof::played(drill, std::move(verdict), took.count(), config, original));
+    const std::string& rules = list.back().verdict.rules;
+    if (proof.rules.empty() || (drill.name == kShowsRules && !rules.empty())) {
+        proof.rules = rules;
+    }
+    progress.clear();
+    return list.back();
+}
+
+int prove(const Options& options, const LoadedConfig& config, const Policy& original) {
+    const drills::Adapted adapted = drills::adapt(original);
+    if (adapted.policy.tunnels.empty() ||
+        drills::playable_endpoints(adapted.policy.tunnels.front()).empty()) {
+        complain("the first tunnel has no UDP or TCP endpoint, so there is nothing to connect to");
+        return kFailed;
+    }
+    std::vector<const Drill*> wanted = all_drills(!adapted.allowances.empty());
+    std::erase_if(wanted, [&](const Drill* drill) {
+        return !options.drill.empty() && options.drill != drill->name;
+    });
+    if (wanted.empty()) {
+        complain("the config has no exceptions, so this drill has nothing to play");
+        return kFailed;
+    }
+    proof::Proof proof = begin_proof(options, config, adapted);
+    Progress progress(options, wanted.size());
+    std::set<std::string> told;
+    if (!options.json) {
+        fmt::print("{}", test_head(proof, wanted.size()));
+    }
+    for (const Drill* const drill : wanted) {
+        const proof::Played& one = play(*drill, config, original, adapted, progress, proof);
+        if (!options.json) {
+            fmt::print("{}", test_row(options, one, told));
+            std::fflush(stdout);
+        }
+    }
+    proof::add_holes(proof, adapted, config);
+    fmt::print("{}", options.json ? proof::to_json(proof) : test_end(options, proof));
+    return proof.conclusion() == proof::Conclusion::holds ? kDone : kFailed;
 }
 
 }  // namespace
 
 int test(const Options& options) {
-    if (!options.drill.empty() &&
-        std::ranges::find(drills::all(), options.drill, &Drill::name) == drills::all().end()) {
+    const std::vector<const Drill*> known = all_drills(true);
+    if (!options.drill.empty() && std::ranges::none_of(known, [&](const Drill* drill) {
+            return options.drill == drill->name;
+        })) {
         return unknown_drill(options.drill);
     }
     const LoadedConfig config = load_config(options.paths.config);
@@ -117,27 +196,10 @@ int test(const Options& options) {
     }
     const VpnFiles files = read_vpn_files(*config.policy);
     complain(findings_in(files, *config.policy));
-    const drills::Adapted adapted = drills::adapt(with_endpoints(
-        *config.policy, known_endpoints(*config.policy, endpoints_in(files, *config.policy))));
-    if (!playable(adapted.policy)) {
-        complain("the first tunnel has no UDP or TCP endpoint, so there is nothing to connect to");
-        return kFailed;
-    }
-    introduce(options, adapted);
-    std::size_t told = 0;
-    std::size_t held = 0;
-    for (const Drill& drill : drills::all()) {
-        if (options.drill.empty() || options.drill == drill.name) {
-            ++told;
-            held += tell(options, told, drill, adapted) ? 1 : 0;
-        }
-    }
-    const bool all = held == told;
-    fmt::print("{}: {} of {} drills: every leak was real without the kill switch{}.\n",
-               all ? paint(options, Tone::good, "THE LOCK HOLDS")
-                   : paint(options, Tone::bad, "THE LOCK DOES NOT HOLD"),
-               held, told, all ? ", and none was left with it" : "; see above for what failed");
-    return all ? kDone : kFailed;
+    return prove(
+        options, config,
+        with_endpoints(*config.policy,
+                       known_endpoints(*config.policy, endpoints_in(files, *config.policy))));
 }
 
 }  // namespace ks::cli

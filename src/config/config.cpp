@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,20 @@ std::optional<Node> read_tree(const ConfigText& text, std::size_t file, Findings
     return read_yaml(text.text, file, findings);
 }
 
+void add_places(const Node& node, const std::string& path, const std::vector<ConfigText>& texts,
+                std::map<std::string, ConfigPlace>& places) {
+    if (!path.empty()) {
+        places.insert_or_assign(path, ConfigPlace{texts[node.at.file].file, node.at.line});
+    }
+    for (const Entry& entry : node.entries) {
+        const std::string below = path.empty() ? entry.key : fmt::format("{}.{}", path, entry.key);
+        add_places(entry.value, below, texts, places);
+    }
+    for (std::size_t number = 0; number < node.items.size(); ++number) {
+        add_places(node.items[number], fmt::format("{}[{}]", path, number), texts, places);
+    }
+}
+
 LoadedConfig parse(const std::vector<ConfigText>& texts, const NameLookup& names,
                    Coverage coverage) {
     Findings findings(texts);
@@ -85,6 +100,7 @@ LoadedConfig parse(const std::vector<ConfigText>& texts, const NameLookup& names
     LoadedConfig loaded;
     if (merged && findings.errors() == 0) {
         loaded.policy = std::move(policy);
+        add_places(*merged, {}, texts, loaded.places);
     }
     loaded.only_names_unknown = merged && findings.only_names_unknown();
     loaded.diagnostics = std::move(findings).take();

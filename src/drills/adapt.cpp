@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "adapt.hpp"
 
+#include "allowance.hpp"
+#include "killswitchd/policy.hpp"
+
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +18,41 @@
 namespace ks::drills {
 
 namespace {
+
+/// The lab makes no cgroups: a user that nobody has plays each.
+class StandIns {
+  public:
+    explicit StandIns(std::vector<std::string>& notes) : notes_(notes) {}
+
+    /// Replaces `cgroup`. Who sends in the cgroup and as a user needs no other user.
+    void replace(std::optional<std::string>& cgroup, std::optional<std::uint32_t>& user) {
+        if (cgroup) {
+            const std::uint32_t stand_in = user_for(*cgroup);
+            user = user.value_or(stand_in);
+            cgroup.reset();
+        }
+    }
+    void replace(Apps& apps) {
+        for (const std::string& cgroup : apps.cgroups) {
+            apps.users.push_back(user_for(cgroup));
+        }
+        apps.cgroups.clear();
+    }
+
+  private:
+    std::uint32_t user_for(const std::string& cgroup) {
+        constexpr std::uint32_t kFirst = 64'000;
+        const auto [found, is_new] =
+            users_.emplace(cgroup, kFirst + static_cast<std::uint32_t>(users_.size()));
+        if (is_new) {
+            notes_.push_back(fmt::format("user {} plays the cgroup {}", found->second, cgroup));
+        }
+        return found->second;
+    }
+
+    std::vector<std::string>& notes_;
+    std::map<std::string, std::uint32_t> users_;
+};
 
 void adapt(Tunnel& tunnel, std::size_t number, std::vector<std::string>& notes) {
     if (tunnel.ipsec) {
@@ -23,13 +65,19 @@ void adapt(Tunnel& tunnel, std::size_t number, std::vector<std::string>& notes) 
                                     tunnel.kind, tunnel.interface));
         tunnel.kind.clear();
     }
-    if (tunnel.only.cgroup) {
-        notes.push_back(fmt::format("{}: played without its cgroup", tunnel.name));
-        tunnel.only.cgroup.reset();
-    }
     if (tunnel.interface.ends_with('*')) {
         tunnel.interface.back() = '0';
         notes.push_back(fmt::format("{}: played as {}", tunnel.name, tunnel.interface));
+    }
+}
+
+void adapt_interfaces(std::vector<AllowRule>& exceptions, std::vector<std::string>& notes) {
+    for (AllowRule& exception : exceptions) {
+        if (!exception.interface.empty() && exception.interface != kUplink) {
+            notes.push_back(
+                fmt::format("the lab's card {} plays {}", kUplink, exception.interface));
+            exception.interface = kUplink;
+        }
     }
 }
 
@@ -43,32 +91,39 @@ void adapt_places(Policy& policy, std::vector<std::string>& notes) {
         policy.guests.interfaces = {"br0"};
         notes.emplace_back("guests.interfaces: the lab's bridge br0 plays them");
     }
+    adapt_interfaces(policy.outbound, notes);
+    adapt_interfaces(policy.inbound, notes);
+}
+
+void adapt_senders(Policy& policy, std::vector<std::string>& notes) {
+    StandIns stand_ins(notes);
+    for (Tunnel& tunnel : policy.tunnels) {
+        stand_ins.replace(tunnel.only.cgroup, tunnel.only.user);
+    }
+    for (AllowRule& exception : policy.outbound) {
+        stand_ins.replace(exception.cgroup, exception.user);
+    }
+    stand_ins.replace(policy.apps);
 }
 
 }  // namespace
 
 Adapted adapt(Policy policy) {
     Adapted adapted;
+    adapted.allowances = allowances(policy);
     if (policy.mode != Mode::always) {
-        adapted.notes.push_back(fmt::format("mode is {} in the config; played as if it were always",
-                                            word(policy.mode)));
+        adapted.notes.push_back(
+            policy.mode == Mode::on_drop
+                ? "mode: on-drop is open until a tunnel is up; what follows is played"
+                : "mode: off blocks nothing; played as if it were always");
         policy.mode = Mode::always;
+        policy.boot = BootLock::lock;
     }
-    policy.boot = BootLock::lock;
     for (std::size_t i = 0; i < policy.tunnels.size(); ++i) {
         adapt(policy.tunnels[i], i, adapted.notes);
     }
     adapt_places(policy, adapted.notes);
-    if (!policy.outbound.empty() || !policy.inbound.empty()) {
-        policy.outbound.clear();
-        policy.inbound.clear();
-        adapted.notes.emplace_back("played without the exceptions under 'allow'");
-    }
-    if (policy.scope == Scope::apps) {
-        policy.scope = Scope::all;
-        policy.apps = {};
-        adapted.notes.emplace_back("scope: played as if every program were under 'apps'");
-    }
+    adapt_senders(policy, adapted.notes);
     policy.control = {};
     adapted.policy = std::move(policy);
     return adapted;

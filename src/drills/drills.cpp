@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "drills.hpp"
 
-#include "killswitchd/error.hpp"
+#include "killswitchd/lab/chatter.hpp"
 #include "killswitchd/lab/flood.hpp"
 #include "killswitchd/lab/lab.hpp"
 #include "killswitchd/lab/net_config.hpp"
 #include "killswitchd/lab/probe.hpp"
 #include "killswitchd/lab/tcp_flow.hpp"
 #include "killswitchd/net.hpp"
-#include "killswitchd/policy.hpp"
+#include "stage.hpp"
 
 #include <array>
 #include <csignal>
@@ -16,8 +16,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -217,11 +215,15 @@ void reload_under_flood(Stage& stage) {
     lab::Lab& lab = stage.lab();
     // What leaves is captured, frame by frame: more than the capture can read proves nothing.
     constexpr std::uint64_t kCaptured = 20'000;
-    auto blocked = lab::Flood::start(
-        lab.host(), lab::ip(lab::addr::kInternet), kPort,
-        {.device = lab.uplink(0), .per_second = stage.armed() == Armed::yes ? 0 : kCaptured});
-    auto allowed = lab::Flood::start(lab.host(), lab::ip(lab::addr::kInternet), kPort,
-                                     {.device = stage.interface(), .per_second = kCaptured});
+    const auto flood = [&](const std::string& device, std::uint64_t per_second) {
+        const lab::ActAs sender(stage.expected().prober());
+        return lab::Flood::start(lab.host(), lab::ip(lab::addr::kInternet), kPort,
+                                 {.device = device, .per_second = per_second});
+    };
+    // What the config lets out is captured as well.
+    const bool all_blocked = stage.armed() == Armed::yes && stage.expected().allowances() == 0;
+    auto blocked = flood(lab.uplink(0), all_blocked ? 0 : kCaptured);
+    auto allowed = flood(stage.interface(), kCaptured);
     for (int i = 0; i < kReloads; ++i) {
         stage.use_variant(i % 2 == 0);
         stage.expect("the config reloads", stage.command("reload") == 0);
@@ -279,18 +281,6 @@ constexpr std::array kDrills{
           reload_under_flood},
 };
 
-Result<Tally> play_once(const Drill& drill, const Policy& policy, const std::string& program,
-                        Armed armed, const MakeVpn& make_vpn) {
-    lab::LabOptions options;
-    options.start = drill.uplinks;
-    auto stage = Stage::build(policy, armed, program, std::move(options), make_vpn);
-    if (!stage) {
-        return std::move(stage).error();
-    }
-    drill.play(*stage);
-    return stage->take_tally();
-}
-
 }  // namespace
 
 std::span<const Drill> all() {
@@ -302,46 +292,6 @@ void reach_steady_state(Stage& stage) {
     stage.start_service();
     stage.start_counting();
     stage.connect();
-}
-
-bool Verdict::passed() const {
-    return reasons().empty();
-}
-
-std::vector<std::string> Verdict::reasons() const {
-    std::vector<std::string> why;
-    if (open.escaped == 0) {
-        why.emplace_back("the control leaked nothing, so this drill proves nothing");
-    }
-    if (locked.escaped + locked.strays > 0) {
-        why.push_back(
-            fmt::format("{} probes and {} other frames left the host in spite of the lock",
-                        locked.escaped, locked.strays));
-    }
-    if (open.uncaptured + locked.uncaptured > 0) {
-        why.push_back(
-            fmt::format("the capture missed {} frames", open.uncaptured + locked.uncaptured));
-    }
-    for (const std::string& failure : locked.failures) {
-        why.push_back("with the lock: " + failure);
-    }
-    for (const std::string& failure : open.failures) {
-        why.push_back("without the lock: " + failure);
-    }
-    return why;
-}
-
-Result<Verdict> play(const Drill& drill, const Policy& policy, const std::string& program,
-                     const MakeVpn& make_vpn) {
-    auto open = play_once(drill, policy, program, Armed::no, make_vpn);
-    if (!open) {
-        return std::move(open).error();
-    }
-    auto locked = play_once(drill, policy, program, Armed::yes, make_vpn);
-    if (!locked) {
-        return std::move(locked).error();
-    }
-    return Verdict{*std::move(open), *std::move(locked)};
 }
 
 }  // namespace ks::drills

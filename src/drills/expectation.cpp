@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "expectation.hpp"
 
+#include "allowance.hpp"
 #include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/probe.hpp"
 #include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <iterator>
+#include <optional>
 #include <vector>
 
 namespace ks::drills {
@@ -66,6 +72,60 @@ bool from_guest(const lab::FrameInfo& frame) {
                                [&](const Prefix& net) { return net.contains(frame.source); });
 }
 
+/// As `place()` of the rules has it: an exception without an address is for the families that the
+/// policy lets through.
+bool is_far(const Policy& policy, const AllowRule& exception, const IpAddress& address) {
+    return exception.far ? exception.far->contains(address)
+                         : address.family == IpFamily::v4 || policy.ipv6 == Ipv6::tunnel;
+}
+
+bool opens_v6(const Policy& policy, const std::vector<AllowRule>& exceptions) {
+    return std::ranges::any_of(exceptions, [&](const AllowRule& exception) {
+        return exception.far ? exception.far->address.family == IpFamily::v6
+                             : policy.ipv6 == Ipv6::tunnel;
+    });
+}
+
+bool has_port(const AllowRule& exception, std::uint8_t protocol, std::uint16_t port) {
+    return std::ranges::any_of(exception.ports, [&](const PortSpec& spec) {
+        return spec.protocol == protocol && spec.ports.contains(port);
+    });
+}
+
+/// The lab's first uplink plays every interface that an exception names.
+bool by_interface(const AllowRule& exception, const lab::FrameInfo& frame) {
+    return exception.interface.empty() || frame.uplink == 0;
+}
+
+bool is_sender(const AllowRule& exception, const lab::Sender* sender) {
+    if (!exception.user && !exception.group) {
+        return true;
+    }
+    return sender != nullptr && (!exception.user || sender->user.value_or(0) == *exception.user) &&
+           (!exception.group || sender->group.value_or(0) == *exception.group);
+}
+
+bool goes_out(const Policy& policy, const AllowRule& exception, const lab::FrameInfo& frame,
+              const lab::Sender* sender) {
+    const bool port = exception.ports.empty()
+                          ? !is_dns(frame)
+                          : has_port(exception, frame.protocol, frame.destination_port);
+    return port && is_far(policy, exception, frame.destination) && by_interface(exception, frame) &&
+           is_sender(exception, sender);
+}
+
+/// An answer opens nothing.
+bool answers(const Policy& policy, const AllowRule& exception, const lab::FrameInfo& frame) {
+    constexpr std::uint8_t kSynOrAck = 0x12;
+    constexpr std::uint8_t kSyn = 0x02;
+    const bool opening = frame.protocol == proto::kTcp && (frame.tcp_flags & kSynOrAck) == kSyn;
+    const bool port =
+        exception.ports.empty() || has_port(exception, frame.protocol, frame.source_port);
+    // What probes send carries a mark, and no answer does.
+    return port && !opening && frame.tag == 0 && is_far(policy, exception, frame.destination) &&
+           by_interface(exception, frame);
+}
+
 }  // namespace
 
 std::vector<Endpoint> playable_endpoints(const Tunnel& tunnel) {
@@ -83,23 +143,64 @@ std::vector<Endpoint> playable_endpoints(const Policy& policy) {
     return all;
 }
 
-Expectation::Expectation(const Policy& policy) : local_(local_space(policy)), dns_(policy.lan.dns) {
+Expectation::Expectation(const Policy& policy)
+    : policy_(policy), allowances_(drills::allowances(policy)), local_(local_space(policy)) {
     always_.endpoints = playable_endpoints(policy);
     always_.neighbour_discovery =
-        has_v6(local_) || std::ranges::any_of(always_.endpoints, [](const Endpoint& e) {
-            return e.address.family == IpFamily::v6;
-        });
+        has_v6(local_) || opens_v6(policy, policy.outbound) || opens_v6(policy, policy.inbound) ||
+        std::ranges::any_of(always_.endpoints,
+                            [](const Endpoint& e) { return e.address.family == IpFamily::v6; });
+    if (policy.scope == Scope::apps && !policy.apps.users.empty()) {
+        prober_.user = policy.apps.users.front();
+    } else if (policy.scope == Scope::apps && !policy.apps.groups.empty()) {
+        prober_.group = policy.apps.groups.front();
+    }
+}
+
+bool Expectation::is_needed(const lab::FrameInfo& frame) const {
+    return always_.covers(frame);
 }
 
 bool Expectation::is_local(const lab::FrameInfo& frame) const {
-    const bool ip = frame.ethertype == lab::kEtherIpv4 || frame.ethertype == lab::kEtherIpv6;
-    return ip && (dns_ || !is_dns(frame)) && !from_guest(frame) &&
+    return (policy_.lan.dns || !is_dns(frame)) &&
            std::ranges::any_of(local_,
                                [&](const Prefix& net) { return net.contains(frame.destination); });
 }
 
-bool Expectation::covers(const lab::FrameInfo& frame) const {
-    return always_.covers(frame) || is_local(frame);
+bool Expectation::is_confined(const lab::Sender& sender) const {
+    const auto listed = [](const std::vector<std::uint32_t>& ids, std::uint32_t id) {
+        return std::ranges::find(ids, id) != ids.end();
+    };
+    return listed(policy_.apps.users, sender.user.value_or(0)) ||
+           listed(policy_.apps.groups, sender.group.value_or(0));
+}
+
+bool Expectation::lets(const Allowance& allowance, const lab::FrameInfo& frame,
+                       const lab::Sender* sender) const {
+    switch (allowance.kind) {
+    case Allowance::Kind::lan:
+        return is_local(frame);
+    case Allowance::Kind::outbound:
+        return goes_out(policy_, policy_.outbound[allowance.number], frame, sender);
+    case Allowance::Kind::inbound:
+        return answers(policy_, policy_.inbound[allowance.number], frame);
+    case Allowance::Kind::apps:
+        return sender == nullptr || !is_confined(*sender);
+    }
+    return false;
+}
+
+std::optional<std::size_t> Expectation::allowed_by(const lab::FrameInfo& frame,
+                                                   const lab::Sender* sender) const {
+    const bool ip = frame.ethertype == lab::kEtherIpv4 || frame.ethertype == lab::kEtherIpv6;
+    for (std::size_t number = 0; ip && number < allowances_.size(); ++number) {
+        const Allowance& allowance = allowances_[number];
+        const bool of_host = allowance.kind == Allowance::Kind::apps || !from_guest(frame);
+        if (of_host && lets(allowance, frame, sender)) {
+            return number;
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace ks::drills

@@ -7,17 +7,25 @@
 #include "killswitchd/lab/chatter.hpp"
 #include "killswitchd/lab/flood.hpp"
 #include "killswitchd/lab/frame.hpp"
+#include "killswitchd/lab/knock.hpp"
 #include "killswitchd/lab/lab.hpp"
 #include "killswitchd/lab/node.hpp"
 #include "killswitchd/lab/probe.hpp"
 #include "killswitchd/lab/process.hpp"
 #include "killswitchd/lab/reach.hpp"
 #include "killswitchd/net.hpp"
+#include "killswitchd/policy.hpp"
+#include "record.hpp"
+#include "tally.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
-#include <memory>
+#include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,36 +37,38 @@ namespace ks::drills {
 namespace {
 
 constexpr lab::Millis kPatience{10'000};
-constexpr std::size_t kExamples = 5;
+/// How long an answer from outside may take: nothing in the lab is far away.
+constexpr lab::Millis kKnockPatience{300};
 
 }  // namespace
 
 Result<Stage> Stage::build(const Policy& policy, Armed armed, const std::string& program,
-                           lab::LabOptions options, const MakeVpn& make_vpn) {
-    options.endpoints = playable_endpoints(policy);
-    auto lab = lab::Lab::build(std::move(options));
+                           StageOptions options) {
+    options.lab.endpoints = playable_endpoints(policy);
+    auto lab = lab::Lab::build(std::move(options.lab));
     if (!lab) {
         return std::move(lab).error().within("building the lab");
     }
-    Stage stage(*std::move(lab), policy, armed, program, make_vpn());
+    Stage stage(*std::move(lab), policy, armed, program, std::move(options));
     stage.write_config(policy);
     return stage;
 }
 
-Stage::Stage(lab::Lab lab, Policy policy, Armed armed, std::string program,
-             std::unique_ptr<Vpn> vpn)
-    : lab_(std::move(lab)), policy_(std::move(policy)), armed_(armed), program_(std::move(program)),
-      vpn_(std::move(vpn)) {}
+Stage::Stage(lab::Lab lab, Policy policy, Armed armed, std::string program, StageOptions options)
+    : lab_(std::move(lab)), policy_(std::move(policy)), expected_(policy_),
+      program_(std::move(program)), on_step_(std::move(options.on_step)), vpn_(options.make_vpn()) {
+    record_.armed = armed;
+}
 
 void Stage::expect(const std::string& what, const Status& result) {
     if (!result) {
-        tally_.failures.push_back(fmt::format("{}: {}", what, result.error().message()));
+        record_.failures.push_back(fmt::format("{}: {}", what, result.error().message()));
     }
 }
 
 void Stage::expect(const std::string& what, bool holds) {
     if (!holds) {
-        tally_.failures.push_back(what);
+        record_.failures.push_back(what);
     }
 }
 
@@ -86,7 +96,8 @@ void Stage::use_variant(bool one_more) {
         spare.name = "spare";
         spare.interface = "ks-spare0";
         variant.tunnels.push_back(spare);
-        if (!policy_.lan.allow) {  // Else it would let IPv6 out to the local network.
+        // Else it would let IPv6 out to the local network, or by an exception without an address.
+        if (expected_.allowances() == 0) {
             variant.ipv6 = policy_.ipv6 == Ipv6::block ? Ipv6::tunnel : Ipv6::block;
         }
     }
@@ -111,7 +122,7 @@ std::string Stage::service_log() const {
 }
 
 void Stage::start_service(const std::string& summary) {
-    if (armed_ == Armed::no) {
+    if (record_.armed == Armed::no) {
         static_cast<void>(command("disarm"));
     }
     auto started = lab_.host().spawn(argv({"run"}));
@@ -130,7 +141,7 @@ void Stage::kill_service() {
 }
 
 void Stage::await(const std::string& summary) {
-    const std::string wanted = armed_ == Armed::yes ? summary : "OPEN";
+    const std::string wanted = record_.armed == Armed::yes ? summary : "OPEN";
     std::string last;
     const bool met = lab::eventually(kPatience, [&] {
         last = ask({"status"});
@@ -141,35 +152,45 @@ void Stage::await(const std::string& summary) {
             fmt::format("the state becomes {} (is: {})", wanted, last.substr(0, last.find('\n'))),
             false);
         if (service_) {
-            tally_.failures.push_back("service log:\n" + service_->output());
+            record_.failures.push_back("service log:\n" + service_->output());
         }
     }
 }
 
 void Stage::start_counting() {
     expect("the capture settles", lab_.capture().settle());
-    counted_from_ = lab_.capture().size();
+    record_.counted_from = lab_.capture().size();
+}
+
+Record Stage::take_record() {
+    expect("the capture settles", lab_.capture().settle());
+    record_.uncaptured = lab_.capture().stats().lost;
+    find_those_that_came_through();
+    return std::move(record_);
 }
 
 Tally Stage::take_tally() {
-    count_strays();
-    return std::move(tally_);
+    const Record record = take_record();
+    return tally_of(record, lab_.capture().frames(), expected_);
 }
 
-void Stage::count_strays() {
-    if (armed_ == Armed::no || !counted_from_) {
-        return;  // The control's host may say what it likes.
-    }
-    expect("the capture settles", lab_.capture().settle());
-    tally_.uncaptured = lab_.capture().stats().lost;
-    const Expectation expected(policy_);
-    for (const lab::FrameInfo& frame : lab_.capture().since(*counted_from_)) {
-        if (expected.covers(frame)) {
-            continue;
+/// By tag, or by what tells a TCP connection from others.
+void Stage::find_those_that_came_through() {
+    const std::span<const lab::FrameInfo> frames = lab_.exit_frames();
+    std::set<std::uint32_t> tags;
+    std::vector<lab::FrameInfo> others;
+    for (const lab::FrameInfo& frame : frames) {
+        tags.insert(frame.tag);
+        if (frame.protocol == proto::kTcp && frame.tag == 0) {
+            others.push_back(frame);
         }
-        ++tally_.strays;
-        if (tally_.examples.size() < kExamples) {
-            tally_.examples.push_back(lab::describe(frame));
+    }
+    for (Burst& burst : record_.bursts) {
+        for (Fired& fired : burst.fired) {
+            fired.through = tags.count(fired.shot.tag) != 0 ||
+                            std::ranges::any_of(others, [&](const lab::FrameInfo& frame) {
+                                return fired.shot.matches(frame);
+                            });
         }
     }
 }
@@ -201,7 +222,7 @@ void Stage::disconnect() {
 }
 
 void Stage::expect_tunnel_works(const std::string& when) {
-    if (!service_ && armed_ == Armed::yes) {
+    if (!service_ && record_.armed == Armed::yes) {
         return;
     }
     const auto answer = lab::reach(
@@ -211,7 +232,7 @@ void Stage::expect_tunnel_works(const std::string& when) {
 }
 
 void Stage::expect_guest_works(const std::string& when) {
-    if (policy_.guests.reach == Guests::Reach::block && armed_ == Armed::yes) {
+    if (policy_.guests.reach == Guests::Reach::block && record_.armed == Armed::yes) {
         return;
     }
     const auto answer = lab::reach(
@@ -222,24 +243,23 @@ void Stage::expect_guest_works(const std::string& when) {
 // --- probes
 // ---------------------------------------------------------------------------------------
 
-void Stage::fire(const lab::Node& from, const std::vector<lab::Probe>& probes) {
-    auto outcomes = lab::probe_round(lab_, from, probes);
-    if (!outcomes) {
-        return expect("probes can be sent", Status(outcomes.error()));
+void Stage::fire(const lab::Node& from, const std::vector<lab::Probe>& probes,
+                 std::optional<std::size_t> meant_for) {
+    Burst burst;
+    const auto now = lab::Clock::now() - began_;
+    burst.at_ms = static_cast<std::uint64_t>(std::chrono::floor<lab::Millis>(now).count());
+    burst.tunnel = static_cast<bool>(lab_.host().net().index(interface()));
+    burst.guest = &from == &lab_.guest();
+    burst.meant_for = meant_for;
+    burst.first_frame = lab_.capture().size();
+    for (lab::Shot& shot : lab::fire(lab_, from, probes)) {
+        burst.fired.push_back({std::move(shot), false});
     }
-    const Expectation expected(policy_);
-    for (lab::Outcome& outcome : *outcomes) {
-        ++tally_.sent;
-        std::erase_if(outcome.escaped,
-                      [&](const lab::FrameInfo& frame) { return expected.is_local(frame); });
-        if (outcome.escaped.empty()) {
-            continue;
-        }
-        ++tally_.escaped;
-        if (tally_.examples.size() < kExamples) {
-            tally_.examples.push_back(fmt::format("{}: {}", outcome.shot.probe.name,
-                                                  lab::describe(outcome.escaped.front())));
-        }
+    expect("the capture settles", lab_.capture().settle());
+    burst.end_frame = lab_.capture().size();
+    record_.bursts.push_back(std::move(burst));
+    if (on_step_) {
+        on_step_();
     }
 }
 
@@ -248,19 +268,35 @@ void Stage::probe(bool (*wanted)(const lab::Probe&)) {
     if (wanted != nullptr) {
         std::erase_if(probes, [&](const lab::Probe& probe) { return !wanted(probe); });
     }
+    for (lab::Probe& probe : probes) {
+        probe.sender = expected_.prober();
+    }
     fire(lab_.host(), probes);
 }
 
-void Stage::count_flood(std::uint32_t tag, const lab::FloodCount& count) {
-    expect("the capture settles", lab_.capture().settle());
-    tally_.sent += count.sent + count.refused + count.other;
-    for (const lab::FrameInfo& frame : lab_.capture().frames()) {
-        tally_.escaped += frame.tag == tag ? 1 : 0;
-    }
+void Stage::probe_with(const std::vector<lab::Probe>& probes,
+                       std::optional<std::size_t> meant_for) {
+    fire(lab_.host(), probes, meant_for);
 }
 
 void Stage::probe_guest() {
     fire(lab_.guest(), lab::guest_probes(lab_));
+}
+
+void Stage::knock(const lab::Node& stranger, const lab::Knock& how,
+                  std::optional<std::size_t> meant_for) {
+    const bool answered = lab::knock(stranger, lab_.host(), how, kKnockPatience);
+    record_.knocks.push_back({fmt::format("{} > {} {} {}", how.from.str(), how.to.str(),
+                                          proto::name(how.protocol), how.port),
+                              answered, meant_for});
+    if (on_step_) {
+        on_step_();
+    }
+}
+
+void Stage::count_flood(std::uint32_t tag, const lab::FloodCount& count) {
+    expect("the capture settles", lab_.capture().settle());
+    record_.floods.push_back({tag, count.sent + count.refused + count.other});
 }
 
 }  // namespace ks::drills

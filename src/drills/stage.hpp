@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "expectation.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/lab/flood.hpp"
+#include "killswitchd/lab/knock.hpp"
 #include "killswitchd/lab/lab.hpp"
 #include "killswitchd/lab/node.hpp"
 #include "killswitchd/lab/probe.hpp"
 #include "killswitchd/lab/process.hpp"
 #include "killswitchd/policy.hpp"
+#include "record.hpp"
+#include "tally.hpp"
 #include "vpn.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,30 +24,27 @@
 
 namespace ks::drills {
 
-/// Whether the kill switch protects the lab's host in this run, or the run is the control.
-enum class Armed : std::uint8_t { no, yes };
-
-/// What one run of one drill saw.
-struct Tally {
-    std::size_t sent = 0;               ///< Probes fired.
-    std::size_t escaped = 0;            ///< Probes seen in clear on an uplink.
-    std::size_t strays = 0;             ///< Any other frame that is not permitted.
-    std::uint64_t uncaptured = 0;       ///< Frames the capture lost: then nothing is proven.
-    std::vector<std::string> examples;  ///< A few of the escaped and stray frames.
-    std::vector<std::string> failures;  ///< What should have worked and did not.
+/// What a stage is told besides the policy.
+struct StageOptions {
+    lab::LabOptions lab{};  ///< The endpoints are the policy's.
+    MakeVpn make_vpn = own_tunnel;
+    std::function<void()> on_step{};  ///< Called whenever something was done.
 };
 
 /// One lab with killswitchd in its host, for one run of one drill. Everything ends with it.
 class Stage {
   public:
     /// \param program  The killswitchd to test.
-    /// \param options  Of the lab; the endpoints are the policy's.
     [[nodiscard]] static Result<Stage> build(const Policy& policy, Armed armed,
-                                             const std::string& program, lab::LabOptions options,
-                                             const MakeVpn& make_vpn = own_tunnel);
+                                             const std::string& program, StageOptions options);
 
     [[nodiscard]] lab::Lab& lab() { return lab_; }
-    [[nodiscard]] Armed armed() const { return armed_; }
+    [[nodiscard]] Armed armed() const { return record_.armed; }
+    [[nodiscard]] const Policy& policy() const { return policy_; }
+    [[nodiscard]] const Expectation& expected() const { return expected_; }
+    /// What was seen so far; the frames are the lab's.
+    [[nodiscard]] Record take_record();
+    /// take_record(), judged.
     [[nodiscard]] Tally take_tally();
 
     /// Something that has to work; its failure goes into the tally. A step that fails ends nothing.
@@ -89,24 +91,32 @@ class Stage {
     void probe(bool (*wanted)(const lab::Probe&) = nullptr);
     /// The same from the guest that the host routes for.
     void probe_guest();
+    /// The same with probes that are to leave by one of allowances().
+    void probe_with(const std::vector<lab::Probe>& probes,
+                    std::optional<std::size_t> meant_for = std::nullopt);
+    /// Somebody outside tries to open a connection to the host.
+    void knock(const lab::Node& stranger, const lab::Knock& how,
+               std::optional<std::size_t> meant_for = std::nullopt);
     /// Counts a flood of `count` packets with `tag`, and those of them that escaped.
     void count_flood(std::uint32_t tag, const lab::FloodCount& count);
 
   private:
-    Stage(lab::Lab lab, Policy policy, Armed armed, std::string program, std::unique_ptr<Vpn> vpn);
+    Stage(lab::Lab lab, Policy policy, Armed armed, std::string program, StageOptions options);
     void write_config(const Policy& policy);
-    void fire(const lab::Node& from, const std::vector<lab::Probe>& probes);
-    void count_strays();
+    void fire(const lab::Node& from, const std::vector<lab::Probe>& probes,
+              std::optional<std::size_t> meant_for = std::nullopt);
+    void find_those_that_came_through();
     [[nodiscard]] std::vector<std::string> argv(const std::vector<std::string>& words) const;
 
     lab::Lab lab_;
     Policy policy_;
-    Armed armed_;
+    Expectation expected_;
     std::string program_;
+    std::function<void()> on_step_;
     std::optional<lab::Process> service_;
     std::unique_ptr<Vpn> vpn_;
-    std::optional<std::size_t> counted_from_;
-    Tally tally_;
+    lab::Clock::time_point began_ = lab::Clock::now();
+    Record record_;
 };
 
 }  // namespace ks::drills

@@ -6,6 +6,7 @@
 #include "killswitchd/lab/frame.hpp"
 #include "killswitchd/lab/net_config.hpp"
 #include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/pcapng.hpp"
 #include "killswitchd/lab/probe.hpp"
 #include "killswitchd/lab/process.hpp"
 #include "packet_ring.hpp"
@@ -54,29 +55,13 @@ struct RawLog {  // NOLINT(cppcoreguidelines-pro-type-member-init)
 
 using File = CHandle<std::FILE, std::fclose>;
 
-struct PcapHeader {
-    std::uint32_t magic = 0xa1b23c4d;  // Nanosecond time stamps.
-    std::uint16_t major = 2;
-    std::uint16_t minor = 4;
-    std::uint32_t zone = 0;
-    std::uint32_t accuracy = 0;
-    std::uint32_t snap_bytes = kSnapBytes;
-    std::uint32_t link_type = 1;
-};
-
-void write_pcap(std::FILE* file, const PacketRing::Packet& packet) {
-    const std::array<std::uint32_t, 4> head{
-        static_cast<std::uint32_t>(packet.time_ns / 1'000'000'000U),
-        static_cast<std::uint32_t>(packet.time_ns % 1'000'000'000U),
-        static_cast<std::uint32_t>(packet.bytes.size()), packet.length};
-    std::fwrite(head.data(), sizeof head, 1, file);
-    std::fwrite(packet.bytes.data(), packet.bytes.size(), 1, file);
+bool write_all(std::FILE* file, const std::string& bytes) {
+    return std::fwrite(bytes.data(), bytes.size(), 1, file) == 1;
 }
 
-Result<File> open_pcap(const std::string& path) {
+Result<File> open_capture_file(const std::string& path) {
     File file(std::fopen(path.c_str(), "we"));
-    const PcapHeader header;
-    if (!file || std::fwrite(&header, sizeof header, 1, file.get()) != 1) {
+    if (!file || !write_all(file.get(), pcapng_header({"uplink 0", "uplink 1"}))) {
         return Error{fmt::format("cannot write the capture file {}", path), errno};
     }
     std::fflush(file.get());
@@ -95,7 +80,7 @@ struct Capture::Impl {
     std::vector<std::uint32_t> uplinks;
     std::uint32_t mark_source = 0;
     std::uint32_t mark_target = 0;
-    File pcap;
+    File file;
     Fd wake;  ///< eventfd: a mark was recorded.
     Fd mark_sender;
     std::uint64_t marks_sent = 0;
@@ -128,8 +113,10 @@ void Capture::Impl::record(const PacketRing::Packet& packet, std::uint64_t& mark
     frame.uplink = packet.interface == uplinks.front() ? 0 : 1;
     ::new (frames() + at) FrameInfo(frame);
     log->count.store(at + 1, std::memory_order_release);
-    if (pcap) {
-        write_pcap(pcap.get(), packet);
+    // A packet that is not written counts as lost: the file would prove less than it seems to.
+    if (file && !write_all(file.get(), pcapng_packet({frame.uplink, packet.time_ns, packet.length,
+                                                      packet.bytes}))) {
+        log->lost.fetch_add(1, std::memory_order_relaxed);
     }
 }
 
@@ -143,8 +130,8 @@ int Capture::Impl::drain(PacketRing ring) const {
             // Order: a mark is announced only when the loss before it is known as well.
             log->lost.fetch_add(ring.take_lost());
             log->marks.fetch_add(marks, std::memory_order_release);
-            if (pcap) {
-                std::fflush(pcap.get());
+            if (file && std::fflush(file.get()) != 0) {
+                log->lost.fetch_add(1);
             }
             eventfd_write(wake.get(), 1);
         }
@@ -232,12 +219,12 @@ Result<Capture> Capture::start(Node& provider, const Options& options) {
     impl->mark_source = impl->uplinks.back();
     impl->uplinks.pop_back();
 
-    if (!options.pcap.empty()) {
-        auto file = open_pcap(options.pcap);
+    if (!options.file.empty()) {
+        auto file = open_capture_file(options.file);
         if (!file) {
             return std::move(file).error();
         }
-        impl->pcap = *std::move(file);
+        impl->file = *std::move(file);
     }
     impl->wake = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     auto sender = provider.socket(AF_PACKET, SOCK_RAW, 0);

@@ -26,6 +26,7 @@
 
 #include <net/if.h>
 #include <netinet/ip.h>
+#include <sys/fsuid.h>
 
 namespace ks::lab {
 namespace {
@@ -111,6 +112,7 @@ int prepare_socket(int fd, const Probe& probe, const std::string& uplink) {
 
 Shot shoot(const Probe& probe, const std::string& uplink) {
     Shot shot{probe, next_tag(), 0, 0};
+    const ActAs sender(probe.sender);
     const Fd fd(socket(domain_of(probe.to),
                        socket_type(probe.packet) | SOCK_CLOEXEC | SOCK_NONBLOCK,
                        socket_protocol(probe)));
@@ -144,6 +146,15 @@ Shot shoot(const Probe& probe, const std::string& uplink) {
 std::uint32_t next_tag() {
     static std::atomic<std::uint32_t> last{0};
     return ++last;
+}
+
+ActAs::ActAs(const Sender& sender)
+    : user_(setfsuid(sender.user.value_or(static_cast<std::uint32_t>(-1)))),
+      group_(setfsgid(sender.group.value_or(static_cast<std::uint32_t>(-1)))) {}
+
+ActAs::~ActAs() {
+    setfsgid(static_cast<gid_t>(group_));
+    setfsuid(static_cast<uid_t>(user_));
 }
 
 std::vector<Shot> fire(const Lab& lab, const Node& from, std::span<const Probe> probes) {

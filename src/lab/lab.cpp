@@ -3,6 +3,7 @@
 
 #include "dhcp_server.hpp"
 #include "killswitchd/lab/capture.hpp"
+#include "killswitchd/lab/frame.hpp"
 #include "killswitchd/lab/net_config.hpp"
 #include "killswitchd/lab/node.hpp"
 #include "killswitchd/lab/process.hpp"
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +32,7 @@ struct Lab::Impl {
     Nodes nodes;
     std::vector<Process> services;
     std::optional<Capture> capture;
+    std::optional<Capture> exit;
 };
 
 namespace {
@@ -100,16 +103,23 @@ Result<Lab> Lab::build(LabOptions options) {
         return std::move(nodes).error().within("building the lab");
     }
     auto impl = std::unique_ptr<Impl>(
-        new Impl{std::move(options), std::move(shared), *std::move(nodes), {}, {}});
+        new Impl{std::move(options), std::move(shared), *std::move(nodes), {}, {}, {}});
     if (auto wired = wire(impl->nodes, impl->options); !wired) {
         return std::move(wired).error().within("building the lab");
     }
     auto capture = Capture::start(impl->nodes.provider,
-                                  {{provider_end(0), provider_end(1)}, impl->options.pcap});
+                                  {{provider_end(0), provider_end(1)}, impl->options.capture_file});
     if (!capture) {
         return std::move(capture).error().within("building the lab");
     }
     impl->capture = *std::move(capture);
+    if (impl->options.watch_exit) {
+        auto exit = Capture::start(impl->nodes.internet, {{"vpn"}, {}});
+        if (!exit) {
+            return std::move(exit).error().within("building the lab");
+        }
+        impl->exit = *std::move(exit);
+    }
     if (auto started = start_all_services(impl->nodes, impl->options, impl->services); !started) {
         return std::move(started).error().within("building the lab");
     }
@@ -145,6 +155,10 @@ Node& Lab::guest() {
 
 Capture& Lab::capture() {
     return *impl_->capture;
+}
+
+std::span<const FrameInfo> Lab::exit_frames() const {
+    return impl_->exit ? impl_->exit->frames() : std::span<const FrameInfo>();
 }
 
 const LabOptions& Lab::options() const {

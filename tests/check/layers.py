@@ -19,15 +19,17 @@ ALLOWED = {
     "wire": (("base", "core", "config", "import", "kernel", "runtime", "host"), {"fmt", "nlohmann"}),
     "daemon": (("base", "core", "config", "import", "kernel", "runtime", "host", "wire"), {"fmt", "nlohmann"}),
     "drills": (("base", "core", "config", "lab"), {"fmt"}),
+    "proof": (("base", "core", "config", "lab", "drills"), {"fmt", "nlohmann"}),
     "cli": (
-        ("base", "core", "config", "import", "kernel", "runtime", "host", "wire", "lab", "daemon", "drills"),
+        ("base", "core", "config", "import", "kernel", "runtime", "host", "wire", "lab", "daemon", "drills",
+         "proof"),
         {"fmt", "CLI", "nlohmann"},
     ),
 }
 # Rooms that only the command line uses: their headers stay beside their code.
-PARTS_OF_PROGRAM = ("host", "wire", "daemon", "drills")
+PARTS_OF_PROGRAM = ("host", "wire", "daemon", "drills", "proof")
 # Heavy headers, kept to the few files that need them.
-MOST_FILES = {"CLI": 4, "nlohmann": 10}
+MOST_FILES = {"CLI": 4, "nlohmann": 12}
 # Public headers that hold types alone, without a source file of the same name.
 HEADER_LAYER = {"links": "core", "paths": "host"}
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "../../src/drills/verdict.hpp"
 #include "catch.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/lab/lab.hpp"
@@ -133,11 +134,11 @@ TEST_CASE("a drill fails when somebody takes the lock away", "[drills]") {
     const auto verdict = drills::play(sabotage, policy, test::killswitchd());
 
     REQUIRE(verdict);
-    fmt::print("sabotage: without {}/{}; with {}/{}\n", verdict->open.escaped, verdict->open.sent,
-               verdict->locked.escaped, verdict->locked.sent);
+    fmt::print("sabotage: without {}/{}; with {}/{}\n", verdict->without.tally.escaped,
+               verdict->without.tally.sent, verdict->with.tally.escaped, verdict->with.tally.sent);
     CHECK_FALSE(verdict->passed());
-    CHECK(verdict->locked.failures.empty());
-    CHECK(verdict->locked.escaped == verdict->open.escaped);
+    CHECK(verdict->with.tally.failures.empty());
+    CHECK(verdict->with.tally.escaped == verdict->without.tally.escaped);
 }
 
 TEST_CASE("a living service's table cannot be taken away", "[drills]") {

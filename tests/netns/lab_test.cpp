@@ -6,6 +6,7 @@
 #include "killswitchd/lab/lab.hpp"
 #include "killswitchd/lab/net_config.hpp"
 #include "killswitchd/lab/node.hpp"
+#include "killswitchd/lab/pcapng.hpp"
 #include "killswitchd/lab/probe.hpp"
 #include "killswitchd/lab/process.hpp"
 #include "killswitchd/lab/reach.hpp"
@@ -21,6 +22,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -361,16 +364,26 @@ TEST_CASE("a real OpenVPN works between the host and the VPN server", "[lab][ope
     CHECK(client->terminate(Millis{5000}));
 }
 
-TEST_CASE("the frames are written to a pcap file when asked", "[lab]") {
-    const auto file = std::filesystem::temp_directory_path() / "killswitchd_lab_test.pcap";
+TEST_CASE("the frames are written to a file when asked, and read as they were", "[lab]") {
+    const auto file = std::filesystem::temp_directory_path() / "killswitchd_lab_test.pcapng";
     LabOptions options;
-    options.pcap = file.string();
+    options.capture_file = file.string();
     Lab lab = build(options);
-    const auto header_only = std::filesystem::file_size(file);
 
     REQUIRE(probe_round(lab, lab.host(), standard_probes(lab)));
 
-    CHECK(header_only == 24);
-    CHECK(std::filesystem::file_size(file) > lab.capture().size() * (16 + 42));
+    std::ifstream stream(file, std::ios::binary);
+    const std::vector<char> bytes{std::istreambuf_iterator<char>(stream), {}};
+    const auto frames =
+        read_pcapng({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
     std::filesystem::remove(file);
+    REQUIRE(frames);
+    const auto seen = lab.capture().frames();
+    REQUIRE(frames->size() >= standard_probes(lab).size());  // settle() has written those out.
+    REQUIRE(frames->size() <= seen.size());
+    for (std::size_t at = 0; at < frames->size(); ++at) {
+        CHECK(describe((*frames)[at]) == describe(seen[at]));
+        CHECK((*frames)[at].time_ns == seen[at].time_ns);
+        CHECK((*frames)[at].length == seen[at].length);
+    }
 }

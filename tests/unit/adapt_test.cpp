@@ -21,3 +21,49 @@ TEST_CASE("tunnels by IPsec policy are played by tun devices", "[drills]") {
     CHECK(played.notes == std::vector<std::string>{"office: a tun device plays the IPsec policy",
                                                    "branch: a tun device plays the IPsec policy"});
 }
+
+TEST_CASE("a cgroup is played by a user of its own, wherever it is named", "[drills]") {
+    Policy policy = test::wireguard_policy();
+    policy.tunnels.front().only = {};
+    policy.tunnels.front().only.cgroup = "system.slice/vpn.service";
+    AllowRule exception;
+    exception.cgroup = "system.slice/backup.service";
+    policy.outbound = {exception};
+    policy.scope = Scope::apps;
+    policy.apps.cgroups = {"system.slice/backup.service"};
+
+    const drills::Adapted played = drills::adapt(policy);
+
+    const auto vpn = played.policy.tunnels.front().only.user;
+    const auto backup = played.policy.outbound.front().user;
+    REQUIRE(vpn);
+    REQUIRE(backup);
+    CHECK(vpn != backup);
+    CHECK(played.policy.apps.users == std::vector{*backup});
+    CHECK_FALSE(played.policy.tunnels.front().only.cgroup);
+    CHECK_FALSE(played.policy.outbound.front().cgroup);
+    CHECK(played.policy.apps.cgroups.empty());
+    CHECK(played.notes.size() == 2);
+}
+
+TEST_CASE("nothing that opens is left out, and it keeps the words of the config", "[drills]") {
+    Policy policy = test::wireguard_policy();
+    policy.boot = BootLock::open;
+    policy.lan.allow = true;
+    AllowRule exception;
+    exception.interface = "eth9";
+    policy.outbound = {exception};
+    policy.inbound = {exception};
+    policy.scope = Scope::apps;
+    policy.apps.users = {34};
+
+    const drills::Adapted played = drills::adapt(policy);
+
+    CHECK(played.policy.boot == BootLock::open);
+    CHECK(played.policy.scope == Scope::apps);
+    CHECK(played.policy.outbound.front().interface == drills::kUplink);
+    CHECK(played.policy.inbound.front().interface == drills::kUplink);
+    REQUIRE(played.allowances.size() == 4);
+    CHECK(played.allowances[1].text == "exception: packets to anywhere by eth9");
+    CHECK(played.allowances[1].key == "allow.outbound[0]");
+}

@@ -357,3 +357,18 @@ TEST_CASE("a finding about a file as a whole has no position", "[config][golden]
 
     CHECK(render(diagnostic) == "k.yaml: warning: odd\n");
 }
+
+TEST_CASE("every value of a config has its place, in the file that gave it", "[config]") {
+    const LoadedConfig config = parse_config(
+        {{"a.yaml", "version: 1\nmode: always\ntunnels:\n  - interface: wg0\n    endpoints: "
+                    "[203.0.113.7:51820/udp]\n"},
+         {"b.yaml", "lan:\n  allow: true\nallow:\n  outbound:\n    - { to: 192.0.2.1 }\n    - { "
+                    "to: 192.0.2.2 }\n"}},
+        system_names());
+
+    REQUIRE(config.ok());
+    CHECK(config.places.at("tunnels[0]") == ConfigPlace{"a.yaml", 4});
+    CHECK(config.places.at("lan.allow") == ConfigPlace{"b.yaml", 2});
+    CHECK(config.places.at("allow.outbound[1]") == ConfigPlace{"b.yaml", 6});
+    CHECK(config.places.count("ipv6") == 0);
+}

@@ -39,7 +39,7 @@ class Capture {
   public:
     struct Options {
         std::vector<std::string> devices;  ///< The provider's ends, in uplink order; at most two.
-        std::string pcap;  ///< Also write the frames (first 256 bytes) there; empty: do not.
+        std::string file;  ///< Also write them (first 256 bytes) there, as pcapng; empty: do not.
     };
     /// Adds the link "sync0"-"sync1" to `provider`, over which settle() sends its marks.
     [[nodiscard]] static Result<Capture> start(Node& provider, const Options& options);

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,7 +63,8 @@ struct LabOptions {
     std::vector<std::uint16_t> echo_ports{7, 53, 80, 123, 443, 853, 4433, 5201, 51820};
     /// Classless static routes the DHCP server hands out (option 121), each via the router.
     std::vector<Prefix> dhcp_routes;
-    std::string pcap;  ///< See Capture::Options.
+    std::string capture_file;  ///< See Capture::Options::file.
+    bool watch_exit = false;   ///< See Lab::exit_frames().
 };
 
 /// The built lab. Its destructor, and the death of the calling process in whatever way, ends
@@ -83,6 +85,8 @@ class Lab {
     [[nodiscard]] Node& internet();
     [[nodiscard]] Node& guest();
     [[nodiscard]] Capture& capture();
+    /// With LabOptions::watch_exit: what has come to the internet by way of the VPN server so far.
+    [[nodiscard]] std::span<const FrameInfo> exit_frames() const;
     [[nodiscard]] const LabOptions& options() const;
     [[nodiscard]] const std::string& uplink(std::size_t number) const;
 

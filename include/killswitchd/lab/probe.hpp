@@ -21,6 +21,13 @@ enum class Aim : std::uint8_t {
 };
 enum class Packet : std::uint8_t { tcp, udp, icmp, dns_udp, dns_tcp, raw };
 
+/// As whom the kernel is to see a program; absent: as the caller.
+struct Sender {
+    std::optional<std::uint32_t> user;
+    std::optional<std::uint32_t> group;
+    friend bool operator==(const Sender&, const Sender&) = default;
+};
+
 struct Probe {
     std::string name;  ///< Stable: "udp4/routed", "dns-router/uplink", "endpoint-other-port".
     Packet packet = Packet::udp;
@@ -28,6 +35,7 @@ struct Probe {
     Via via = Via::routed;
     IpAddress to;
     std::uint16_t port = 0;
+    Sender sender{};
 };
 
 /// One probe as sent.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "drill_report.hpp"
 
+#include "../../../src/drills/verdict.hpp"
 #include "catch.hpp"
 #include "killswitchd/accounts.hpp"
 #include "killswitchd/config.hpp"
@@ -20,19 +21,20 @@ namespace ks::test {
 void play_one(const std::string& title, const drills::Drill& drill, const Policy& policy,
               const drills::MakeVpn& make_vpn) {
     const auto start = std::chrono::steady_clock::now();
-    const auto verdict = drills::play(drill, policy, killswitchd(), make_vpn);
+    const auto verdict = drills::play(drill, policy, killswitchd(), {.make_vpn = make_vpn});
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     INFO(title << ": " << drill.title);
     if (!verdict) {
         FAIL(verdict.error().message());
     }
     fmt::print("{}, {}: without {}/{} probes escaped; with {}/{}, {} strays; {:.1f} s\n", title,
-               drill.name, verdict->open.escaped, verdict->open.sent, verdict->locked.escaped,
-               verdict->locked.sent, verdict->locked.strays, took.count());
+               drill.name, verdict->without.tally.escaped, verdict->without.tally.sent,
+               verdict->with.tally.escaped, verdict->with.tally.sent, verdict->with.tally.strays,
+               took.count());
     INFO(fmt::format("{}\n{}", fmt::join(verdict->reasons(), "\n"),
-                     fmt::join(verdict->locked.examples, "\n")));
+                     fmt::join(verdict->with.tally.examples, "\n")));
     CHECK(verdict->passed());
-    if (!verdict->open.failures.empty()) {
+    if (!verdict->without.tally.failures.empty()) {
         FAIL("it fails without the lock too; the drills after this one would only wait for it");
     }
 }

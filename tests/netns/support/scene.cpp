@@ -43,7 +43,7 @@ constexpr lab::Millis kSilence{400};
 
 drills::Stage build(const Policy& policy, drills::Armed armed, lab::LabOptions options) {
     require_programs({"nft"});
-    auto stage = drills::Stage::build(policy, armed, killswitchd(), std::move(options));
+    auto stage = drills::Stage::build(policy, armed, killswitchd(), {.lab = std::move(options)});
     if (!stage) {
         FAIL(stage.error().message());
     }
