@@ -8,7 +8,7 @@ _killswitchd() {
     for ((index = 1; index < COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
         case $word in
-        --config | --state-dir | --runtime-dir | --color | --from | --output | --ssh-from) ((index++)) ;;
+        --config | --state-dir | --runtime-dir | --color | --report | --from | --output | --ssh-from) ((index++)) ;;
         -*) ;;
         *)
             command=$word
@@ -44,7 +44,7 @@ _killswitchd() {
         report) options+=' --output --yes' ;;
         render) options+=' --state --format' ;;
         status) options+=' --json --quiet --short --watch' ;;
-        test) options+=' --drill --json' ;;
+        test) options+=' --drill --json --report' ;;
         esac
         ;;
     esac

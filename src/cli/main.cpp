@@ -175,6 +175,8 @@ class Program {
         CLI::App* const sub = add("test", test, "Prove the kill switch, in throw-away networks");
         sub->add_option("--drill", options_.drill, "Only this one")->option_text("NAME");
         sub->add_flag("--json", options_.json, "One JSON object");
+        sub->add_option("--report", options_.report, "Write a page for a browser, or a .svg")
+            ->option_text("FILE");
     }
 
     void add_init() {

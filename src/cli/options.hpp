@@ -35,6 +35,7 @@ struct Options {
     std::string state;     ///< `render --state`
     std::string format;    ///< `render --format`
     std::string drill;     ///< `test --drill`
+    std::string report;    ///< `test --report`
     bool all = false;      ///< `disarm --all`
     std::string confirm;   ///< `arm --confirm`
     std::string duration;  ///< `pause DURATION`

@@ -6,17 +6,23 @@
 #include "../drills/verdict.hpp"
 #include "../host/imports.hpp"
 #include "../proof/json.hpp"
+#include "../proof/page.hpp"
+#include "../proof/picture.hpp"
 #include "../proof/proof.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/config_text.hpp"
 #include "killswitchd/endpoints.hpp"
+#include "killswitchd/error.hpp"
+#include "killswitchd/files.hpp"
 #include "killswitchd/nearest.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/time.hpp"
+#include "killswitchd/wrap.hpp"
 #include "terminal.hpp"
 #include "test_screen.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -143,6 +149,36 @@ proof::Played& play(const Drill& drill, const LoadedConfig& config, const Policy
     return list.back();
 }
 
+/// Before the first drill, rather than after the last.
+bool can_write(const std::string& file) {
+    if (::access(directory_of(file).c_str(), W_OK) == 0) {
+        return true;
+    }
+    complain(Error{fmt::format("cannot write '{}'", file), errno}.message());
+    return false;
+}
+
+/// \return whether what was asked for is on the disk.
+bool write_report(const Options& options, const proof::Proof& proof) {
+    if (options.report.empty()) {
+        return true;
+    }
+    const std::string text =
+        options.report.ends_with(".svg") ? proof::picture(proof) : proof::page(proof);
+    if (auto written = write_file_atomically(options.report, text, Readers::all); !written) {
+        complain(written.error().message());
+        return false;
+    }
+    if (!options.json) {
+        fmt::print("{}",
+                   wrapped(fmt::format("{} written ({} kB; opens in any browser, loads nothing "
+                                       "from outside)",
+                                       options.report, (text.size() + 999) / 1000),
+                           2));
+    }
+    return true;
+}
+
 int prove(const Options& options, const LoadedConfig& config, const Policy& original) {
     const drills::Adapted adapted = drills::adapt(original);
     if (adapted.policy.tunnels.empty() ||
@@ -173,7 +209,8 @@ int prove(const Options& options, const LoadedConfig& config, const Policy& orig
     }
     proof::add_holes(proof, adapted, config);
     fmt::print("{}", options.json ? proof::to_json(proof) : test_end(options, proof));
-    return proof.conclusion() == proof::Conclusion::holds ? kDone : kFailed;
+    const bool written = write_report(options, proof);
+    return written && proof.conclusion() == proof::Conclusion::holds ? kDone : kFailed;
 }
 
 }  // namespace
@@ -193,6 +230,9 @@ int test(const Options& options) {
     if (::geteuid() != 0) {
         complain("making network namespaces needs root", "sudo killswitchd test");
         return kNoPermission;
+    }
+    if (!options.report.empty() && !can_write(options.report)) {
+        return kFailed;
     }
     const VpnFiles files = read_vpn_files(*config.policy);
     complain(findings_in(files, *config.policy));
