@@ -104,8 +104,7 @@ Conclusion Proof::conclusion() const {
     if (with_outcome(*this, Outcome::leaks) != 0) {
         return Conclusion::leaks;
     }
-    const bool wide =
-        std::ranges::any_of(holes, [](const Hole& hole) { return hole.wide && hole.packets != 0; });
+    const bool wide = std::ranges::any_of(holes, &Hole::wide);
     if (wide || (with_outcome(*this, Outcome::allowed) != 0 && !confines_apps(holes))) {
         return Conclusion::open;
     }
