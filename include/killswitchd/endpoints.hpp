@@ -31,14 +31,22 @@ struct KnownEndpoint {
     std::optional<std::chrono::system_clock::time_point> learned{};
     std::string
         origin{};  ///< Where exactly, for people: "/etc/wireguard/wg0.conf:9"; may be empty.
+    std::optional<Only> only{};  ///< Of a lease: who may send to it, in place of the tunnel's.
     friend bool operator==(const KnownEndpoint&, const KnownEndpoint&) = default;
 };
 
 /// Name of a tunnel -> its endpoints, each once.
 using KnownEndpoints = std::map<std::string, std::vector<KnownEndpoint>>;
 
-/// What the config says, and then what was learned besides, of the tunnels of `policy`: of a tunnel
-/// that is no longer there nothing is known.
+/// Leases belong to no tunnel. No tunnel has this name.
+inline constexpr const char* kLeases = "";
+
+/// `known`, but of `source` only what `news` has.
+[[nodiscard]] KnownEndpoints with_source(KnownEndpoints known, EndpointSource source,
+                                         const KnownEndpoints& news);
+
+/// What the config says, and then what was learned besides, of the tunnels of `policy`, and the
+/// leases: of a tunnel that is no longer there nothing is known.
 [[nodiscard]] KnownEndpoints known_endpoints(const Policy& policy,
                                              const KnownEndpoints& learned = {});
 

@@ -33,6 +33,8 @@ struct Observed {
     /// Why the config on disk cannot be used, with its first line that is wrong; absent: it can.
     std::optional<std::string> broken_config;
     bool boot_disabled = false;  ///< killswitchd=off stands on the kernel's command line.
+    /// Every tunnel that is up waits for an answer in vain: which, and how long; absent: not seen.
+    std::optional<std::string> silent{};
 };
 
 /// The one word that answers "is this machine protected?".
@@ -46,6 +48,7 @@ struct Judgement {
     std::string reason;     ///< A sentence without a final dot.
     bool verified = false;  ///< The kernel holds exactly what is wanted.
     std::size_t holes = 0;  ///< How many are open in the rules that stand.
+    bool silent = false;    ///< Protected, but the VPN's server does not answer.
     friend bool operator==(const Judgement&, const Judgement&) = default;
 };
 

@@ -38,6 +38,10 @@ struct Tunnel {
     std::vector<Endpoint> endpoints;
     std::vector<std::string> imports{};  ///< Absolute paths of files that name further ones.
     Only only;
+    /// `auto`: what the tunnel's own program is seen to talk to is an endpoint as well.
+    bool automatic = false;
+    /// Follows a server that moved by itself, which is then free to name any address.
+    bool follow_roaming = false;
     friend bool operator==(const Tunnel&, const Tunnel&) = default;
 };
 

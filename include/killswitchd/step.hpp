@@ -36,11 +36,12 @@ struct IpsecUnknown {
 };
 struct PolicyLoaded {
     Policy policy;
-    /// As EndpointsChanged, in the same commit; absent: what was known stays.
+    /// Endpoints from all sources, in the same commit; absent: what was known stays.
     std::optional<KnownEndpoints> learned{};
 };
-/// All that is known of endpoints besides the config, in place of what was.
+/// All that is known of endpoints from one source, in place of what was. What others say stays.
 struct EndpointsChanged {
+    EndpointSource source = EndpointSource::imported;
     KnownEndpoints learned;
 };
 struct IntentsChanged {

@@ -33,7 +33,10 @@ StatusReport report_offline(const Options& options) {
     if (!world.config.ok() && !silent) {
         complain(world.config.diagnostics);
     }
-    return make_report(world.state, observed, view, {world.config.files, world.config.hash, ""});
+    AnswerWatch watch;
+    const AnswerWatch::All& answers = watch.look(world.state);
+    return make_report(world.state, observed, view, {world.config.files, world.config.hash, ""},
+                       answers);
 }
 
 /// All that can be said to who may not look.

@@ -106,10 +106,25 @@ std::string endpoints_text(const TunnelReport& tunnel) {
                        rest == 0 ? "" : fmt::format(" and {} more", rest));
 }
 
-void add_tunnels(const StatusReport& report, Screen& screen) {
+/// ", 203.0.113.7:51820/udp answered 12 s ago"; nothing where nobody could be asked.
+std::string answers_text(const TunnelReport& tunnel, std::time_t now) {
+    if (!tunnel.up || !tunnel.answers) {
+        return {};
+    }
+    const Answers& answers = *tunnel.answers;
+    const std::string server = answers.server.empty() ? "the server" : answers.server;
+    if (!answers.last) {
+        return fmt::format(", {} has not answered yet", server);
+    }
+    return fmt::format(", {} answered {} ago", server,
+                       duration(now - std::chrono::system_clock::to_time_t(*answers.last)));
+}
+
+void add_tunnels(const StatusReport& report, std::time_t now, Screen& screen) {
     for (const TunnelReport& tunnel : report.tunnels) {
-        screen.add("tunnel", fmt::format("{}: {}", tunnel.name,
-                                         tunnel.up ? device_text(tunnel) + " up" : tunnel.problem));
+        screen.add("tunnel", fmt::format("{}: {}{}", tunnel.name,
+                                         tunnel.up ? device_text(tunnel) + " up" : tunnel.problem,
+                                         answers_text(tunnel, now)));
         if (!tunnel.endpoints.empty()) {
             screen.add("", endpoints_text(tunnel));
         }
@@ -202,7 +217,7 @@ std::string status_screen(const StatusReport& report, std::time_t now, const std
         return screen.text;
     }
     add_since(report, now, screen);
-    add_tunnels(report, screen);
+    add_tunnels(report, now, screen);
     add_rules(report, screen);
     add_deadlines(report, screen);
     add_boot(report, screen);

@@ -91,7 +91,8 @@ void read_endpoint(Context& context, const Node& node, Draft& draft) {
         return;
     }
     if (node.kind == Node::Kind::scalar && node.text == "auto") {
-        refuse_unsupported(context, node, "endpoint 'auto'");
+        static_cast<void>(is_repeated(context, node, "auto", draft));
+        draft.tunnel.automatic = true;
         return;
     }
     if (!expect(context, node, Node::Kind::scalar, "an endpoint")) {
@@ -127,6 +128,9 @@ void read_endpoints(Context& context, const Node& node, Tunnel& tunnel) {
 Node write_endpoints(const Tunnel& tunnel) {
     Node list = write_texts(tunnel.endpoints);
     std::ranges::transform(tunnel.imports, std::back_inserter(list.items), write_import);
+    if (tunnel.automatic) {
+        list.items.push_back(write_plain("auto"));
+    }
     return list.items.empty() ? left_out() : list;
 }
 

@@ -34,6 +34,7 @@ struct TunnelDraft {
     Place name_at;
     Place interface_at;
     Place only_at;
+    Place roaming_at;
 };
 
 void read_mark(Context& context, const Node& node, Only& only) {
@@ -90,7 +91,12 @@ void read_ipsec(Context& context, const Node& node, TunnelDraft& draft) {
     draft.tunnel.ipsec = read_word(context, node, "ipsec", kWords).has_value();
 }
 
-constexpr std::array<Key<TunnelDraft>, 6> kTunnelKeys{{
+void read_roaming(Context& context, const Node& node, TunnelDraft& draft) {
+    draft.roaming_at = node.at;
+    draft.tunnel.follow_roaming = read_flag(context, node, "follow_roaming").value_or(false);
+}
+
+constexpr std::array<Key<TunnelDraft>, 7> kTunnelKeys{{
     {"name",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.name_at = n.at;
@@ -115,6 +121,10 @@ constexpr std::array<Key<TunnelDraft>, 6> kTunnelKeys{{
      },
      [](const TunnelDraft& d) { return write_map(kOnlyKeys, d.tunnel.only); },
      [] { return names_of(kOnlyKeys); }},
+    {"follow_roaming", read_roaming,
+     [](const TunnelDraft& d) {
+         return d.tunnel.follow_roaming ? write_plain("true") : left_out();
+     }},
     {"ipsec", read_ipsec,
      [](const TunnelDraft& d) { return d.tunnel.ipsec ? write_plain("policy") : left_out(); }},
 }};
@@ -157,7 +167,7 @@ bool sent_by_kernel(const Tunnel& tunnel) {
 }
 
 void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& at) {
-    if (tunnel.endpoints.empty() && tunnel.imports.empty()) {
+    if (tunnel.endpoints.empty() && tunnel.imports.empty() && !tunnel.automatic) {
         context.findings.warning(
             at,
             fmt::format("tunnel {} has no endpoint: it cannot connect while traffic is blocked",
@@ -186,6 +196,25 @@ void refuse_senders_of_kernel(Context& context, const TunnelDraft& draft) {
                         draft.tunnel.ipsec ? std::string("IPsec")
                                            : fmt::format("kind {}", in_quotes(draft.tunnel.kind))),
             "narrow the endpoints with 'only: { fwmark: ... }' alone");
+    }
+}
+
+/// Who moves the server chooses the address: the VPN's packets may follow, nobody else's.
+void check_roaming(Context& context, const TunnelDraft& draft) {
+    if (!draft.tunnel.follow_roaming) {
+        return;
+    }
+    if (!draft.tunnel.automatic) {
+        context.findings.error(draft.roaming_at,
+                               "follow_roaming: true has no effect without 'auto' among the "
+                               "endpoints",
+                               "add '- auto' under 'endpoints', or remove it");
+    } else if (draft.tunnel.only.empty()) {
+        context.findings.error(
+            draft.roaming_at,
+            "follow_roaming: true needs 'only' beside it: else the VPN's server could open any "
+            "address to every program",
+            "narrow the endpoints with 'only', such as the fwmark of the VPN");
     }
 }
 
@@ -237,6 +266,7 @@ std::optional<TunnelDraft> read_tunnel(Context& context, const Node& node) {
         check_interface(context, node, draft);
     }
     refuse_senders_of_kernel(context, draft);
+    check_roaming(context, draft);
     if (context.findings.errors() == errors_before) {
         if (!draft.tunnel.ipsec) {
             warn_about_interface(context, draft.tunnel, node.at);

@@ -83,8 +83,8 @@ void add_set(Draft& draft, Set set, const Side& side) {
 void add_family(Draft& draft, std::size_t number, IpFamily family, const Side& side) {
     std::vector<Endpoint> with_ports;
     const std::string& tunnel = draft.policy.tunnels[number].name;
-    for (const auto& [endpoint, source, learned, origin] :
-         endpoints_of(draft.situation.endpoints, tunnel)) {
+    for (const KnownEndpoint& known : endpoints_of(draft.situation.endpoints, tunnel)) {
+        const Endpoint& endpoint = known.endpoint;
         if (endpoint.address.family != family) {
             continue;
         }
@@ -104,6 +104,15 @@ void add_family(Draft& draft, std::size_t number, IpFamily family, const Side& s
     const std::string name =
         fmt::format("endpoints{}_{}", family == IpFamily::v4 ? 4 : 6, number + 1);
     add_set(draft, {name, {family, SetKey::Of::endpoint}, std::move(with_ports)}, side);
+}
+
+/// They are few, and each has senders of its own.
+void add_leases(Draft& draft) {
+    for (const KnownEndpoint& lease : endpoints_of(draft.situation.endpoints, kLeases)) {
+        if (auto only = senders(draft, lease.only.value_or(Only{}))) {
+            add_one(draft, lease.endpoint, {*std::move(only), "lease"});
+        }
+    }
 }
 
 /// The addresses of all endpoints, sorted, as elements of a set of addresses.
@@ -135,6 +144,7 @@ void add_endpoints(Draft& draft) {
         add_family(draft, i, IpFamily::v4, side);
         add_family(draft, i, IpFamily::v6, side);
     }
+    add_leases(draft);
 }
 
 void add_path_mtu(Draft& draft) {

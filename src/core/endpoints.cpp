@@ -47,6 +47,19 @@ std::string provenance(const KnownEndpoint& known) {
                                 : fmt::format("{}: {}", word(known.source), known.origin);
 }
 
+KnownEndpoints with_source(KnownEndpoints known, EndpointSource source,
+                           const KnownEndpoints& news) {
+    for (auto& [tunnel, endpoints] : known) {
+        std::erase_if(endpoints, [&](const KnownEndpoint& one) { return one.source == source; });
+    }
+    for (const auto& [tunnel, endpoints] : news) {
+        auto& all = known[tunnel];
+        all.insert(all.end(), endpoints.begin(), endpoints.end());
+    }
+    std::erase_if(known, [](const auto& entry) { return entry.second.empty(); });
+    return known;
+}
+
 KnownEndpoints known_endpoints(const Policy& policy, const KnownEndpoints& learned) {
     KnownEndpoints all;
     for (const Tunnel& tunnel : policy.tunnels) {
@@ -58,12 +71,17 @@ KnownEndpoints known_endpoints(const Policy& policy, const KnownEndpoints& learn
             add_learned(known, more);
         }
     }
+    if (const auto& leases = endpoints_of(learned, kLeases); !leases.empty()) {
+        all[kLeases] = leases;
+    }
     return all;
 }
 
 Policy with_endpoints(Policy policy, const KnownEndpoints& known) {
     for (Tunnel& tunnel : policy.tunnels) {
         tunnel.imports.clear();
+        tunnel.automatic = false;
+        tunnel.follow_roaming = false;
         tunnel.endpoints.clear();
         for (const KnownEndpoint& one : endpoints_of(known, tunnel.name)) {
             tunnel.endpoints.push_back(one.endpoint);

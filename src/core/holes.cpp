@@ -82,6 +82,15 @@ void add_tunnel_holes(const Tunnel& tunnel, const std::vector<KnownEndpoint>& en
     }
 }
 
+void add_lease_holes(const std::vector<KnownEndpoint>& leases, std::vector<std::string>& found) {
+    for (const KnownEndpoint& lease : leases) {
+        if (!lease.only || lease.only->empty()) {
+            found.push_back(fmt::format("lease of {}: any program may send to {}", lease.origin,
+                                        lease.endpoint.str()));
+        }
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpoints) {
@@ -89,6 +98,7 @@ std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpo
     for (const Tunnel& tunnel : policy.tunnels) {
         add_tunnel_holes(tunnel, endpoints_of(endpoints, tunnel.name), found);
     }
+    add_lease_holes(endpoints_of(endpoints, kLeases), found);
     if (policy.lan.allow) {
         found.push_back(lan_hole(policy.lan));
     }

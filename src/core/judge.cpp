@@ -131,7 +131,8 @@ std::string headline(const Judgement& judgement) {
     const std::string holes = judgement.holes == 0 ? std::string()
                                                    : fmt::format(", {} hole{}", judgement.holes,
                                                                  judgement.holes == 1 ? "" : "s");
-    return fmt::format("{}{}: {}", word(judgement.summary), holes, judgement.reason);
+    return fmt::format("{}{}{}: {}", word(judgement.summary), holes,
+                       judgement.silent ? ", but silent" : "", judgement.reason);
 }
 
 int exit_code(Summary summary) noexcept {
@@ -204,9 +205,13 @@ Judgement judge(const State& state, const Observed& observed) {
                 true),
             state);
     }
-    return with_holes(
-        {summary_of(state.situation.state), name, meaning(state.policy, state.situation), true},
-        state);
+    Judgement verdict{summary_of(state.situation.state), name,
+                      meaning(state.policy, state.situation), true};
+    if (verdict.summary == Summary::protected_ && observed.silent) {
+        verdict.silent = true;
+        verdict.reason = *observed.silent;
+    }
+    return with_holes(std::move(verdict), state);
 }
 
 }  // namespace ks

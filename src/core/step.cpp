@@ -197,7 +197,7 @@ Step step(State state, const Event& event) {
                 return settle(std::move(state));
             },
             [&](const EndpointsChanged& e) {
-                state.learned = e.learned;
+                state.learned = with_source(std::move(state.learned), e.source, e.learned);
                 return settle(std::move(state));
             },
             [&](const IntentsChanged& e) {

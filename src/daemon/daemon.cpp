@@ -6,6 +6,7 @@
 #include "../host/imports.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/last_good.hpp"
+#include "../host/learned_store.hpp"
 #include "../host/open_nftables.hpp"
 #include "../host/service_lock.hpp"
 #include "../host/state_line.hpp"
@@ -94,11 +95,18 @@ int run_daemon(const Paths& paths) {
         }
         return cannot_start(sources.error());
     }
+    if (auto learned = load_learned(paths)) {
+        sources->learned = *std::move(learned);
+    } else {
+        log(Severity::warning, "endpoint-not-kept", learned.error().message());
+    }
     State state;
     state.policy = *config.policy;
     state.links = sources->links.links();
     state.ipsec = sources->ipsec.gateways();
-    state.learned = endpoints_in(sources->imports.files(), state.policy);
+    state.learned =
+        with_source(endpoints_in(sources->imports.files(), state.policy), EndpointSource::automatic,
+                    endpoints_from(sources->learned, state.policy));
     state.intents = loaded.intents;
     state.remembered = loaded.intents;
     state.asked_by = loaded.by;

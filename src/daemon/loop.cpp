@@ -38,7 +38,8 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
       links_(std::move(sources.links)), ipsec_(std::move(sources.ipsec)),
       imports_(std::move(sources.imports)),
       engine_(std::move(sources.nftables), std::move(state), hooks()),
-      service_(actions(), config.policy->control), reporter_(paths_) {
+      service_(actions(), config.policy->control),
+      learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)), reporter_(paths_) {
     note_config(config);
 }
 
@@ -52,6 +53,7 @@ int Loop::run() {
         log(Severity::error, "start-failed", watching.error().message());
         return kFailed;
     }
+    learner_.look();
     tell_systemd();
     feed_watchdog();
     if (auto done = reactor_.run(); !done) {
@@ -156,6 +158,7 @@ void Loop::links_changed() {
         lock_and_leave(LinksUnknown{changed.error()});
     } else if (*changed) {
         tunnels_changed(LinksChanged{links_.links()});
+        learner_.links_changed();
     }
 }
 
@@ -192,7 +195,8 @@ void Loop::imports_changed() {
         return;
     }
     const State& state = engine_.state();
-    engine_.handle(EndpointsChanged{endpoints_in(imports_.files(), state.policy, state.learned)});
+    engine_.handle(EndpointsChanged{EndpointSource::imported,
+                                    endpoints_in(imports_.files(), state.policy, state.learned)});
     for (const ImportWatch::News& one : news) {
         if (const std::string text = log_import(one); !text.empty()) {
             service_.publish("import-changed", text);
@@ -354,8 +358,10 @@ Answer Loop::reload(const std::string& who) {
         reactor_.forget(imports_.fd());
     }
     imports_ = ImportWatch::open(*config.policy, &imports_);
+    const KnownEndpoints& before = engine_.state().learned;
     engine_.handle(PolicyLoaded{
-        *config.policy, endpoints_in(imports_.files(), *config.policy, engine_.state().learned)});
+        *config.policy, with_source(before, EndpointSource::imported,
+                                    endpoints_in(imports_.files(), *config.policy, before))});
     if (auto watching = watch_imports(); !watching) {
         log(Severity::error, "import-unwatched", watching.error().message());
     }
@@ -366,6 +372,7 @@ Answer Loop::reload(const std::string& who) {
         reactor_.forget(cgroups_->fd());
     }
     load_cgroups();
+    learner_.look();
     tell_systemd();
     return answer();
 }

@@ -15,6 +15,7 @@
 #include "killswitchd/paths.hpp"
 #include "killswitchd/reactor.hpp"
 #include "killswitchd/step.hpp"
+#include "learner.hpp"
 #include "reporter.hpp"
 #include "service.hpp"
 #include "socket_watch.hpp"
@@ -36,6 +37,7 @@ class Loop {
         LinkMonitor links;
         IpsecWatch ipsec;
         ImportWatch imports;
+        LearnedServers learned{};
     };
 
     Loop(Paths paths, Sources sources, BootClock clock, State state, const LoadedConfig& config);
@@ -90,6 +92,7 @@ class Loop {
     ImportWatch imports_;
     Engine engine_;
     Service service_;
+    Learner learner_;
     Reporter reporter_;
     Notifier notifier_ = Notifier::from_environment();
     std::optional<CgroupWatch> cgroups_;

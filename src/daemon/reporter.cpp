@@ -39,8 +39,10 @@ StatusReport Reporter::report(const State& state, Nftables& nftables) {
     on_disk_.look(paths_.config);
     observed.broken_config = on_disk_.broken();
     config_.changed = on_disk_.changed();
-    StatusReport report = make_report(state, observed, view, config_);
-    note(report.judgement);
+    note(judge(state, observed));  // Without the answers, which nobody follows in between.
+    const AnswerWatch::All& answers = answers_.look(state);
+    observed.silent = silence_in(answers, state);
+    StatusReport report = make_report(state, observed, view, config_, answers);
     report.since = since_;
     return report;
 }

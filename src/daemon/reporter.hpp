@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "../host/answers.hpp"
 #include "../host/status_report.hpp"
 #include "config_on_disk.hpp"
 #include "killswitchd/config.hpp"
@@ -34,6 +35,7 @@ class Reporter {
     Paths paths_;
     ConfigInfo config_;
     ConfigOnDisk on_disk_;
+    AnswerWatch answers_;
     Judgement verdict_;
     std::string since_;
     std::string line_;  ///< As it was last written.

@@ -44,7 +44,7 @@ Result<std::string> read_trusted(const std::string& path) {
 }
 
 bool has_endpoint(const Tunnel& tunnel, const VpnFiles& files) {
-    return !tunnel.endpoints.empty() ||
+    return !tunnel.endpoints.empty() || tunnel.automatic ||
            std::ranges::any_of(tunnel.imports, [&](const std::string& path) {
                return !files.at(path).servers.empty();
            });

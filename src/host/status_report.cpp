@@ -47,7 +47,19 @@ std::string kind_of(const Tunnel& tunnel, const std::optional<LinkTable>& links)
     return kind;
 }
 
-std::vector<TunnelReport> tunnels_of(const State& state) {
+/// Of the interface that answered last, where several fit.
+std::optional<Answers> answers_of(const Tunnel& tunnel, const AnswerWatch::All& all) {
+    std::optional<Answers> latest;
+    for (const auto& [interface, answers] : all) {
+        if (interface_matches(tunnel.interface, interface) &&
+            (!latest || latest->last < answers.last)) {
+            latest = answers;
+        }
+    }
+    return latest;
+}
+
+std::vector<TunnelReport> tunnels_of(const State& state, const AnswerWatch::All& answers) {
     std::vector<TunnelReport> all;
     for (const Tunnel& tunnel : state.policy.tunnels) {
         TunnelUse use = use_of(tunnel, state);
@@ -58,6 +70,7 @@ std::vector<TunnelReport> tunnels_of(const State& state) {
             one.endpoints.push_back({known.endpoint.str(), provenance(known),
                                      known.learned ? utc_text(*known.learned) : std::string()});
         }
+        one.answers = answers_of(tunnel, answers);
         all.push_back(std::move(one));
     }
     return all;
@@ -117,7 +130,7 @@ bool boot_stage_enabled() {
 }  // namespace
 
 StatusReport make_report(const State& state, const Observed& observed, const KernelView& view,
-                         ConfigInfo config) {
+                         ConfigInfo config, const AnswerWatch::All& answers) {
     const ObservedTables tables = view.tables ? *view.tables : ObservedTables{};
     const ObservedTable* const inet = find_table(tables, TableFamily::inet);
     StatusReport report;
@@ -129,7 +142,7 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.confirm_within = seconds_until(state.intents.confirm_by);
     report.paused_for = seconds_until(state.intents.open_until);
     report.ipv6 = state.policy.ipv6 == Ipv6::block ? "block" : "tunnel";
-    report.tunnels = tunnels_of(state);
+    report.tunnels = tunnels_of(state, answers);
     if (state.situation.state != StateName::panic) {
         report.holes = holes(state.policy, state.situation.endpoints);
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "answers.hpp"
+#include "killswitchd/automatic.hpp"
 #include "killswitchd/judge.hpp"
 #include "killswitchd/observed_tables.hpp"
 #include "killswitchd/step.hpp"
@@ -36,6 +38,7 @@ struct TunnelReport {
     bool refused = false;  ///< An interface of its name is up, but not trusted.
     std::string problem;   ///< Why it is not up, as a clause; empty when it is.
     std::vector<KnownEndpoint> endpoints;
+    std::optional<Answers> answers{};  ///< Absent: not up, or nobody can be asked.
 };
 
 /// Everything that `status` says. Text that other programs chose is as they chose it.
@@ -64,6 +67,7 @@ struct StatusReport {
 /// Puts the report together, but for `since`. Pure but for the clock and the existence of the boot
 /// unit.
 [[nodiscard]] StatusReport make_report(const State& state, const Observed& observed,
-                                       const KernelView& view, ConfigInfo config);
+                                       const KernelView& view, ConfigInfo config,
+                                       const AnswerWatch::All& answers = {});
 
 }  // namespace ks

@@ -46,10 +46,16 @@ class NetlinkSocket {
     template <class Header>
     [[nodiscard]] Result<Dump> dump(std::uint16_t type, std::uint32_t sequence,
                                     const HandleMessage& handle) {
+        return dump(type, sequence, Header{}, handle);
+    }
+    /// The same with a header that says something.
+    template <class Header>
+    [[nodiscard]] Result<Dump> dump(std::uint16_t type, std::uint32_t sequence,
+                                    const Header& header, const HandleMessage& handle) {
         struct {
             nlmsghdr message;
             Header header;
-        } request{};
+        } request{{}, header};
         request.message.nlmsg_len = sizeof request;
         request.message.nlmsg_type = type;
         request.message.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "status_json.hpp"
 
+#include "killswitchd/automatic.hpp"
+#include "killswitchd/time.hpp"
+
 #include <array>
 
 #include <nlohmann/json.hpp>
@@ -63,6 +66,21 @@ json endpoint_json(const TunnelReport::KnownEndpoint& known) {
             {"learned", known.learned.empty() ? json() : json(known.learned)}};
 }
 
+json answers_json(const Answers& answers) {
+    return {{"last", answers.last ? json(utc_text(*answers.last)) : json()},
+            {"silent", answers.silent},
+            {"server", answers.server},
+            {"received_bytes", answers.received_bytes},
+            {"sent_bytes", answers.sent_bytes}};
+}
+
+Answers answers_from(const json& object) {
+    return {moment_in(member(object, "last", std::string())), member(object, "silent", false),
+            member(object, "server", std::string()),
+            member(object, "received_bytes", std::uint64_t{0}),
+            member(object, "sent_bytes", std::uint64_t{0})};
+}
+
 json tunnel_json(const TunnelReport& tunnel) {
     json endpoints = json::array();
     for (const auto& known : tunnel.endpoints) {
@@ -76,6 +94,7 @@ json tunnel_json(const TunnelReport& tunnel) {
         {"refused", tunnel.refused},
         {"problem", tunnel.problem},
         {"endpoints", std::move(endpoints)},
+        {"answers", tunnel.answers ? answers_json(*tunnel.answers) : json()},
     };
 }
 
@@ -93,6 +112,9 @@ TunnelReport tunnel_from(const json& object) {
                                         member(known, "source", std::string()),
                                         member(known, "learned", std::string())});
         }
+    }
+    if (const json answers = member(object, "answers", json()); answers.is_object()) {
+        tunnel.answers = answers_from(answers);
     }
     return tunnel;
 }
@@ -129,6 +151,7 @@ json to_json(const StatusReport& report) {
         {"tunnels", std::move(tunnels)},
         {"holes", report.holes},
         {"open_holes", report.judgement.holes},
+        {"silent", report.judgement.silent},
         {"counters", counters_json(report.counters)},
         {"ownership", report.ownership},
         {"raw", report.raw},
@@ -160,8 +183,10 @@ StatusReport report_from(const json& object) {
     StatusReport report;
     report.judgement = {summary_from(member(object, "summary", std::string())),
                         member(object, "state", std::string("unknown")),
-                        member(object, "reason", std::string()), member(object, "verified", false),
-                        member(object, "open_holes", std::size_t{0})};
+                        member(object, "reason", std::string()),
+                        member(object, "verified", false),
+                        member(object, "open_holes", std::size_t{0}),
+                        member(object, "silent", false)};
     report.since = member(object, "since", std::string());
     report.armed = member(object, "armed", false);
     report.mode = member(object, "mode", std::string());

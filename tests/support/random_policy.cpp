@@ -63,6 +63,7 @@ void settle(Dice& dice, Policy& policy, Tunnel& tunnel) {
         tunnel.only.group.reset();
         tunnel.only.cgroup.reset();
     }
+    tunnel.follow_roaming = tunnel.follow_roaming && tunnel.automatic && !tunnel.only.empty();
 }
 
 const Prefix& public_network() {
@@ -203,6 +204,7 @@ void tunnel_endpoints(Dice& dice, const CgroupIds&, Policy& policy) {
 void tunnel_imports(Dice& dice, const CgroupIds&, Policy& policy) {
     for (Tunnel& tunnel : policy.tunnels) {
         tunnel.imports.clear();
+        tunnel.automatic = dice.chance(30);
         if (dice.chance(30)) {
             tunnel.imports = dice.some<std::string>(
                 {"/etc/wireguard/wg0.conf", "/etc/openvpn/client/\"my\" home.ovpn"});
@@ -266,6 +268,12 @@ const std::map<std::string, Generate>& generators() {
         {"tunnels.kind", tunnel_kinds},
         {"tunnels.endpoints", tunnel_endpoints},
         {"tunnels.endpoints.import", tunnel_imports},
+        {"tunnels.follow_roaming",
+         [](Dice& dice, Ids, Policy& p) {
+             for (Tunnel& tunnel : p.tunnels) {
+                 tunnel.follow_roaming = dice.chance(50);
+             }
+         }},
         {"tunnels.only.fwmark",
          [](Dice& dice, Ids, Policy& p) {
              for (Tunnel& tunnel : p.tunnels) {
@@ -384,6 +392,7 @@ const std::map<std::string, std::string>& keys_without_rules() {
         {"version", "there is one"},
         {"boot", "says when the rules are loaded"},
         {"tunnels.endpoints.import", "the files say what it comes to"},
+        {"tunnels.follow_roaming", "says which endpoints are learned"},
         {"dns.bootstrap", "not supported yet"},
         {"log.blocked", "not supported yet"},
         {"log.rate", "not supported yet"},

@@ -340,13 +340,27 @@ TEST_CASE("selectors that match nothing or everything are errors", "[config]") {
     check_refused(mistake);
 }
 
+TEST_CASE("a server that moves is followed only where nobody else may follow", "[config]") {
+    const auto roaming = [](const std::string& endpoints, const std::string& rest) {
+        return kOff + "tunnels:\n  - { interface: wg0, endpoints: [" + endpoints +
+               "], follow_roaming: true" + rest + " }\n";
+    };
+    check_refused({roaming("auto", ""),
+                   "4:58: follow_roaming: true needs 'only' beside it: else the VPN's server could "
+                   "open any address to every program"});
+    check_refused({roaming("203.0.113.7:1/udp", ", only: { fwmark: 1 }"),
+                   "4:71: follow_roaming: true has no effect without 'auto' among the endpoints"});
+    check_refused({roaming("auto, auto", ", only: { fwmark: 1 }"),
+                   "4:41: auto is given twice, first on line 4"});
+    CHECK(parse_text(roaming("auto", ", only: { fwmark: 1 }")).ok());
+}
+
 TEST_CASE("what is not supported yet is refused instead of ignored", "[config]") {
     const auto mistake = GENERATE_COPY(values<Mistake>({
         {endpoint("vpn.example.net:1194/udp"),
          "3:41: endpoint host name 'vpn.example.net' is not supported yet"},
         {endpoint("vpn.example.net/esp"),
          "3:41: endpoint host name 'vpn.example.net' is not supported yet"},
-        {endpoint("auto"), "3:41: endpoint 'auto' is not supported yet"},
         {kOff + "dns: { bootstrap: [9.9.9.9] }\n", "3:19: dns.bootstrap is not supported yet"},
         {kOff + "log: { blocked: true }\n", "3:17: log.blocked: true is not supported yet"},
     }));

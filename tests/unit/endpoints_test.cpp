@@ -41,12 +41,27 @@ State locked_state() {
 
 }  // namespace
 
+TEST_CASE("a source takes back only what it said itself", "[endpoints]") {
+    const KnownEndpoint named = learned(kLearned);
+    KnownEndpoint seen = learned(udp("203.0.113.30", 443));
+    seen.source = EndpointSource::automatic;
+    const KnownEndpoints both = with_source({{"home", {named}}}, EndpointSource::automatic,
+                                            {{"home", {seen}}, {"office", {seen}}});
+
+    CHECK(both == KnownEndpoints{{"home", {named, seen}}, {"office", {seen}}});
+    CHECK(with_source(both, EndpointSource::automatic, {}) == KnownEndpoints{{"home", {named}}});
+    CHECK(with_source(both, EndpointSource::hostname, {}) ==
+          KnownEndpoints{{"home", {seen}}, {"office", {seen}}});
+}
+
 TEST_CASE("a learned endpoint opens like one of the config", "[endpoints]") {
     const State before = locked_state();
     REQUIRE(accepted(*before.wanted, to(udp("203.0.113.7", 51820))));
     REQUIRE_FALSE(accepted(*before.wanted, to(kLearned)));
 
-    const State after = step(before, EndpointsChanged{{{"home", {learned(kLearned)}}}}).next;
+    const State after =
+        step(before, EndpointsChanged{EndpointSource::hostname, {{"home", {learned(kLearned)}}}})
+            .next;
 
     CHECK(accepted(*after.wanted, to(kLearned)));
     CHECK(accepted(*after.wanted, to(udp("203.0.113.7", 51820))));
@@ -65,7 +80,7 @@ TEST_CASE("a learned endpoint opens like one of the config", "[endpoints]") {
     too_big.inner_destination = kLearned.address;
     CHECK(accepted(*after.wanted, too_big));
 
-    const State gone = step(after, EndpointsChanged{}).next;
+    const State gone = step(after, EndpointsChanged{EndpointSource::hostname, {}}).next;
     CHECK(gone.wanted == before.wanted);
 }
 
@@ -78,22 +93,24 @@ TEST_CASE("an IPv6 endpoint that is learned brings what IPv6 needs", "[endpoints
     const State before = locked_state();
     REQUIRE_FALSE(accepted(*before.wanted, solicit));
 
-    const EndpointsChanged news{{{"home", {learned(udp("2001:db8::7", 51820))}}}};
+    const EndpointsChanged news{EndpointSource::hostname,
+                                {{"home", {learned(udp("2001:db8::7", 51820))}}}};
     CHECK(accepted(*step(before, news).next.wanted, solicit));
 }
 
 TEST_CASE("an endpoint learned for a tunnel that is not in the config opens nothing",
           "[endpoints][fail-closed]") {
     const State before = locked_state();
-    const EndpointsChanged news{{{"office", {learned(kLearned)}}}};
+    const EndpointsChanged news{EndpointSource::hostname, {{"office", {learned(kLearned)}}}};
 
     CHECK(step(before, news).next.wanted == before.wanted);
 }
 
 TEST_CASE("a config without the tunnel forgets what was learned for it",
           "[endpoints][fail-closed]") {
-    const State before =
-        step(locked_state(), EndpointsChanged{{{"home", {learned(kLearned)}}}}).next;
+    const State before = step(locked_state(), EndpointsChanged{EndpointSource::hostname,
+                                                               {{"home", {learned(kLearned)}}}})
+                             .next;
     REQUIRE(accepted(*before.wanted, to(kLearned)));
     Policy other = wireguard_policy();
     other.tunnels[0].name = "elsewhere";
@@ -103,8 +120,9 @@ TEST_CASE("a config without the tunnel forgets what was learned for it",
 }
 
 TEST_CASE("a config that comes with what was learned replaces what was learned", "[endpoints]") {
-    const State before =
-        step(locked_state(), EndpointsChanged{{{"home", {learned(kLearned)}}}}).next;
+    const State before = step(locked_state(), EndpointsChanged{EndpointSource::hostname,
+                                                               {{"home", {learned(kLearned)}}}})
+                             .next;
     REQUIRE(accepted(*before.wanted, to(kLearned)));
 
     const Step with = step(before, PolicyLoaded{wireguard_policy(), KnownEndpoints{}});
@@ -149,7 +167,9 @@ TEST_CASE("a tunnel by policy is up when its learned gateway is encrypted to", "
     state = step(std::move(state), IpsecChanged{{kLearned.address}}).next;
     REQUIRE(state.situation.ipsec_up.empty());
 
-    state = step(std::move(state), EndpointsChanged{{{"office", {learned(kLearned)}}}}).next;
+    state = step(std::move(state),
+                 EndpointsChanged{EndpointSource::hostname, {{"office", {learned(kLearned)}}}})
+                .next;
     CHECK(state.situation.ipsec_up == std::vector<std::string>{"office"});
 }
 

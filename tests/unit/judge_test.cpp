@@ -72,6 +72,19 @@ TEST_CASE("a lock that stands as wanted is what it says", "[judge]") {
     CHECK(exit_code(said.summary) == 0);
 }
 
+TEST_CASE("a tunnel without answers is protected, but silent", "[judge]") {
+    Observed observed = seen(Rules::filter);
+    observed.silent = "wg0 has had no answer for 4 min";
+
+    const Judgement said = judge(wanting(kArmed, true), observed);
+
+    CHECK(headline(said) == "PROTECTED, but silent: wg0 has had no answer for 4 min");
+    CHECK(exit_code(said.summary) == 0);
+    CHECK(said.verified);
+    CHECK_FALSE(judge(wanting(kArmed, false), observed).silent);
+    CHECK_FALSE(judge(wanting(kDisarmed, true), seen(Rules::absent)).silent);
+}
+
 TEST_CASE("what was opened on purpose is open, and as wanted", "[judge]") {
     struct Row {
         Intents intents;
