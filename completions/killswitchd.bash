@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completions of killswitchd(8) for bash.
 _killswitchd() {
-    local commands='arm boot check confirm diff disarm endpoints explain init lock metrics monitor pause reload render report resume run status test unlock'
-    local options='--config --state-dir --runtime-dir --color --help'
+    local commands='arm boot check confirm diff disarm endpoints explain hosts init lock metrics monitor pause reload render report resolve resume run status test unlock'
+    local options='--config --state-dir --runtime-dir --hosts-file --color --help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' word index
     for ((index = 1; index < COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
         case $word in
-        --config | --state-dir | --runtime-dir | --color | --report | --from | --output | --ssh-from) ((index++)) ;;
+        --config | --state-dir | --runtime-dir | --hosts-file | --color | --report | --from | --output | --ssh-from) ((index++)) ;;
         -*) ;;
         *)
             command=$word
@@ -18,7 +18,7 @@ _killswitchd() {
     done
     COMPREPLY=()
     case $previous in
-    --config | --from | --output) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    --config | --from | --hosts-file | --output) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     --state-dir | --runtime-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     --color) options='auto always never' ;;
     --state) options='disarmed locked protected panic' ;;

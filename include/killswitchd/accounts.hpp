@@ -8,6 +8,9 @@
 
 namespace ks {
 
+/// Who asks for the names of endpoints, unless the config says otherwise; the packages create it.
+inline constexpr const char* kResolverUser = "killswitchd-resolver";
+
 /// Names of users and groups to numbers; replaceable so that parsing stays a function of values.
 struct NameLookup {
     std::function<std::optional<std::uint32_t>(const std::string&)> uid;

@@ -50,7 +50,7 @@ inline constexpr const char* kLeases = "";
 [[nodiscard]] KnownEndpoints known_endpoints(const Policy& policy,
                                              const KnownEndpoints& learned = {});
 
-/// `policy` with all of `known` as endpoints of its own, and no imports.
+/// `policy` with all of `known` as endpoints of its own: no imports, no names to look up.
 [[nodiscard]] Policy with_endpoints(Policy policy, const KnownEndpoints& known);
 
 /// "config", or "import: /etc/wireguard/wg0.conf:9".

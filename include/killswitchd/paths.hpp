@@ -10,8 +10,10 @@ struct Paths {
     std::string config = "/etc/killswitchd/killswitchd.yaml";
     std::string state_dir = "/var/lib/killswitchd";
     std::string runtime_dir = "/run/killswitchd";
+    std::string hosts_file = "/etc/hosts";  ///< Where `dns.hosts` publishes names.
 
     [[nodiscard]] std::string socket() const { return runtime_dir + "/control.sock"; }
+    [[nodiscard]] std::string resolver_socket() const { return runtime_dir + "/resolver.sock"; }
 };
 
 }  // namespace ks

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/host_name.hpp"
 #include "killswitchd/net.hpp"
 
 #include <cstdint>
@@ -37,6 +38,7 @@ struct Tunnel {
     std::string kind;  ///< rtnetlink kind that must match; empty: any.
     std::vector<Endpoint> endpoints;
     std::vector<std::string> imports{};  ///< Absolute paths of files that name further ones.
+    std::vector<NamedEndpoint> names{};  ///< Endpoints whose addresses are looked up.
     Only only;
     /// `auto`: what the tunnel's own program is seen to talk to is an endpoint as well.
     bool automatic = false;
@@ -92,6 +94,14 @@ struct AllowRule {
     friend bool operator==(const AllowRule&, const AllowRule&) = default;
 };
 
+/// How the names of endpoints become addresses.
+struct Bootstrap {
+    std::vector<IpAddress> servers;     ///< Asked, and no others; empty: no name is looked up.
+    std::optional<std::uint32_t> user;  ///< uid of who asks; nobody else may. Present with servers.
+    bool hosts = false;                 ///< The answers are published in the hosts file.
+    friend bool operator==(const Bootstrap&, const Bootstrap&) = default;
+};
+
 enum class Scope : std::uint8_t { all, apps };
 
 /// Whom `scope: apps` confines to the tunnel; the rest of the host is free.
@@ -125,6 +135,7 @@ struct Policy {
     std::vector<Tunnel> tunnels;  ///< Not empty unless mode is off.
     Ipv6 ipv6 = Ipv6::block;
     std::optional<std::vector<IpAddress>> dns_servers;  ///< Absent: any server, in the tunnel.
+    Bootstrap bootstrap;
     Lan lan;
     Guests guests;
     std::vector<AllowRule> outbound;

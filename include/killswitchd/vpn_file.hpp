@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/diagnostic.hpp"
+#include "killswitchd/host_name.hpp"
 #include "killswitchd/net.hpp"
 
 #include <cstddef>
@@ -34,12 +35,20 @@ struct VpnFile {
     };
     std::optional<VpnProgram> program;  ///< Absent: of none that is known, which is an error.
     std::vector<Server> servers;        ///< Each once, in the order of the file.
+    /// A server of which the file has the name alone.
+    struct NamedServer {
+        NamedEndpoint endpoint;
+        Diagnostic unknown;  ///< What to say where names are not looked up. Has the place.
+        friend bool operator==(const NamedServer&, const NamedServer&) = default;
+    };
+    std::vector<NamedServer> names{};  ///< Each once, in the order of the file.
     std::optional<ImpliedMark> mark;
     std::string interface;  ///< The device that the program makes; empty: the file does not say.
-    /// Errors and warnings about places of the file. A host name is a warning, and no server.
+    /// Errors and warnings about places of the file.
     std::vector<Diagnostic> findings;
 
-    /// Whether there is an error: then the file may be half written, and `servers` is empty.
+    /// Whether there is an error: then the file may be half written, and it has no
+    /// servers.
     [[nodiscard]] bool broken() const noexcept;
     friend bool operator==(const VpnFile&, const VpnFile&) = default;
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../host/imports.hpp"
+#include "../host/names.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/diagnostic.hpp"
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/holes.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "terminal.hpp"
 
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ks::cli {
 
@@ -23,6 +26,12 @@ namespace {
 std::string counted(std::ptrdiff_t number, const char* what) {
     return fmt::format("{} {}{}", number == 0 ? "no" : fmt::format("{}", number), what,
                        number == 1 ? "" : "s");
+}
+
+std::vector<std::string> texts_of(const std::vector<IpAddress>& addresses) {
+    std::vector<std::string> texts;
+    std::ranges::transform(addresses, std::back_inserter(texts), &IpAddress::str);
+    return texts;
 }
 
 }  // namespace
@@ -46,8 +55,12 @@ int check(const Options& options) {
     }
     const Policy& policy = *config.policy;
     for (const std::string& hole :
-         holes(policy, known_endpoints(policy, endpoints_in(files, policy)))) {
+         holes(policy, known_endpoints(policy, learned_endpoints(options.paths, policy, files)))) {
         fmt::print("hole: {}\n", hole);
+    }
+    if (const auto names = wanted_names(policy, files); !names.empty()) {
+        fmt::print("names: {}; looked up at {} alone, outside the tunnel only while none is up\n",
+                   fmt::join(names, ", "), fmt::join(texts_of(policy.bootstrap.servers), ", "));
     }
     for (const std::string& hint : mark_hints(files, policy)) {
         fmt::print("hint: {}\n", hint);

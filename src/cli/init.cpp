@@ -2,6 +2,7 @@
 #include "../host/discover.hpp"
 #include "../host/first_config.hpp"
 #include "../host/imports.hpp"
+#include "../host/names.hpp"
 #include "init_questions.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/files.hpp"
@@ -74,7 +75,7 @@ int write(const Options& options, const std::string& text) {
     complain(config.diagnostics);
     complain(findings_in(files, policy));
     for (const std::string& hole :
-         holes(policy, known_endpoints(policy, endpoints_in(files, policy)))) {
+         holes(policy, known_endpoints(policy, learned_endpoints(options.paths, policy, files)))) {
         fmt::print("hole:    {}\n", hole);
     }
     fmt::print("Next:    sudo killswitchd reload             if the service runs\n"

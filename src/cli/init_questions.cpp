@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "init_questions.hpp"
 
+#include "killswitchd/accounts.hpp"
 #include "killswitchd/escape.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/special.hpp"
@@ -128,6 +129,10 @@ std::optional<SshAccess> ssh_access(const Options& options) {
     return keep ? ssh : std::nullopt;
 }
 
+bool knows_resolver() {
+    return system_names().uid(kResolverUser).has_value();
+}
+
 std::optional<NoChoice> problem_of(const std::vector<FoundVpn>& found,
                                    const std::vector<FoundVpn>& chosen) {
     if (found.empty()) {
@@ -142,7 +147,9 @@ std::optional<NoChoice> problem_of(const std::vector<FoundVpn>& found,
         if (vpn.file.broken()) {
             return NoChoice{render(vpn.file.findings.front()), "", kFailed};
         }
-        if (vpn.interface.empty() && vpn.file.servers.empty()) {
+        const bool known =
+            !vpn.file.servers.empty() || (knows_resolver() && !vpn.file.names.empty());
+        if (vpn.interface.empty() && !known) {
             return NoChoice{fmt::format("{} names no address of a server", vpn.path),
                             "write the config by hand; see killswitchd.yaml(5)", kFailed};
         }
@@ -174,6 +181,7 @@ Result<Choices, NoChoice> choose(const Options& options, const std::vector<Found
         options.lan || (asks(options) && agrees("May the local network be reached?", false));
     choices.lan = lan ? Choices::Lan::allow : Choices::Lan::refuse;
     choices.ssh = ssh_access(options);
+    choices.names = knows_resolver() ? Choices::Names::looked_up : Choices::Names::unknown;
     return choices;
 }
 

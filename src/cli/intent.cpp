@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../host/change.hpp"
+#include "../host/hosts_file.hpp"
 #include "../host/observe.hpp"
 #include "../host/state_line.hpp"
 #include "client.hpp"
@@ -76,6 +77,13 @@ int show_offline(const State& state) {
     return kDone;
 }
 
+/// Nobody keeps them current any more.
+void take_names_back(const Paths& paths) {
+    if (auto done = publish_hosts(paths.hosts_file, {}); !done) {
+        complain(done.error().message());
+    }
+}
+
 int run_offline(const Options& options, const Wish& wish) {
     World world = observe(options.paths);
     if (world.intents_problem) {
@@ -83,8 +91,11 @@ int run_offline(const Options& options, const Wish& wish) {
     }
     const auto outcome =
         change(options.paths, world, wish.request, fmt::format("uid {}", ::getuid()));
-    if (std::holds_alternative<State>(outcome)) {
+    if (const auto* const state = std::get_if<State>(&outcome)) {
         note_state_without_service(options.paths);
+        if (!state->wanted) {
+            take_names_back(options.paths);
+        }
     }
     return std::visit(Overloaded{
                           [](const State& state) { return show_offline(state); },

@@ -65,6 +65,7 @@ class Program {
         add_path("--config", "FILE", options_.paths.config);
         add_path("--state-dir", "DIR", options_.paths.state_dir);
         add_path("--runtime-dir", "DIR", options_.paths.runtime_dir);
+        add_path("--hosts-file", "FILE", options_.paths.hosts_file);
         app_.add_option_function<std::string>(
                 "--color", [this](const std::string& when) { options_.color = color_from(when); },
                 "auto, always or never")
@@ -147,6 +148,8 @@ class Program {
         bundle->add_flag("--yes", options_.yes, "Write without a question");
         add_test();
         add("run", run, "The service, in the foreground");
+        add("resolve", resolve, "Asks for names; the service starts it");
+        add("hosts", hosts, "Writes the hosts file; a unit starts it");
         CLI::App* const at_boot = add("boot", boot, "Load the lock before the network comes up");
         at_boot->add_flag("--hold", options_.hold, "Only keep the rules when systemd exits");
         at_boot->add_flag("--gate", options_.gate, "Only say whether the network may start");

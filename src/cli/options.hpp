@@ -60,6 +60,7 @@ struct Options {
 [[nodiscard]] int disarm(const Options& options);
 [[nodiscard]] int endpoints(const Options& options);
 [[nodiscard]] int explain(const Options& options);
+[[nodiscard]] int hosts(const Options& options);
 [[nodiscard]] int init(const Options& options);
 [[nodiscard]] int lock(const Options& options);
 [[nodiscard]] int metrics(const Options& options);
@@ -68,6 +69,7 @@ struct Options {
 [[nodiscard]] int reload(const Options& options);
 [[nodiscard]] int render(const Options& options);
 [[nodiscard]] int report(const Options& options);
+[[nodiscard]] int resolve(const Options& options);
 [[nodiscard]] int resume(const Options& options);
 [[nodiscard]] int status(const Options& options);
 [[nodiscard]] int test(const Options& options);

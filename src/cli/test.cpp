@@ -5,6 +5,7 @@
 #include "../drills/expectation.hpp"
 #include "../drills/verdict.hpp"
 #include "../host/imports.hpp"
+#include "../host/names.hpp"
 #include "../proof/json.hpp"
 #include "../proof/page.hpp"
 #include "../proof/picture.hpp"
@@ -239,7 +240,8 @@ int test(const Options& options) {
     return prove(
         options, config,
         with_endpoints(*config.policy,
-                       known_endpoints(*config.policy, endpoints_in(files, *config.policy))));
+                       known_endpoints(*config.policy,
+                                       learned_endpoints(options.paths, *config.policy, files))));
 }
 
 }  // namespace ks::cli

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -101,8 +102,13 @@ void read_endpoint(Context& context, const Node& node, Draft& draft) {
     const auto endpoint = parse_endpoint(node.text);
     if (!endpoint) {
         context.findings.error(node.at, endpoint.error().what, endpoint_hint(node.text));
-    } else if (!is_repeated(context, node, fmt::format("endpoint {}", endpoint->str()), draft)) {
-        draft.tunnel.endpoints.push_back(*endpoint);
+    } else if (const auto* const named = std::get_if<NamedEndpoint>(&*endpoint)) {
+        if (!is_repeated(context, node, fmt::format("endpoint {}", named->str()), draft)) {
+            draft.tunnel.names.push_back(*named);
+        }
+    } else if (const auto& at = std::get<Endpoint>(*endpoint);
+               !is_repeated(context, node, fmt::format("endpoint {}", at.str()), draft)) {
+        draft.tunnel.endpoints.push_back(at);
     }
 }
 
@@ -127,6 +133,7 @@ void read_endpoints(Context& context, const Node& node, Tunnel& tunnel) {
 
 Node write_endpoints(const Tunnel& tunnel) {
     Node list = write_texts(tunnel.endpoints);
+    std::ranges::move(write_texts(tunnel.names).items, std::back_inserter(list.items));
     std::ranges::transform(tunnel.imports, std::back_inserter(list.items), write_import);
     if (tunnel.automatic) {
         list.items.push_back(write_plain("auto"));

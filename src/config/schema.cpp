@@ -3,11 +3,9 @@
 
 #include "killswitchd/policy.hpp"
 #include "killswitchd/printable.hpp"
-#include "killswitchd/special.hpp"
 #include "values.hpp"
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -17,7 +15,6 @@ namespace ks {
 
 namespace {
 
-constexpr std::size_t kMaxDnsServers = 16;
 constexpr std::uint32_t kVersion = 1;
 
 constexpr std::array<Word<Mode>, 3> kModes{
@@ -41,33 +38,6 @@ void read_version(Context& context, const Node& node, Policy&) {
             fmt::format("version {} is not known to this killswitchd", in_quotes(node.text)),
             "write 'version: 1', without quotes around the number");
     }
-}
-
-void read_dns_servers(Context& context, const Node& node, Policy& policy) {
-    constexpr const char* kHint = "write 'any', or a list of addresses such as [10.2.0.1]";
-    if (node.kind == Node::Kind::scalar) {
-        if (node.text != "any") {
-            context.findings.error(
-                node.at, fmt::format("dns.servers {} is not 'any' or a list", in_quotes(node.text)),
-                kHint);
-        }
-        return;
-    }
-    policy.dns_servers =
-        read_list(context, node, "dns.servers", Empty::refused, kMaxDnsServers,
-                  [](Context& c, const Node& item) {
-                      return read_value(c, item, "a DNS server", parse_host, kHint);
-                  });
-}
-
-Node write_dns_servers(const Policy& policy) {
-    return policy.dns_servers ? write_texts(*policy.dns_servers) : write_plain("any");
-}
-
-const std::array<Key<Policy>, 2>& dns_keys() {
-    static const std::array<Key<Policy>, 2> keys{
-        {{"servers", read_dns_servers, write_dns_servers}, bootstrap_key()}};
-    return keys;
 }
 
 void read_admin_group(Context& context, const Node& node, Control& control) {
@@ -110,13 +80,6 @@ constexpr std::array<Key<Control>, 2> kControlKeys{{
      [](const Control& control) { return write_number(control.admin_gid); }},
     {"read", read_read_access, write_read_access},
 }};
-
-Key<Policy> dns_key() {
-    return {"dns",
-            [](Context& c, const Node& n, Policy& p) { read_map(c, n, "dns", dns_keys(), p); },
-            [](const Policy& p) { return write_map(dns_keys(), p); },
-            [] { return names_of(dns_keys()); }};
-}
 
 Key<Policy> control_key() {
     return {"control",
@@ -170,6 +133,7 @@ Policy read_policy(Context& context, const Node& root) {
         policy.boot = BootLock::open;
     }
     if (context.coverage == Coverage::whole && root.kind == Node::Kind::map) {
+        settle_bootstrap(context, root, policy);
         check_policy(context, root, policy);
     }
     return policy;

@@ -19,6 +19,7 @@ inline constexpr std::size_t kRootKeys = 15;
 
 // Its sections that have files of their own.
 [[nodiscard]] Key<Policy> tunnels_key();
+[[nodiscard]] Key<Policy> dns_key();
 [[nodiscard]] Key<Policy> lan_key();
 [[nodiscard]] Key<Policy> guests_key();
 [[nodiscard]] Key<Policy> allow_key();
@@ -27,7 +28,9 @@ inline constexpr std::size_t kRootKeys = 15;
 // What the language has and a Policy cannot express yet. Its form is checked; what asks for nothing
 // is accepted, everything else refused.
 [[nodiscard]] Key<Policy> log_key();
-[[nodiscard]] Key<Policy> bootstrap_key();
+
+/// The user who asks `dns.bootstrap`, where the config names none.
+void settle_bootstrap(Context& context, const Node& root, Policy& policy);
 
 /// What no key can know alone: keys that are missing, contradict each other, or open more together
 /// than they seem to. `root` is the mapping that `policy` was read from.

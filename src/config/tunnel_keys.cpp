@@ -167,7 +167,8 @@ bool sent_by_kernel(const Tunnel& tunnel) {
 }
 
 void warn_about_endpoints(Context& context, const Tunnel& tunnel, const Place& at) {
-    if (tunnel.endpoints.empty() && tunnel.imports.empty() && !tunnel.automatic) {
+    if (tunnel.endpoints.empty() && tunnel.imports.empty() && tunnel.names.empty() &&
+        !tunnel.automatic) {
         context.findings.warning(
             at,
             fmt::format("tunnel {} has no endpoint: it cannot connect while traffic is blocked",
@@ -313,7 +314,7 @@ void read_tunnels(Context& context, const Node& node, Policy& policy) {
         }
         claim(context, names, "name", draft->tunnel.name, draft->name_at);
         claim(context, interfaces, "interface", draft->tunnel.interface, draft->interface_at);
-        endpoints += draft->tunnel.endpoints.size();
+        endpoints += draft->tunnel.endpoints.size() + draft->tunnel.names.size();
         policy.tunnels.push_back(std::move(draft->tunnel));
         if (endpoints > kMaxEndpoints) {
             context.findings.error(

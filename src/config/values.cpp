@@ -13,6 +13,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include <climits>
 #include <fmt/format.h>
@@ -96,21 +97,23 @@ Result<HostAndPort> split_port(std::string_view text) {
     return HostAndPort{text.substr(0, colon), text.substr(colon + 1)};
 }
 
-bool looks_like_host_name(std::string_view text) {
-    const auto is_alphanumeric = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    };
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }) &&
-           std::all_of(text.begin(), text.end(),
-                       [&](char c) { return is_alphanumeric(c) || c == '.' || c == '-'; });
+using Host = std::variant<IpAddress, std::string>;
+using Server = std::variant<Endpoint, NamedEndpoint>;
+
+Result<Host> parse_address_or_name(std::string_view text) {
+    if (looks_like_host_name(text)) {
+        auto name = parse_host_name(text);
+        return name ? Host{*std::move(name)} : Result<Host>(std::move(name).error());
+    }
+    const auto address = parse_host(text);
+    return address ? Host{*address} : Result<Host>(address.error());
 }
 
-Result<IpAddress> parse_endpoint_address(std::string_view text) {
-    if (looks_like_host_name(text)) {
-        return refuse("endpoint host name {} is not supported yet", in_quotes(text));
+Server server_at(const Host& host, std::uint8_t protocol, std::uint16_t port) {
+    if (const auto* const address = std::get_if<IpAddress>(&host)) {
+        return Endpoint{*address, protocol, port};
     }
-    return parse_host(text);
+    return NamedEndpoint{std::get<std::string>(host), protocol, port};
 }
 
 Result<Prefix> parse_prefix(std::string_view text) {
@@ -121,17 +124,17 @@ Result<Prefix> parse_prefix(std::string_view text) {
     return *prefix;
 }
 
-Result<Endpoint> parse_esp_endpoint(std::string_view text) {
+Result<Server> parse_esp_endpoint(std::string_view text) {
     const bool has_port = !IpAddress::parse(text) && text.rfind(':') != std::string_view::npos;
     if (has_port && split_port(text)) {
         return refuse("endpoint {} has a port, but esp has none", in_quotes(text));
     }
     const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
-    const auto address = parse_endpoint_address(bracketed ? text.substr(1, text.size() - 2) : text);
-    if (!address) {
-        return address.error();
+    const auto host = parse_address_or_name(bracketed ? text.substr(1, text.size() - 2) : text);
+    if (!host) {
+        return host.error();
     }
-    return Endpoint{*address, proto::kEsp, 0};
+    return server_at(*host, proto::kEsp, 0);
 }
 
 }  // namespace
@@ -284,7 +287,7 @@ Result<std::string> parse_import(std::string_view text) {
     return std::string(text);
 }
 
-Result<Endpoint> parse_endpoint(std::string_view text) {
+Result<std::variant<Endpoint, NamedEndpoint>> parse_endpoint(std::string_view text) {
     const bool is_path = text.starts_with('/') && text.rfind('/') > 0;
     if (is_path || text.ends_with(".conf") || text.ends_with(".ovpn")) {
         return refuse("endpoint {} is a file, not a server", in_quotes(text));
@@ -311,15 +314,17 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
     if (!port) {
         return port.error();
     }
-    const auto address = parse_endpoint_address(parts->host);
-    if (!address) {
-        return address.error();
+    const auto host = parse_address_or_name(parts->host);
+    if (!host) {
+        return host.error();
     }
-    const bool bracketed = text.front() == '[';
-    if (bracketed && address->family == IpFamily::v4) {
-        return refuse("endpoint {}: an IPv4 address has no brackets", in_quotes(text));
+    const auto* const address = std::get_if<IpAddress>(&*host);
+    const bool needs_brackets = address != nullptr && address->family == IpFamily::v6;
+    if (text.front() == '[' && !needs_brackets) {
+        return refuse("endpoint {}: {} has no brackets", in_quotes(text),
+                      address != nullptr ? "an IPv4 address" : "a host name");
     }
-    return Endpoint{*address, protocol == "udp" ? proto::kUdp : proto::kTcp, *port};
+    return server_at(*host, protocol == "udp" ? proto::kUdp : proto::kTcp, *port);
 }
 
 Result<PortSpec> parse_ports(std::string_view text) {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "killswitchd/error.hpp"
+#include "killswitchd/host_name.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 
 namespace ks {
 
@@ -30,8 +32,8 @@ namespace ks {
 [[nodiscard]] Result<Prefix> parse_source(std::string_view text);
 /// The whole path of a file.
 [[nodiscard]] Result<std::string> parse_import(std::string_view text);
-/// ADDRESS:PORT/PROTO, [IPV6]:PORT/PROTO or ADDRESS/esp.
-[[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);
+/// ADDRESS:PORT/PROTO, [IPV6]:PORT/PROTO or ADDRESS/esp; the address may be a host name.
+[[nodiscard]] Result<std::variant<Endpoint, NamedEndpoint>> parse_endpoint(std::string_view text);
 
 /// PORT/tcp, PORT/udp, FIRST-LAST/tcp or FIRST-LAST/udp.
 [[nodiscard]] Result<PortSpec> parse_ports(std::string_view text);

@@ -2,6 +2,7 @@
 #include "killswitchd/compile.hpp"
 
 #include "allow_rules.hpp"
+#include "bootstrap_rules.hpp"
 #include "endpoint_rules.hpp"
 #include "link_rules.hpp"
 #include "local_rules.hpp"
@@ -28,6 +29,7 @@ void confine(Draft& draft) {
     add_guests(draft);
     if (draft.situation.state != StateName::panic) {
         add_endpoints(draft);
+        add_bootstrap(draft);
         add_dhcp(draft);
         add_neighbour_discovery(draft);
         add_path_mtu(draft);

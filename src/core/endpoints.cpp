@@ -33,7 +33,7 @@ std::string_view word(EndpointSource source) noexcept {
     case EndpointSource::imported:
         return "import";
     case EndpointSource::hostname:
-        return "hostname";
+        return "dns";
     case EndpointSource::automatic:
         return "auto";
     case EndpointSource::lease:
@@ -82,11 +82,13 @@ Policy with_endpoints(Policy policy, const KnownEndpoints& known) {
         tunnel.imports.clear();
         tunnel.automatic = false;
         tunnel.follow_roaming = false;
+        tunnel.names.clear();
         tunnel.endpoints.clear();
         for (const KnownEndpoint& one : endpoints_of(known, tunnel.name)) {
             tunnel.endpoints.push_back(one.endpoint);
         }
     }
+    policy.bootstrap = {};
     return policy;
 }
 

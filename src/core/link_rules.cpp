@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "link_rules.hpp"
 
+#include "bootstrap_rules.hpp"
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
@@ -34,9 +35,10 @@ bool any_opens_ipv6(const Draft& draft, const std::vector<AllowRule>& exceptions
     });
 }
 
-/// IPv6 leaves an uplink for an IPv6 endpoint, an IPv6 LAN or an IPv6 exception.
+/// IPv6 leaves an uplink for an IPv6 endpoint or the server of its name, an IPv6 LAN or an IPv6
+/// exception.
 bool needs_ipv6(const Draft& draft) {
-    return any_opens_ipv6(draft, draft.policy.outbound) ||
+    return bootstraps_by_ipv6(draft) || any_opens_ipv6(draft, draft.policy.outbound) ||
            any_opens_ipv6(draft, draft.policy.inbound) ||
            std::ranges::any_of(draft.situation.endpoints,
                                [](const auto& tunnel) {

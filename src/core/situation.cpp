@@ -58,9 +58,15 @@ std::string meaning_when_locked(const Policy& policy, const Situation& situation
     }
     const bool no_server = std::ranges::all_of(
         situation.endpoints, [](const auto& known) { return known.second.empty(); });
+    const bool asks = policy.bootstrap.user.has_value();
     if (holes != 0) {
-        return fmt::format("no tunnel is up, traffic leaves only {}by the holes",
-                           no_server ? "" : "to the VPN server and ");
+        return fmt::format("no tunnel is up, traffic leaves only {}{}by the holes",
+                           no_server ? "" : "to the VPN server and ",
+                           asks ? "to ask for its address, and " : "");
+    }
+    if (asks) {
+        return fmt::format("no tunnel is up, only {}questions for the VPN server's address leave",
+                           no_server ? "" : "packets to the VPN server and ");
     }
     return fmt::format("no tunnel is up, {}",
                        no_server ? "nothing leaves" : "only packets to the VPN server leave");

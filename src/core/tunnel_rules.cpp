@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tunnel_rules.hpp"
 
+#include "bootstrap_rules.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
@@ -102,6 +103,7 @@ void add_tunnels(Draft& draft) {
     for (const Way& way : ways) {
         std::vector<Match> out = in_tunnel(policy, way.into);
         if (policy.dns_servers) {
+            add_bootstrap_in(draft, way.into);
             draft.output.rules.push_back({out, {}, Verdict::jump, "tunnel_dns", way.comment});
         }
         draft.output.rules.push_back(accept(std::move(out), way.comment));

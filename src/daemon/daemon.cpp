@@ -7,6 +7,7 @@
 #include "../host/intent_store.hpp"
 #include "../host/last_good.hpp"
 #include "../host/learned_store.hpp"
+#include "../host/names.hpp"
 #include "../host/open_nftables.hpp"
 #include "../host/service_lock.hpp"
 #include "../host/state_line.hpp"
@@ -104,9 +105,7 @@ int run_daemon(const Paths& paths) {
     state.policy = *config.policy;
     state.links = sources->links.links();
     state.ipsec = sources->ipsec.gateways();
-    state.learned =
-        with_source(endpoints_in(sources->imports.files(), state.policy), EndpointSource::automatic,
-                    endpoints_from(sources->learned, state.policy));
+    state.learned = learned_endpoints(paths, state.policy, sources->imports.files());
     state.intents = loaded.intents;
     state.remembered = loaded.intents;
     state.asked_by = loaded.by;

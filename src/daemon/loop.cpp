@@ -39,7 +39,15 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
       imports_(std::move(sources.imports)),
       engine_(std::move(sources.nftables), std::move(state), hooks()),
       service_(actions(), config.policy->control),
-      learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)), reporter_(paths_) {
+      learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)), reporter_(paths_),
+      names_(reactor_, paths_,
+             {[this] { names_changed(); },
+              [this](const Announce& say) {
+                  log(say.key == "name-changed" ? Severity::notice : Severity::warning, say.key,
+                      say.text);
+                  service_.publish(say.key, say.text);
+              }}) {
+    names_.use(engine_.state().policy, imports_.files());
     note_config(config);
 }
 
@@ -159,6 +167,7 @@ void Loop::links_changed() {
     } else if (*changed) {
         tunnels_changed(LinksChanged{links_.links()});
         learner_.links_changed();
+        names_.network_changed();
     }
 }
 
@@ -187,22 +196,6 @@ Status Loop::watch_imports() {
         return Done{};
     }
     return reactor_.on_readable(imports_.fd(), [this] { imports_changed(); });
-}
-
-void Loop::imports_changed() {
-    const std::vector<ImportWatch::News> news = imports_.drain();
-    if (news.empty()) {
-        return;
-    }
-    const State& state = engine_.state();
-    engine_.handle(EndpointsChanged{EndpointSource::imported,
-                                    endpoints_in(imports_.files(), state.policy, state.learned)});
-    for (const ImportWatch::News& one : news) {
-        if (const std::string text = log_import(one); !text.empty()) {
-            service_.publish("import-changed", text);
-        }
-    }
-    tell_systemd();
 }
 
 void Loop::lock_and_leave(Event unknown) {
@@ -358,10 +351,8 @@ Answer Loop::reload(const std::string& who) {
         reactor_.forget(imports_.fd());
     }
     imports_ = ImportWatch::open(*config.policy, &imports_);
-    const KnownEndpoints& before = engine_.state().learned;
-    engine_.handle(PolicyLoaded{
-        *config.policy, with_source(before, EndpointSource::imported,
-                                    endpoints_in(imports_.files(), *config.policy, before))});
+    names_.use(*config.policy, imports_.files());
+    engine_.handle(PolicyLoaded{*config.policy, learned(*config.policy)});
     if (auto watching = watch_imports(); !watching) {
         log(Severity::error, "import-unwatched", watching.error().message());
     }
@@ -378,6 +369,7 @@ Answer Loop::reload(const std::string& who) {
 }
 
 void Loop::tell_systemd() {
+    names_.follow(engine_.state().situation);
     reporter_.refresh(engine_.state(), engine_.nftables());
     const State& state = engine_.state();
     const std::string text = fmt::format(

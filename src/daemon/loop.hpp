@@ -16,6 +16,7 @@
 #include "killswitchd/reactor.hpp"
 #include "killswitchd/step.hpp"
 #include "learner.hpp"
+#include "name_keeper.hpp"
 #include "reporter.hpp"
 #include "service.hpp"
 #include "socket_watch.hpp"
@@ -61,6 +62,9 @@ class Loop {
     void ipsec_changed();
     [[nodiscard]] Status watch_imports();
     void imports_changed();
+    /// Of files and names; `files` are those of the policy.
+    [[nodiscard]] KnownEndpoints learned(const Policy& policy) const;
+    void names_changed();
     /// In this order, and so that systemd starts a fresh monitor.
     void lock_and_leave(Event unknown);
     void tunnels_changed(Event event);
@@ -94,6 +98,7 @@ class Loop {
     Service service_;
     Learner learner_;
     Reporter reporter_;
+    NameKeeper names_;
     Notifier notifier_ = Notifier::from_environment();
     std::optional<CgroupWatch> cgroups_;
     std::optional<SocketWatch> socket_watch_;

@@ -65,7 +65,8 @@ std::vector<FoundVpn> find_vpns(const std::string& etc, const LinkTable& links) 
         for (const std::string& path : files_like(fmt::format("{}/{}", etc, place))) {
             FoundVpn vpn = vpn_in(path, links);
             // A Wi-Fi of NetworkManager, or the part of a server, is none.
-            if (!vpn.file.servers.empty() || !vpn.file.findings.empty()) {
+            if (!vpn.file.servers.empty() || !vpn.file.names.empty() ||
+                !vpn.file.findings.empty()) {
                 all.push_back(std::move(vpn));
             }
         }

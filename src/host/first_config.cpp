@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ks {
 
@@ -26,6 +28,13 @@ constexpr std::string_view kHead =
     "mode: always\n\n"
     "tunnels:\n";
 
+constexpr std::string_view kNames =
+    "\n# The names of the servers are asked of these two alone, for them alone, while no tunnel is up.\n"
+    "# They are published in /etc/hosts, so that the VPN finds its server without DNS.\n"
+    "dns:\n"
+    "  bootstrap: [9.9.9.9, 149.112.112.112]\n"
+    "  hosts: true\n";
+
 /// In double quotes, as YAML has it.
 std::string quoted(std::string_view text) {
     std::string all = "\"";
@@ -37,16 +46,27 @@ std::string quoted(std::string_view text) {
 
 std::string today(const VpnFile& file) {
     constexpr std::size_t kMostNamed = 2;
-    std::string text;
-    for (std::size_t i = 0; i < std::min(file.servers.size(), kMostNamed); ++i) {
-        text += fmt::format("{}{}", i == 0 ? "" : ", ", file.servers[i].endpoint.str());
+    std::vector<std::string> all;
+    for (const VpnFile::Server& server : file.servers) {
+        all.push_back(server.endpoint.str());
     }
-    const std::size_t rest = file.servers.size() - std::min(file.servers.size(), kMostNamed);
-    return rest == 0 ? text : fmt::format("{} and {} more", text, rest);
+    for (const VpnFile::NamedServer& server : file.names) {
+        all.push_back(server.endpoint.str());
+    }
+    const std::size_t named = std::min(all.size(), kMostNamed);
+    const std::size_t rest = all.size() - named;
+    all.resize(named);
+    return rest == 0 ? fmt::format("{}", fmt::join(all, ", "))
+                     : fmt::format("{} and {} more", fmt::join(all, ", "), rest);
 }
 
-std::string endpoints_text(const FoundVpn& vpn) {
-    if (!vpn.file.servers.empty()) {
+bool is_known(const FoundVpn& vpn, Choices::Names names) {
+    return !vpn.file.servers.empty() ||
+           (names == Choices::Names::looked_up && !vpn.file.names.empty());
+}
+
+std::string endpoints_text(const FoundVpn& vpn, Choices::Names names) {
+    if (is_known(vpn, names)) {
         return fmt::format("    endpoints:\n"
                            "      # Today: {}. Followed when the file changes.\n"
                            "      - import: {}\n",
@@ -56,7 +76,10 @@ std::string endpoints_text(const FoundVpn& vpn) {
                        "cannot connect while locked.\n"
                        "    # Write ADDRESS:PORT/udp (or /tcp) into the list, with the address of "
                        "the VPN server.\n";
-    for (const Diagnostic& finding : vpn.file.findings) {
+    std::vector<Diagnostic> findings = vpn.file.findings;
+    std::ranges::transform(vpn.file.names, std::back_inserter(findings),
+                           &VpnFile::NamedServer::unknown);
+    for (const Diagnostic& finding : findings) {
         text += fmt::format("    # {}:{}: {}\n", printable(finding.file), finding.line,
                             finding.message);
     }
@@ -75,7 +98,7 @@ std::string only_text(const FoundVpn& vpn) {
                            : "");
 }
 
-std::string tunnel_text(const FoundVpn& vpn, std::size_t number) {
+std::string tunnel_text(const FoundVpn& vpn, std::size_t number, Choices::Names names) {
     std::string text;
     if (vpn.interface.empty()) {
         text = fmt::format("  # IPsec without an interface: what the kernel's policies encrypt.\n"
@@ -93,7 +116,7 @@ std::string tunnel_text(const FoundVpn& vpn, std::size_t number) {
                                 vpn.interface);
         }
     }
-    return text + endpoints_text(vpn) + only_text(vpn);
+    return text + endpoints_text(vpn, names) + only_text(vpn);
 }
 
 std::string ssh_text(const SshAccess& ssh) {
@@ -109,8 +132,13 @@ std::string ssh_text(const SshAccess& ssh) {
 std::string first_config(const Choices& choices) {
     std::string text(kHead);
     for (std::size_t i = 0; i < choices.vpns.size(); ++i) {
-        text += tunnel_text(choices.vpns[i], i);
+        text += tunnel_text(choices.vpns[i], i, choices.names);
     }
+    const bool asks = choices.names == Choices::Names::looked_up &&
+                      std::ranges::any_of(choices.vpns, [](const FoundVpn& vpn) {
+                          return !vpn.file.names.empty();
+                      });
+    text += asks ? kNames : "";
     text += "\n# No IPv6 but to an IPv6 endpoint; `tunnel` lets it into the tunnel.\n"
             "ipv6: block\n\n";
     text += choices.lan == Choices::Lan::allow

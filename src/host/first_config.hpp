@@ -22,6 +22,8 @@ struct Choices {
     std::vector<FoundVpn> vpns;  ///< At least one.
     enum class Lan : std::uint8_t { refuse, allow } lan = Lan::refuse;
     std::optional<SshAccess> ssh;
+    /// Whether host names can be looked up: the user who asks exists.
+    enum class Names : std::uint8_t { unknown, looked_up } names = Names::unknown;
 };
 
 /// The text of a config file, with a comment for each choice. It has no errors; a VPN whose address

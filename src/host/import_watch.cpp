@@ -36,7 +36,7 @@ std::optional<std::string> resolved(const std::string& path) {
 }
 
 bool usable(const VpnFile& file) {
-    return !file.broken() && !file.servers.empty();
+    return !file.broken() && !(file.servers.empty() && file.names.empty());
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ std::vector<ImportWatch::News> ImportWatch::drain() {
             news.change = change_between(known, now);
             known = now;
         } else {
-            news.kept = known.servers.size();
+            news.kept = known.servers.size() + known.names.size();
         }
         seen = std::move(now);
         all.push_back(std::move(news));

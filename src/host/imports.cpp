@@ -43,10 +43,19 @@ Result<std::string> read_trusted(const std::string& path) {
     return read_trusted_file(path, kMaxVpnFileBytes);
 }
 
-bool has_endpoint(const Tunnel& tunnel, const VpnFiles& files) {
-    return !tunnel.endpoints.empty() || tunnel.automatic ||
+bool looks_up(const Policy& policy) {
+    return !policy.bootstrap.servers.empty();
+}
+
+/// Whether `file` names a server that can be reached while traffic is blocked.
+bool has_server(const VpnFile& file, const Policy& policy) {
+    return !file.servers.empty() || (looks_up(policy) && !file.names.empty());
+}
+
+bool has_endpoint(const Tunnel& tunnel, const VpnFiles& files, const Policy& policy) {
+    return !tunnel.endpoints.empty() || tunnel.automatic || !tunnel.names.empty() ||
            std::ranges::any_of(tunnel.imports, [&](const std::string& path) {
-               return !files.at(path).servers.empty();
+               return has_server(files.at(path), policy);
            });
 }
 
@@ -65,27 +74,27 @@ std::string mark_hint(const Tunnel& tunnel, const std::string& path, const Impli
                : fmt::format("{}, but only.fwmark asks for another: it could not connect", says);
 }
 
-std::set<Endpoint> servers_of(const VpnFile& file) {
-    std::set<Endpoint> all;
+std::set<std::string> servers_of(const VpnFile& file) {
+    std::set<std::string> all;
     for (const VpnFile::Server& server : file.servers) {
-        all.insert(server.endpoint);
+        all.insert(server.endpoint.str());
+    }
+    for (const VpnFile::NamedServer& server : file.names) {
+        all.insert(server.endpoint.str());
     }
     return all;
 }
 
 /// What `a` has and `b` has not, after `verb`; few enough for a line of a log.
-std::string missing(std::string_view verb, const std::set<Endpoint>& a,
-                    const std::set<Endpoint>& b) {
+std::string missing(std::string_view verb, const std::set<std::string>& a,
+                    const std::set<std::string>& b) {
     constexpr std::size_t kMostNamed = 8;
-    std::vector<Endpoint> only;
-    std::ranges::set_difference(a, b, std::back_inserter(only));
     std::vector<std::string> names;
-    for (const Endpoint& endpoint : only) {
-        if (names.size() == kMostNamed) {
-            names.push_back(fmt::format("{} more", only.size() - kMostNamed));
-            break;
-        }
-        names.push_back(endpoint.str());
+    std::ranges::set_difference(a, b, std::back_inserter(names));
+    if (names.size() > kMostNamed) {
+        const std::size_t more = names.size() - kMostNamed;
+        names.resize(kMostNamed);
+        names.push_back(fmt::format("{} more", more));
     }
     return names.empty() ? std::string() : fmt::format("{} {}", verb, fmt::join(names, ", "));
 }
@@ -138,12 +147,17 @@ std::vector<Diagnostic> findings_in(const VpnFiles& files, const Policy& policy)
     std::vector<Diagnostic> all;
     for (const auto& [path, file] : files) {
         all.insert(all.end(), file.findings.begin(), file.findings.end());
+        for (const VpnFile::NamedServer& server : file.names) {
+            if (!looks_up(policy)) {
+                all.push_back(server.unknown);
+            }
+        }
     }
     for (const Tunnel& tunnel : policy.tunnels) {
-        const bool others = has_endpoint(tunnel, files);
+        const bool others = has_endpoint(tunnel, files, policy);
         for (const std::string& path : tunnel.imports) {
             const VpnFile& file = files.at(path);
-            if (file.servers.empty() && !file.broken()) {
+            if (!has_server(file, policy) && !file.broken()) {
                 all.push_back(whole_file(
                     others ? Diagnostic::Severity::warning : Diagnostic::Severity::error, path,
                     fmt::format("gives no endpoint{}",

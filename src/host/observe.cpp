@@ -9,7 +9,7 @@
 #include "killswitchd/differences.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "last_good.hpp"
-#include "learned_store.hpp"
+#include "names.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -37,12 +37,6 @@ std::optional<StateName> recognise(const State& state, const ObservedTables& tab
     }
     return differences(builtin_lock(), tables).empty() ? std::optional(StateName::locked)
                                                        : std::nullopt;
-}
-
-/// Where that cannot be read, the tunnels stay as closed as before anything was learned.
-KnownEndpoints learned_before(const Paths& paths, const Policy& policy) {
-    const auto servers = load_learned(paths);
-    return servers ? endpoints_from(*servers, policy) : KnownEndpoints{};
 }
 
 bool switched_off_at_boot() {
@@ -73,8 +67,7 @@ World observe(const Paths& paths) {
         state.links = *std::move(links);
     }
     world.imports = read_vpn_files(state.policy);
-    state.learned = with_source(endpoints_in(world.imports, state.policy),
-                                EndpointSource::automatic, learned_before(paths, state.policy));
+    state.learned = learned_endpoints(paths, state.policy, world.imports);
     state.ipsec = IpsecWatch::open(state.policy).gateways();
     state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
     if (auto nftables = Nftables::open(Ownership::off)) {

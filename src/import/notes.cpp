@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "notes.hpp"
 
+#include "killswitchd/host_name.hpp"
 #include "killswitchd/printable.hpp"
 #include "killswitchd/special.hpp"
 
@@ -31,16 +32,6 @@ std::optional<std::uint32_t> number_in(std::string_view text, int base) {
     const char* const last = text.data() + text.size();
     const auto [end, ec] = std::from_chars(text.data(), last, number, base);
     return ec == std::errc{} && end == last ? std::optional(number) : std::nullopt;
-}
-
-bool looks_like_name(std::string_view text) {
-    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    constexpr std::string_view kOthers = "0123456789.-_";
-    return text.find_first_of(kLetters) != std::string_view::npos &&
-           std::ranges::all_of(text, [&](char c) {
-               return kLetters.find(c) != std::string_view::npos ||
-                      kOthers.find(c) != std::string_view::npos;
-           });
 }
 
 /// The endpoints to write instead of a name.
@@ -92,14 +83,8 @@ void Notes::server(const Piece& host, const std::vector<Speech>& speech) {
 }
 
 void Notes::server(const Piece& at, std::string_view host, const std::vector<Speech>& speech) {
-    if (looks_like_name(host)) {
-        warning(
-            at,
-            fmt::format("{} is a name, which killswitchd does not look up yet: this server "
-                        "cannot be reached while traffic is blocked",
-                        in_quotes(host)),
-            fmt::format("add its address to the tunnel's 'endpoints': {}", written_out(speech)));
-        return;
+    if (looks_like_host_name(host)) {
+        return name(at, host, speech);
     }
     const auto address = parse_host(host);
     if (!address) {
@@ -114,6 +99,31 @@ void Notes::server(const Piece& at, std::string_view host, const std::vector<Spe
         }
         if (known_.insert(endpoint).second) {
             file.servers.push_back({endpoint, at.line});
+        }
+    }
+}
+
+void Notes::name(const Piece& at, std::string_view host, const std::vector<Speech>& speech) {
+    const auto known = parse_host_name(host);
+    const std::string hint =
+        fmt::format("add its address to the tunnel's 'endpoints': {}", written_out(speech));
+    if (!known) {
+        warning(at, fmt::format("{}; it is not looked up", known.error().what), hint);
+        return;
+    }
+    const Diagnostic unknown =
+        finding(Diagnostic::Severity::warning, at,
+                fmt::format("{} is a name: this server cannot be reached while traffic is blocked",
+                            in_quotes(host)),
+                fmt::format("have it looked up, dns: {{ bootstrap: [9.9.9.9] }}, or {}", hint));
+    for (const Speech& one : speech) {
+        const NamedEndpoint endpoint{*known, one.protocol, one.port};
+        if (names_.size() == kMaxVpnServers && !names_.contains(endpoint)) {
+            error(at, fmt::format("more than {} servers in one file", kMaxVpnServers));
+            return;
+        }
+        if (names_.insert(endpoint).second) {
+            file.names.push_back({endpoint, unknown});
         }
     }
 }
@@ -149,18 +159,30 @@ void Notes::add(Diagnostic::Severity severity, const Piece& at, std::string mess
         }
         file.findings.pop_back();  // One error decides, and must not be lost.
     }
+    file.findings.push_back(finding(severity, at, std::move(message), std::move(hint)));
+}
+
+Diagnostic Notes::finding(Diagnostic::Severity severity, const Piece& at, std::string message,
+                          std::string hint) const {
     const std::string_view line = at.line == 0 ? std::string_view() : lines_[at.line - 1].text;
-    file.findings.push_back({severity, path_, at.line, at.column, std::move(message),
-                             std::move(hint),
-                             line.size() > kMaxSourceBytes ? std::string() : printable(line)});
+    return {severity,
+            path_,
+            at.line,
+            at.column,
+            std::move(message),
+            std::move(hint),
+            line.size() > kMaxSourceBytes ? std::string() : printable(line)};
 }
 
 VpnFile Notes::take() && {
     if (file.broken()) {
         file.servers.clear();
+        file.names.clear();
         file.mark.reset();
     }
     std::ranges::stable_sort(file.servers, {}, &VpnFile::Server::line);
+    std::ranges::stable_sort(file.names, {},
+                             [](const VpnFile::NamedServer& name) { return name.unknown.line; });
     std::ranges::stable_sort(file.findings, {}, &Diagnostic::line);
     return std::move(file);
 }

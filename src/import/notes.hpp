@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/diagnostic.hpp"
+#include "killswitchd/host_name.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/vpn_file.hpp"
 #include "piece.hpp"
@@ -46,7 +47,7 @@ class Notes {
     /// An error whose line may hold a secret, and is not shown.
     void fault(const Piece& at, std::string message);
 
-    /// One server; a name instead of its address is a warning.
+    /// One server, by its address or its name.
     void server(const Piece& at, std::string_view host, const std::vector<Speech>& speech);
     void server(const Piece& host, const std::vector<Speech>& speech);
     /// A port, 1..65535; what is none is an error.
@@ -54,16 +55,20 @@ class Notes {
     /// A mark, decimal or 0x; 0 and `off` are none; what is no number is an error.
     [[nodiscard]] std::optional<std::uint32_t> mark(const Piece& at, std::string_view text);
 
-    VpnFile file;  ///< But for `servers` and `findings`.
+    VpnFile file;  ///< But for `servers`, `names` and `findings`.
 
     [[nodiscard]] VpnFile take() &&;
 
   private:
+    void name(const Piece& at, std::string_view host, const std::vector<Speech>& speech);
+    [[nodiscard]] Diagnostic finding(Diagnostic::Severity severity, const Piece& at,
+                                     std::string message, std::string hint) const;
     void add(Diagnostic::Severity severity, const Piece& at, std::string message, std::string hint);
 
     std::string path_;
     const std::vector<Piece>& lines_;
     std::set<Endpoint> known_;
+    std::set<NamedEndpoint> names_;
 };
 
 }  // namespace ks

@@ -5,7 +5,7 @@ import re
 from rules import CXX, Check
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
-THIRD_PARTY = ("fmt", "yaml-cpp", "libmnl", "libnftnl", "netlink", "nlohmann", "CLI", "catch2")
+THIRD_PARTY = ("fmt", "yaml-cpp", "libmnl", "libnftnl", "netlink", "nlohmann", "CLI", "catch2", "ares.h")
 # Layer: (layers below it, third-party libraries).
 ALLOWED = {
     "base": ((), {"fmt"}),
@@ -15,14 +15,20 @@ ALLOWED = {
     "kernel": (("base", "core"), {"fmt", "libmnl", "libnftnl", "netlink"}),
     "runtime": (("base",), {"fmt"}),
     "lab": (("base", "core"), {"fmt", "libmnl"}),
-    "host": (("base", "core", "config", "import", "kernel", "runtime"), {"fmt"}),
-    "wire": (("base", "core", "config", "import", "kernel", "runtime", "host"), {"fmt", "nlohmann"}),
-    "daemon": (("base", "core", "config", "import", "kernel", "runtime", "host", "wire"), {"fmt", "nlohmann"}),
+    "resolver": (("base",), {"fmt", "ares.h"}),
+    "host": (("base", "core", "config", "import", "kernel", "resolver", "runtime"), {"fmt"}),
+    "wire": (("base", "core", "config", "import", "kernel", "resolver", "runtime", "host"), {"fmt", "nlohmann"}),
+    "daemon": (
+        ("base", "core", "config", "import", "kernel", "resolver", "runtime", "host", "wire"),
+        {"fmt", "nlohmann"},
+    ),
     "drills": (("base", "core", "config", "lab"), {"fmt"}),
     "proof": (("base", "core", "config", "lab", "drills"), {"fmt", "nlohmann"}),
     "cli": (
-        ("base", "core", "config", "import", "kernel", "runtime", "host", "wire", "lab", "daemon", "drills",
-         "proof"),
+        (
+            "base", "core", "config", "import", "kernel", "resolver", "runtime", "host", "wire", "lab", "daemon",
+            "drills", "proof",
+        ),
         {"fmt", "CLI", "nlohmann"},
     ),
 }

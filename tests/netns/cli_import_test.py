@@ -190,6 +190,13 @@ class Check(Imports):
         self.write(CONFIG.format(self.file) + "      - 203.0.113.9:51820/udp\n")
         self.assertIn("gives no endpoint", self.ks("check", expect=0).stderr)
 
+    def test_a_name_is_looked_up_where_somebody_is_to_be_asked(self):
+        self.replace(WIREGUARD.format("vpn.example.com:51820"))
+        self.write(CONFIG.format(self.file) + "dns: { bootstrap: [9.9.9.9], user: 64731 }\n")
+        checked = self.ks("check", expect=0)
+        self.assertIn("names: vpn.example.com; looked up at 9.9.9.9 alone", checked.stdout)
+        self.assertNotIn("is a name", checked.stderr)
+
     def test_a_directory_that_others_may_write_is_refused(self):
         os.chmod(self.folder, 0o777)
         self.assertIn("may be written by group or others", self.ks("check", expect=5).stderr)

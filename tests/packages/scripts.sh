@@ -94,6 +94,7 @@ rpm_scripts() {
     try sh "$work/preun" 1 || fail 'does not let the old version go'
     not_called disarm
     for unit in "$source"/systemd/killswitchd*; do
+        grep -q '^\[Install\]' "$unit" || continue  # Another unit starts it.
         unit=$(basename "${unit%.in}")
         case $unit in
         *-gate.service) continue ;;

@@ -23,6 +23,7 @@ namespace ks::test {
 namespace {
 
 constexpr const char* kSomeUplink = "eth1";
+constexpr std::uint32_t kSomeResolver = 1001;
 
 // --- what fits together ---
 
@@ -75,6 +76,15 @@ const Prefix& public_network() {
 void settle(Dice& dice, Policy& policy) {
     for (Tunnel& tunnel : policy.tunnels) {
         settle(dice, policy, tunnel);
+    }
+    Bootstrap& bootstrap = policy.bootstrap;
+    if (bootstrap.servers.empty()) {
+        bootstrap.user.reset();
+        for (Tunnel& tunnel : policy.tunnels) {
+            tunnel.names.clear();
+        }
+    } else if (!bootstrap.user) {
+        bootstrap.user = kSomeResolver;
     }
     Lan& lan = policy.lan;
     lan.unsafe = lan.unsafe && lan.networks == Lan::Networks::listed;
@@ -198,6 +208,9 @@ void tunnel_endpoints(Dice& dice, const CgroupIds&, Policy& policy) {
                 tunnel.endpoints.push_back(endpoint);
             }
         }
+        tunnel.names = dice.some<NamedEndpoint>({{"vpn.example.net", proto::kUdp, 1194},
+                                                 {"a-1.b_2.example", proto::kTcp, 443},
+                                                 {"gate.example.org", proto::kEsp, 0}});
     }
 }
 
@@ -222,6 +235,20 @@ void dns_servers(Dice& dice, const CgroupIds&, Policy& policy) {
             policy.dns_servers->push_back(second);
         }
     }
+}
+
+void dns_bootstrap(Dice& dice, const CgroupIds&, Policy& policy) {
+    policy.bootstrap.servers.clear();
+    if (dice.chance(50)) {
+        policy.bootstrap.servers = {random_address(dice, IpFamily::v4)};
+        if (dice.chance(40)) {
+            policy.bootstrap.servers.push_back(random_address(dice, IpFamily::v6));
+        }
+    }
+}
+
+void dns_user(Dice& dice, const CgroupIds&, Policy& policy) {
+    policy.bootstrap.user = dice.chance(50) ? kSomeResolver : 1000;
 }
 
 void lan_networks(Dice& dice, const CgroupIds&, Policy& policy) {
@@ -305,6 +332,9 @@ const std::map<std::string, Generate>& generators() {
         {"ipv6",
          [](Dice& dice, Ids, Policy& p) { p.ipv6 = dice.chance(40) ? Ipv6::block : Ipv6::tunnel; }},
         {"dns.servers", dns_servers},
+        {"dns.bootstrap", dns_bootstrap},
+        {"dns.user", dns_user},
+        {"dns.hosts", [](Dice& dice, Ids, Policy& p) { p.bootstrap.hosts = dice.chance(50); }},
         {"lan.allow", [](Dice& dice, Ids, Policy& p) { p.lan.allow = dice.chance(60); }},
         {"lan.networks", lan_networks},
         {"lan.unsafe", lan_unsafe},
@@ -393,7 +423,7 @@ const std::map<std::string, std::string>& keys_without_rules() {
         {"boot", "says when the rules are loaded"},
         {"tunnels.endpoints.import", "the files say what it comes to"},
         {"tunnels.follow_roaming", "says which endpoints are learned"},
-        {"dns.bootstrap", "not supported yet"},
+        {"dns.hosts", "says what is written into a file"},
         {"log.blocked", "not supported yet"},
         {"log.rate", "not supported yet"},
         {"ownership", "a flag of the table"},

@@ -23,7 +23,7 @@ fail() {
 meson install -C "$build" --no-rebuild --destdir "$work/installed" >"$work/log" 2>&1 ||
     fail "cannot install: $(tail -3 "$work/log")"
 ours=$(dirname "$(find "$work/installed" -name killswitchd-boot.service)")
-holders='killswitchd.service killswitchd-boot.service killswitchd-hold.service killswitchd.path killswitchd.socket'
+holders='killswitchd.service killswitchd-boot.service killswitchd-hold.service killswitchd.path killswitchd.socket killswitchd-hosts.path killswitchd-resolver.socket'
 preset=$(find "$work/installed" -name '*.preset')
 
 # values UNIT KEY: every word that the key has in the file, one a line.

@@ -357,26 +357,9 @@ TEST_CASE("a server that moves is followed only where nobody else may follow", "
 
 TEST_CASE("what is not supported yet is refused instead of ignored", "[config]") {
     const auto mistake = GENERATE_COPY(values<Mistake>({
-        {endpoint("vpn.example.net:1194/udp"),
-         "3:41: endpoint host name 'vpn.example.net' is not supported yet"},
-        {endpoint("vpn.example.net/esp"),
-         "3:41: endpoint host name 'vpn.example.net' is not supported yet"},
-        {kOff + "dns: { bootstrap: [9.9.9.9] }\n", "3:19: dns.bootstrap is not supported yet"},
         {kOff + "log: { blocked: true }\n", "3:17: log.blocked: true is not supported yet"},
     }));
     check_refused(mistake);
-}
-
-TEST_CASE("what is not supported yet is checked all the same", "[config]") {
-    const auto mistake = GENERATE_COPY(values<Mistake>({
-        {kOff + "dns: { bootstrap: [one] }\n", "3:20: 'one' is not an IP address"},
-    }));
-    CAPTURE(mistake.text);
-
-    const auto found = findings_of(mistake.text);
-
-    CHECK(found.size() == 2);
-    CHECK(std::count(found.begin(), found.end(), mistake.finding) == 1);
 }
 
 TEST_CASE("every mistake of a file is reported at once, in its order", "[config]") {

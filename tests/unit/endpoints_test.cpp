@@ -191,5 +191,5 @@ TEST_CASE("every source of an endpoint has a word of its own", "[endpoints]") {
           EndpointSource::automatic, EndpointSource::lease}) {
         words.push_back(word(source));
     }
-    CHECK(words == std::vector<std::string_view>{"config", "import", "hostname", "auto", "lease"});
+    CHECK(words == std::vector<std::string_view>{"config", "import", "dns", "auto", "lease"});
 }

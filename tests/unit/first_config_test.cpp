@@ -7,9 +7,11 @@
 #include "killswitchd/config.hpp"
 #include "killswitchd/links.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -114,6 +116,21 @@ TEST_CASE("a name instead of an address is said in the config, not imported", "[
     CHECK(text.find("# /etc/wireguard/wg0.conf:2: 'vpn.example.com' is a name") !=
           std::string::npos);
     CHECK(accepted({{vpn}, Choices::Lan::refuse, {}}).tunnels[0].imports.empty());
+}
+
+TEST_CASE("where names can be looked up, a file with one is imported", "[init]") {
+    FoundVpn vpn = found({"/etc/wireguard/wg0.conf", "[Peer]\nEndpoint = vpn.example.com:51820\n"});
+    const Choices choices{{vpn}, Choices::Lan::refuse, {}, Choices::Names::looked_up};
+    NameLookup names;
+    names.uid = [](const std::string& name) {
+        return name == kResolverUser ? std::optional<std::uint32_t>(991) : std::nullopt;
+    };
+    const LoadedConfig config = parse_config({{"k.yaml", first_config(choices)}}, names);
+    REQUIRE(config.ok());
+    CHECK(config.policy->tunnels[0].imports == std::vector<std::string>{vpn.path});
+    CHECK(config.policy->bootstrap.user == 991U);
+    CHECK(config.policy->bootstrap.servers.size() == 2);
+    CHECK(config.policy->bootstrap.hosts);
 }
 
 TEST_CASE("VPNs are found by their files and their interfaces", "[init]") {

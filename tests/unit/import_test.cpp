@@ -157,19 +157,29 @@ TEST_CASE("connections of strongSwan", "[import]") {
           Lines{"9: 203.0.113.80:500/udp", "9: 203.0.113.80:4500/udp", "9: 203.0.113.80/esp"});
 }
 
-TEST_CASE("a name is a warning that says what to write, and the other servers count", "[import]") {
-    const VpnFile file =
-        read("w.conf", "[Peer]\nEndpoint = vpn.example.com:51820\n[Peer]\nEndpoint=192.0.2.1:1\n");
+TEST_CASE("a name is a server that is to be looked up, and the others count", "[import]") {
+    const VpnFile file = read("w.conf", "[Peer]\nEndpoint = VPN.Example.com.:51820\n"
+                                        "[Peer]\nEndpoint=192.0.2.1:1\n"
+                                        "[Peer]\nEndpoint = vpn.example.com:51820\n");
     CHECK(servers(file) == Lines{"4: 192.0.2.1:1/udp"});
-    REQUIRE(file.findings.size() == 1);
-    CHECK(render(file.findings[0]) ==
-          "w.conf:2:12: warning: 'vpn.example.com' is a name, which killswitchd does not look up "
-          "yet: this server cannot be reached while traffic is blocked\n"
-          "  Endpoint = vpn.example.com:51820\n"
+    CHECK(file.findings.empty());
+    REQUIRE(file.names.size() == 1);
+    CHECK(file.names[0].endpoint.str() == "vpn.example.com:51820/udp");
+    CHECK(render(file.names[0].unknown) ==
+          "w.conf:2:12: warning: 'VPN.Example.com.' is a name: this server cannot be reached while "
+          "traffic is blocked\n"
+          "  Endpoint = VPN.Example.com.:51820\n"
           "             ^\n"
-          "  hint: add its address to the tunnel's 'endpoints': ADDRESS:51820/udp\n");
-    CHECK(findings(read("s", "connections {\n a { remote_addrs = vpn.example.com } }\n")).size() ==
-          1);
+          "  hint: have it looked up, dns: { bootstrap: [9.9.9.9] }, or add its address to the "
+          "tunnel's 'endpoints': ADDRESS:51820/udp\n");
+    CHECK(read("s", "connections {\n a { remote_addrs = vpn.example.com } }\n").names.size() == 3);
+}
+
+TEST_CASE("a name that no DNS has is a warning, and no server", "[import]") {
+    const VpnFile file = read("w.conf", "[Peer]\nEndpoint = vpn:51820\n");
+    CHECK(file.names.empty());
+    CHECK(findings(file).size() == 1);
+    CHECK_FALSE(file.broken());
 }
 
 TEST_CASE("a file with an error names no server at all", "[import]") {

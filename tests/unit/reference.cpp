@@ -60,7 +60,7 @@ class Reference {
 
     bool may_leave() {
         if (leaves_by_tunnel() && family_fits_tunnel()) {
-            return asks_allowed_server();
+            return asks_allowed_server() || asks_for_name();
         }
         if (near_ == "lo") {
             return true;
@@ -72,7 +72,8 @@ class Reference {
             return true;
         }
         if (guest_network(near_, far_) || guest_dhcp() || guest_discovery() || to_endpoint() ||
-            dhcp() || discovery() || exceptions(/*with_ports=*/true)) {
+            (locked() && asks_for_name()) || dhcp() || discovery() ||
+            exceptions(/*with_ports=*/true)) {
             return true;
         }
         if (endpoint_addresses(packet_.destination.family).contains(packet_.destination)) {
@@ -97,8 +98,9 @@ class Reference {
         if (policy_.scope == Scope::apps) {
             return true;
         }
-        return guest_network(near_, far_) || guest_dhcp() || from_endpoint() || dhcp() ||
-               discovery() || path_mtu() || exceptions(true) || from_lan() || exceptions(false);
+        return guest_network(near_, far_) || guest_dhcp() || from_endpoint() || is_told_name() ||
+               dhcp() || discovery() || path_mtu() || exceptions(true) || from_lan() ||
+               exceptions(false);
     }
 
     bool may_be_forwarded() {
@@ -234,6 +236,21 @@ class Reference {
                 (packet_.inner_destination && all.contains(*packet_.inner_destination)));
     }
 
+    // --- names of endpoints ----------------------------------------------------------------------
+
+    bool asks_outside() { return locked() && policy_.bootstrap.user.has_value(); }
+    bool with_name_server() {
+        return ports() && far_port_ == 53 && has(policy_.bootstrap.servers, far_);
+    }
+    bool asks_for_name() {
+        return policy_.bootstrap.user && with_name_server() &&
+               sent_by(policy_.bootstrap.user, {}, {});
+    }
+    bool is_told_name() {
+        return asks_outside() && with_name_server() &&
+               (packet_.protocol != proto::kTcp || !opens_tcp());
+    }
+
     // --- the link --------------------------------------------------------------------------------
 
     bool udp_between(std::uint16_t own, std::uint16_t far) {
@@ -276,6 +293,10 @@ class Reference {
         return std::ranges::any_of(policy_.outbound, opens) ||
                std::ranges::any_of(policy_.inbound, opens) ||
                !endpoint_addresses(IpFamily::v6).empty() ||
+               (asks_outside() && std::ranges::any_of(policy_.bootstrap.servers,
+                                                      [](const IpAddress& server) {
+                                                          return server.family == IpFamily::v6;
+                                                      })) ||
                std::ranges::any_of(situation_.around.lan, [](const LinkNetwork& lan) {
                    return lan.network.address.family == IpFamily::v6;
                });
@@ -357,6 +378,7 @@ class Reference {
 
     // --- the packet ------------------------------------------------------------------------------
 
+    bool locked() { return situation_.state == StateName::locked; }
     bool panic() { return situation_.state == StateName::panic; }
     bool v4() { return packet_.source.family == IpFamily::v4; }
     bool ports() {

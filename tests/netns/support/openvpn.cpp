@@ -57,14 +57,15 @@ std::string server_config(const Lab& lab) {
                        lab.scratch() + "/clients", lab::addr::kTunnelServer);
 }
 
-std::string client_config(const Tunnel& tunnel, const Endpoint& endpoint, TunDevice tun) {
+std::string client_config(const Tunnel& tunnel, const Endpoint& endpoint, TunDevice tun,
+                          const std::string& server) {
     const char family = endpoint.address.family == IpFamily::v4 ? '4' : '6';
     const bool tcp = endpoint.protocol == proto::kTcp;
     std::string text = fmt::format(
         "client\nnobind\npersist-key\ntopology subnet\nredirect-gateway def1 ipv6\n"
         "connect-retry 1 1\ndev {}\ndev-type tun\ndisable-dco\nremote {} {}\nproto {}{}{}\n",
-        tunnel.interface, endpoint.address.str(), endpoint.port, tcp ? "tcp" : "udp", family,
-        tcp ? "-client" : "");
+        tunnel.interface, server.empty() ? endpoint.address.str() : server, endpoint.port,
+        tcp ? "tcp" : "udp", family, tcp ? "-client" : "");
     if (tunnel.only.fwmark) {
         text += fmt::format("mark {}\n", tunnel.only.fwmark->value);
     }
@@ -88,7 +89,7 @@ std::vector<std::string> client_argv(const Only& only, const std::string& config
 
 class OpenVpn final : public drills::Vpn {
   public:
-    explicit OpenVpn(TunDevice tun) : tun_(tun) {}
+    OpenVpn(TunDevice tun, std::string server) : tun_(tun), server_name_(std::move(server)) {}
 
     Status start_server(Lab& lab) override {
         for (const char* const side : {"server", "client"}) {
@@ -109,9 +110,9 @@ class OpenVpn final : public drills::Vpn {
 
     Status connect(Lab& lab, const Tunnel& tunnel, const Endpoint& endpoint) override {
         client_.reset();  // The interface of a client that died must be gone before.
-        const std::string config =
-            write(lab, "client.ovpn",
-                  client_config(tunnel, endpoint, tun_) + identity(lab, "client", "server"));
+        const std::string config = write(lab, "client.ovpn",
+                                         client_config(tunnel, endpoint, tun_, server_name_) +
+                                             identity(lab, "client", "server"));
         if (auto up = start(client_, lab.host(), client_argv(tunnel.only, config)); !up) {
             return up;
         }
@@ -144,6 +145,7 @@ class OpenVpn final : public drills::Vpn {
     }
 
     TunDevice tun_;
+    std::string server_name_;
     std::optional<Process> server_;
     std::optional<Process> client_;
 };
@@ -159,8 +161,8 @@ Status make_certificate(Lab& lab, const std::string& name) {
     return run_to_end(lab.host(), {"sh", "-c", script});
 }
 
-drills::MakeVpn openvpn(TunDevice tun) {
-    return [tun] { return std::make_unique<OpenVpn>(tun); };
+drills::MakeVpn openvpn(TunDevice tun, const std::string& server) {
+    return [tun, server] { return std::make_unique<OpenVpn>(tun, server); };
 }
 
 }  // namespace ks::test

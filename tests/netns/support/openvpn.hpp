@@ -16,7 +16,8 @@ enum class TunDevice : std::uint8_t { reopened, kept };
 /// OpenVPN on both sides: certificates known by their fingerprints, redirect-gateway def1 with
 /// IPv6, no DCO. `only.fwmark` becomes its `mark`; `only.user` the user it is started as, with
 /// CAP_NET_ADMIN and CAP_DAC_OVERRIDE. All endpoints must have the same protocol and port.
-[[nodiscard]] drills::MakeVpn openvpn(TunDevice tun);
+/// \param server  The client's `remote`, a name; empty: the endpoint's address.
+[[nodiscard]] drills::MakeVpn openvpn(TunDevice tun, const std::string& server = {});
 
 /// A self-signed certificate NAME.crt with NAME.key, and its fingerprint in NAME.print, all in the
 /// scratch directory of `lab`.

@@ -105,6 +105,8 @@ std::string outer_address(const Endpoint& endpoint) {
 
 class WireguardGo final : public drills::Vpn {
   public:
+    explicit WireguardGo(std::string server) : server_name_(std::move(server)) {}
+
     Status start_server(Lab& lab) override {
         if (auto covered = cover_run_directory(lab.host()); !covered) {
             return covered;
@@ -140,8 +142,8 @@ class WireguardGo final : public drills::Vpn {
         auto up =
             set_up(lab.host(), tunnel.interface, lab::addr::kTunnelHost, lab::addr::kTunnelHost6,
                    {"private-key", lab.scratch() + "/client.key", "fwmark", std::to_string(mark),
-                    "peer", server_key_, "endpoint", outer_address(endpoint),
-                    "persistent-keepalive", "1", "allowed-ips", "0.0.0.0/0,::/0"});
+                    "peer", server_key_, "endpoint", remote(endpoint), "persistent-keepalive", "1",
+                    "allowed-ips", "0.0.0.0/0,::/0"});
         return up ? lab::set_tunnel_routes(lab, routed_, kServerDevice) : up;
     }
 
@@ -154,6 +156,12 @@ class WireguardGo final : public drills::Vpn {
     }
 
   private:
+    [[nodiscard]] std::string remote(const Endpoint& endpoint) const {
+        return server_name_.empty() ? outer_address(endpoint)
+                                    : fmt::format("{}:{}", server_name_, endpoint.port);
+    }
+
+    std::string server_name_;
     std::string server_key_;
     std::optional<Process> server_;
     std::optional<Process> client_;
@@ -162,8 +170,8 @@ class WireguardGo final : public drills::Vpn {
 
 }  // namespace
 
-std::unique_ptr<drills::Vpn> wireguard_go() {
-    return std::make_unique<WireguardGo>();
+std::unique_ptr<drills::Vpn> wireguard_go(const std::string& server) {
+    return std::make_unique<WireguardGo>(server);
 }
 
 }  // namespace ks::test

@@ -4,11 +4,13 @@
 #include "../../../src/drills/vpn.hpp"
 
 #include <memory>
+#include <string>
 
 namespace ks::test {
 
 /// wireguard-go on both sides, set up by `wg` and routed like the lab's own tunnel. All endpoints
 /// must have the same port: one server interface has one.
-[[nodiscard]] std::unique_ptr<drills::Vpn> wireguard_go();
+/// \param server  The peer's name, for `wg`; empty: the endpoint's address.
+[[nodiscard]] std::unique_ptr<drills::Vpn> wireguard_go(const std::string& server = {});
 
 }  // namespace ks::test
