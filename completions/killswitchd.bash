@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completions of killswitchd(8) for bash.
 _killswitchd() {
-    local commands='arm boot check confirm diff disarm endpoints explain hosts init lock metrics monitor pause reload render report resolve resume run status test unlock'
+    local commands='arm blocked boot check confirm diff disarm endpoints explain hosts init lock metrics monitor pause reload render report resolve resume run status test unlock'
     local options='--config --state-dir --runtime-dir --hosts-file --color --help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' word index
@@ -35,6 +35,7 @@ _killswitchd() {
             fi
             ;;
         arm) options+=' --confirm' ;;
+        blocked) options+=' --json --follow' ;;
         boot) options+=' --gate --hold' ;;
         disarm) options+=' --all' ;;
         endpoints) options+=' --json' ;;

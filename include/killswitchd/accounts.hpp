@@ -18,5 +18,7 @@ struct NameLookup {
 };
 /// getpwnam(3) and getgrnam(3).
 [[nodiscard]] NameLookup system_names();
+/// The name of a user, or its number where there is none. getpwuid(3).
+[[nodiscard]] std::string user_name(std::uint32_t uid);
 
 }  // namespace ks

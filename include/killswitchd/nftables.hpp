@@ -75,6 +75,7 @@ class Nftables {
 
     /// Asks the kernel by a transaction that it is not to carry out.
     [[nodiscard]] RawSupport raw_support();
+    [[nodiscard]] LogSupport log_support();  ///< The same way.
 
     /// Removes the table, then the fallback table, whatever others put into them. Done when there
     /// is none. \return EPERM when another socket owns it; then nothing was removed. Error::what

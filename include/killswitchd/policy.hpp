@@ -3,6 +3,7 @@
 
 #include "killswitchd/host_name.hpp"
 #include "killswitchd/net.hpp"
+#include "killswitchd/rate.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -122,6 +123,13 @@ struct ReadAccess {
     friend bool operator==(const ReadAccess&, const ReadAccess&) = default;
 };
 
+/// Whether refused packets are told to who asks for them.
+struct Log {
+    bool blocked = true;
+    Rate rate;  ///< Of each reason.
+    friend bool operator==(const Log&, const Log&) = default;
+};
+
 struct Control {
     std::optional<std::uint32_t> admin_gid;  ///< Besides root, who may change things.
     ReadAccess read;
@@ -143,6 +151,7 @@ struct Policy {
     Scope scope = Scope::all;
     Apps apps;
     Raw raw = Raw::block;
+    Log log;
     Ownership ownership = Ownership::automatic;
     Control control;
     friend bool operator==(const Policy&, const Policy&) = default;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "killswitchd/net.hpp"
+#include "killswitchd/rate.hpp"
 
 #include <array>
 #include <cstddef>
@@ -229,15 +230,33 @@ enum class Verdict : std::uint8_t {
     reject,      ///< ICMP "administratively prohibited" to the sender, then drop.
     reject_tcp,  ///< TCP reset to the sender, then drop; the rule must match Protocol tcp.
     jump,        ///< To Rule::target; continues after this rule when that chain has no verdict.
+    next,        ///< None: on to the next rule.
+};
+
+/// The group of nfnetlink_log that our rules write to. One program of a network namespace can
+/// listen there.
+inline constexpr std::uint16_t kLogGroup = 27544;
+/// Of a logged packet: no more than the longest IPv4 header with one of TCP behind it.
+inline constexpr std::uint32_t kLogBytes = 80;
+/// How many more than the rate may come at once; nft's default.
+inline constexpr std::uint32_t kLogBurst = 5;
+
+/// `limit rate R log prefix "P" group N`: the first bytes of a packet, for who listens. What comes
+/// faster is not told, and the rest of such a rule not carried out.
+struct LogCopy {
+    std::string prefix;  ///< Told with every packet; at most 127 bytes, no quotes.
+    Rate rate;
+    friend bool operator==(const LogCopy&, const LogCopy&) = default;
 };
 
 struct Rule {
     std::vector<Match> matches;  ///< All must match, tested in order. Empty: always.
     std::string counter;         ///< Name of a counter that counts what this rule takes, or empty.
     Verdict verdict = Verdict::drop;
-    std::string target;         ///< Chain name for Verdict::jump, else empty.
-    std::string comment;        ///< Shown by `nft list`; at most 127 bytes, no quotes.
-    Carry carry = Carry::none;  ///< Given to the packets that the rule matches.
+    std::string target;            ///< Chain name for Verdict::jump, else empty.
+    std::string comment;           ///< Shown by `nft list`; at most 127 bytes, no quotes.
+    Carry carry = Carry::none;     ///< Given to the packets that the rule matches.
+    std::optional<LogCopy> log{};  ///< Only with Verdict::next: a limit ends the rule.
     friend bool operator==(const Rule&, const Rule&) = default;
 };
 

@@ -24,6 +24,9 @@ enum class StateName : std::uint8_t { disarmed, locked, protected_, paused, pani
 /// cgroup path -> id, for the paths that exist right now.
 using CgroupIds = std::map<std::string, std::uint64_t>;
 
+/// Whether the kernel can copy packets to programs (nfnetlink_log, and nft's log and limit).
+enum class LogSupport : std::uint8_t { kernel_can, kernel_cannot };
+
 /// Everything the rules are made from besides the policy.
 struct Situation {
     StateName state = StateName::locked;
@@ -32,6 +35,7 @@ struct Situation {
     Surroundings around;
     std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, sorted.
     KnownEndpoints endpoints{};           ///< Of every tunnel, whatever the state.
+    LogSupport log = LogSupport::kernel_can;
     friend bool operator==(const Situation&, const Situation&) = default;
 };
 

@@ -120,6 +120,7 @@ struct State {
     std::optional<Instant> wake;  ///< The moment that was last asked for.
     CgroupIds cgroups;
     RawSupport raw_support = RawSupport::kernel_can;
+    LogSupport log_support = LogSupport::kernel_can;
     std::vector<std::string> refused;      ///< refused_tunnels() that were announced.
     std::vector<std::string> refused_lan;  ///< Surroundings::lan_refused, the same.
     std::string announced;                 ///< The last state that was announced, in words.

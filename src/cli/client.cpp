@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "client.hpp"
 
+#include "../wire/blocked_json.hpp"
 #include "../wire/status_json.hpp"
 #include "killswitchd/control_client.hpp"
 #include "terminal.hpp"
@@ -43,6 +44,16 @@ Result<json> receive(ControlClient& client, std::optional<std::chrono::milliseco
     return message;
 }
 
+/// A reply with what it says of an error.
+Reply error_in(const json& message) {
+    const json answer = message.value("parameters", json::object());
+    Reply reply;
+    reply.error = message.value("error", "");
+    reply.reason = answer.value("reason", "");
+    reply.hint = answer.value("hint", "");
+    return reply;
+}
+
 }  // namespace
 
 Result<std::optional<Reply>> ask_service(const Options& options, const std::string& method,
@@ -66,10 +77,7 @@ Result<std::optional<Reply>> ask_service(const Options& options, const std::stri
         return std::move(message).error();
     }
     const json answer = message->value("parameters", json::object());
-    Reply reply;
-    reply.error = message->value("error", "");
-    reply.reason = answer.value("reason", "");
-    reply.hint = answer.value("hint", "");
+    Reply reply = error_in(*message);
     reply.status = report_from(answer.value("status", json::object()));
     return std::optional(std::move(reply));
 }
@@ -126,6 +134,43 @@ Result<std::vector<std::string>> recent_events(const Options& options) {
                                     event.value("text", "")));
     }
     return lines;
+}
+
+Result<std::optional<Reply>>
+watch_blocked(const Options& options, bool follow,
+              const std::function<bool(std::vector<BlockedPacket>)>& each) {
+    constexpr std::chrono::milliseconds kTick{200};
+    auto client = ControlClient::connect(options.paths.socket());
+    if (!client) {
+        return nobody_listens(client.error()) ? Result(std::optional<Reply>{})
+                                              : std::move(client).error();
+    }
+    const json request{
+        {"method", "org.killswitchd.Blocked"}, {"parameters", json::object()}, {"more", follow}};
+    if (auto sent = client->send(request.dump()); !sent) {
+        return std::move(sent).error();
+    }
+    for (;;) {
+        const auto message = receive(*client, kTick);
+        std::vector<BlockedPacket> packets;
+        if (!message && message.error().sys_errno != ETIMEDOUT) {
+            return message.error();
+        }
+        if (message && message->contains("error")) {
+            return std::optional(error_in(*message));
+        }
+        if (message) {
+            for (const json& object : message->at("parameters").value("packets", json::array())) {
+                if (auto packet = blocked_from(object)) {
+                    packets.push_back(*std::move(packet));
+                }
+            }
+        }
+        const bool waits = !message && !follow;  // For the only answer.
+        if (!each(std::move(packets)) && !waits) {
+            return std::optional(Reply{});
+        }
+    }
 }
 
 std::string start_command() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "../host/blocked.hpp"
 #include "../host/status_report.hpp"
 #include "killswitchd/error.hpp"
 #include "options.hpp"
@@ -55,6 +56,13 @@ watch_service(const Options& options, From from,
 
 /// The last events of the service, one a line, oldest first; none when no service listens.
 [[nodiscard]] Result<std::vector<std::string>> recent_events(const Options& options);
+/// Asks for the packets that were refused: those that the service remembers, and with `follow`
+/// others as they come, until `each` says false. It is called with none every now and then.
+/// \return the error that the service answered with, or a reply without one; nothing when no
+///         service listens.
+[[nodiscard]] Result<std::optional<Reply>>
+watch_blocked(const Options& options, bool follow,
+              const std::function<bool(std::vector<BlockedPacket>)>& each);
 
 /// What starts the service on this machine. Source: sd_booted(3).
 [[nodiscard]] std::string start_command();

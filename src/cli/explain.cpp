@@ -2,13 +2,14 @@
 #include "../host/observe.hpp"
 #include "explain_question.hpp"
 #include "fetch.hpp"
-#include "killswitchd/compile.hpp"
 #include "killswitchd/decision.hpp"
 #include "killswitchd/escape.hpp"
 #include "killswitchd/judge.hpp"
+#include "killswitchd/lack.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/wrap.hpp"
 #include "options.hpp"
+#include "present.hpp"
 #include "terminal.hpp"
 
 #include <cstddef>
@@ -36,32 +37,10 @@ struct Answer {
     std::string state;
     std::optional<Route> route;
     std::string key;
+    std::optional<Lack> lack;
     std::vector<Cure> cures;
     std::string note;
 };
-
-/// The state in which the service, or the kernel, says that the machine is: who is not root cannot
-/// read what was decided.
-State state_of(World world, const StatusReport& report) {
-    State& state = world.state;
-    const auto reported = state_from(report.judgement.state);
-    if (reported) {
-        state.intents = {};
-        state.intents.disarmed = *reported == StateName::disarmed;
-        state.intents.panic = *reported == StateName::panic;
-        state.intents.engaged = true;
-        if (*reported == StateName::paused) {
-            state.intents.open_until = state.now;
-        }
-    }
-    state.situation = decide(state);
-    if (reported == StateName::locked && state.situation.state == StateName::protected_) {
-        take_tunnels_down(state);  // Rules that nobody changes as links change.
-        state.situation = decide(state);
-    }
-    state.wanted = compile(state.policy, state.situation);
-    return std::move(world.state);
-}
 
 /// As rtnetlink calls it; empty for hardware and for no interface.
 std::string kind_of(const State& state, const std::string& interface) {
@@ -98,6 +77,9 @@ Answer answer_to(const State& state, const Question& question) {
     answer.decision = decision_on(*state.wanted, question.packet, question.direction);
     if (!answer.decision.allowed) {
         answer.key = key_behind(answer.decision, state.policy);
+        if (question.direction == Direction::out) {
+            answer.lack = lack_of(state, question.packet);
+        }
         answer.cures = cures(state, question.packet, question.direction);
     }
     return answer;
@@ -138,6 +120,8 @@ void print_text(const Answer& answer) {
                                        decision.chain, decision.text));
     }
     print_line("config", answer.key);
+    print_line("lacks", answer.lack ? answer.lack->what : "");
+    print_line("fix", answer.lack ? answer.lack->fix : "");
     for (const Cure& cure : answer.cures) {
         print_line(&cure == answer.cures.data() ? "to let" : "", fmt::format("{}", cure.yaml));
         print_line(&cure == answer.cures.data() ? "it pass" : "",
@@ -172,6 +156,8 @@ json to_json(const Answer& answer) {
           {"text", decision.text},
           {"comment", decision.comment}}},
         {"config", answer.key},
+        {"lacks", answer.lack ? json(answer.lack->what) : json()},
+        {"fix", answer.lack ? json(answer.lack->fix) : json()},
         {"cures", std::move(cures)},
         {"note", answer.note},
     };
@@ -209,7 +195,7 @@ int explain(const Options& options) {
         complain(fmt::format("the kernel would not send it: {}", question.error().message()));
         return kFailed;
     }
-    const State state = state_of(std::move(world), *report);
+    const State state = present_state(std::move(world), *report);
     question->packet.in_kind = kind_of(state, question->packet.in_interface);
     question->packet.out_kind = kind_of(state, question->packet.out_interface);
     Answer answer = answer_to(state, *question);

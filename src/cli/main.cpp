@@ -21,9 +21,6 @@ namespace ks::cli {
 
 namespace {
 
-/// Words of the public contract that this version does not know yet.
-constexpr std::string_view kPlanned[] = {"blocked"};
-
 /// Where descriptions begin: the longest still ends before column 80.
 constexpr std::size_t kHelpColumn = 26;
 
@@ -146,6 +143,7 @@ class Program {
             add("report", report, "A text for an issue tracker, addresses and names masked");
         bundle->add_option("--output", options_.file, "Also into this file")->option_text("FILE");
         bundle->add_flag("--yes", options_.yes, "Write without a question");
+        add_blocked();
         add_test();
         add("run", run, "The service, in the foreground");
         add("resolve", resolve, "Asks for names; the service starts it");
@@ -182,6 +180,12 @@ class Program {
             ->option_text("FILE");
     }
 
+    void add_blocked() {
+        CLI::App* const sub = add("blocked", blocked, "Show packets as they are refused, and why");
+        sub->add_flag("--json", options_.json, "One JSON object a line");
+        sub->add_flag("--follow", options_.follow, "Go on; on a terminal the default");
+    }
+
     void add_init() {
         CLI::App* const sub = add("init", init, "Write a first config from the VPNs found here");
         sub->add_flag("--yes", options_.yes, "Ask nothing");
@@ -203,10 +207,6 @@ class Program {
         const std::vector<std::string> unknown = app_.remaining();
         const bool no_command =
             app_.get_subcommands().empty() && !unknown.empty() && !unknown[0].starts_with('-');
-        if (no_command && std::ranges::find(kPlanned, unknown[0]) != std::end(kPlanned)) {
-            complain(fmt::format("'{}' is not supported yet", unknown[0]));
-            return kUsage;
-        }
         complain(no_command ? fmt::format("there is no command '{}'", unknown[0]) : error.what());
         for (const std::string& word : words) {
             if (const auto meant = suggestion(word)) {

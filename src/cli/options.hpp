@@ -28,6 +28,7 @@ struct Options {
     bool json = false;
     bool watch = false;
     bool brief = false;    ///< `status --short`
+    bool follow = false;   ///< `blocked --follow`
     bool quiet = false;    ///< `status --quiet`
     bool hold = false;     ///< `boot --hold`
     bool gate = false;     ///< `boot --gate`
@@ -53,6 +54,7 @@ struct Options {
 
 // One file per command.
 [[nodiscard]] int arm(const Options& options);
+[[nodiscard]] int blocked(const Options& options);
 [[nodiscard]] int boot(const Options& options);
 [[nodiscard]] int check(const Options& options);
 [[nodiscard]] int confirm(const Options& options);

@@ -201,8 +201,17 @@ json verdict_json(const Rule& rule) {
         return {{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}};
     case Verdict::reject_tcp:
         return {{"reject", {{"type", "tcp reset"}}}};
+    case Verdict::next:
+        break;
     }
     return {{"drop", nullptr}};
+}
+
+json limit_json(const Rate& rate) {
+    const std::string text = rate.str();  // "10/second"
+    return {
+        {"limit",
+         {{"rate", rate.number}, {"burst", kLogBurst}, {"per", text.substr(text.find('/') + 1)}}}};
 }
 
 json rule_json(const Chain& chain, const Rule& rule) {
@@ -221,7 +230,15 @@ json rule_json(const Chain& chain, const Rule& rule) {
     if (!rule.counter.empty()) {
         expr.push_back({{"counter", rule.counter}});
     }
-    expr.push_back(verdict_json(rule));
+    if (rule.log) {
+        expr.push_back(limit_json(rule.log->rate));
+        expr.push_back(
+            {{"log",
+              {{"prefix", rule.log->prefix}, {"group", kLogGroup}, {"snaplen", kLogBytes}}}});
+    }
+    if (rule.verdict != Verdict::next) {
+        expr.push_back(verdict_json(rule));
+    }
     json out{{"family", word(family_of(chain))},
              {"table", kTable},
              {"chain", chain.name},

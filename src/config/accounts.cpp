@@ -21,4 +21,9 @@ NameLookup system_names() {
             }};
 }
 
+std::string user_name(std::uint32_t uid) {
+    const passwd* const user = ::getpwuid(uid);
+    return user ? user->pw_name : std::to_string(uid);
+}
+
 }  // namespace ks

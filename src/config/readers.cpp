@@ -84,11 +84,6 @@ void set_flag(Context& context, const Node& node, std::string_view what, bool& v
     value = read_flag(context, node, what).value_or(value);
 }
 
-void refuse_unsupported(Context& context, const Node& node, std::string_view what) {
-    context.findings.error(node.at, fmt::format("{} is not supported yet", what),
-                           "remove it; nothing is applied while it is there");
-}
-
 std::optional<std::uint32_t> read_account(Context& context, const Node& node, std::string_view what,
                                           const AccountLookup& lookup) {
     return expect(context, node, Node::Kind::scalar, what)

@@ -36,9 +36,6 @@ struct Context {
 /// Plain `true` or `false` and nothing else.
 std::optional<bool> read_flag(Context& context, const Node& node, std::string_view what);
 
-/// Reports that what stands at `node` is part of the language, but not of this version.
-void refuse_unsupported(Context& context, const Node& node, std::string_view what);
-
 /// A user or group: a number, or a name that `lookup` knows. `what` is "user" or "group".
 using AccountLookup = std::function<std::optional<std::uint32_t>(const std::string&)>;
 std::optional<std::uint32_t> read_account(Context& context, const Node& node, std::string_view what,

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -350,18 +351,22 @@ Result<PortSpec> parse_ports(std::string_view text) {
     return PortSpec{{*first, *last}, protocol == "udp" ? proto::kUdp : proto::kTcp};
 }
 
-Result<std::string> parse_rate(std::string_view text) {
+Result<Rate> parse_rate(std::string_view text) {
+    using Per = Rate::Per;
+    static const std::map<std::string_view, Per> kUnits{
+        {"second", Per::second}, {"minute", Per::minute}, {"hour", Per::hour}, {"day", Per::day}};
     const auto slash = text.find('/');
     const std::string_view unit =
         slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
-    if (unit != "second" && unit != "minute" && unit != "hour" && unit != "day") {
+    const auto per = kUnits.find(unit);
+    if (per == kUnits.end()) {
         return refuse("{} does not end in /second, /minute, /hour or /day", in_quotes(text));
     }
     const auto number = parse_decimal(text.substr(0, slash), kMaxRate);
     if (!number || *number == 0) {
         return refuse("{} does not begin with a number in 1..{}", in_quotes(text), kMaxRate);
     }
-    return std::string(text);
+    return Rate{*number, per->second};
 }
 
 }  // namespace ks

@@ -5,6 +5,7 @@
 #include "killswitchd/host_name.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/rate.hpp"
 
 #include <cstdint>
 #include <string>
@@ -39,7 +40,7 @@ namespace ks {
 [[nodiscard]] Result<PortSpec> parse_ports(std::string_view text);
 
 /// NUMBER/second, /minute, /hour or /day.
-[[nodiscard]] Result<std::string> parse_rate(std::string_view text);
+[[nodiscard]] Result<Rate> parse_rate(std::string_view text);
 
 /// A number of decimal digits without leading zeros, at most `most`.
 [[nodiscard]] Result<std::uint32_t> parse_decimal(std::string_view text, std::uint32_t most);

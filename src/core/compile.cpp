@@ -6,6 +6,7 @@
 #include "endpoint_rules.hpp"
 #include "link_rules.hpp"
 #include "local_rules.hpp"
+#include "log_rules.hpp"
 #include "postrouting_rules.hpp"
 #include "raw_rules.hpp"
 #include "refusals.hpp"
@@ -107,6 +108,7 @@ std::optional<Ruleset> compile(const Policy& policy, const Situation& situation)
         add_raw_guard(draft);
     }
     add_postrouting(draft);
+    add_log(draft);
     Ruleset ruleset;
     ruleset.counters = all_reasons();
     ruleset.sets = std::move(draft.sets);
@@ -117,7 +119,9 @@ std::optional<Ruleset> compile(const Policy& policy, const Situation& situation)
 }
 
 Ruleset builtin_lock() {
-    return *compile(Policy{}, Situation{StateName::locked, {}, {}, {}});
+    Situation situation{StateName::locked, {}, {}, {}};
+    situation.log = LogSupport::kernel_cannot;  // It has to load on every kernel.
+    return *compile(Policy{}, situation);
 }
 
 }  // namespace ks

@@ -143,6 +143,9 @@ class Walk {
             if (!rule.comment.empty()) {
                 result.comment = rule.comment;
             }
+            if (rule.verdict == Verdict::next) {
+                continue;
+            }
             if (rule.verdict != Verdict::jump) {
                 result.verdict = rule.verdict;
                 result.chain = chain.name;

@@ -215,6 +215,11 @@ class MatchWriter {
     std::uint8_t ports_of_ = 0;
 };
 
+std::string log_text(const LogCopy& log) {
+    return fmt::format("limit rate {} log prefix \"{}\" group {} snaplen {}", log.rate.str(),
+                       log.prefix, kLogGroup, kLogBytes);
+}
+
 std::string verdict_text(const Rule& rule) {
     switch (rule.verdict) {
     case Verdict::accept:
@@ -227,6 +232,8 @@ std::string verdict_text(const Rule& rule) {
         return "reject with tcp reset";
     case Verdict::jump:
         return fmt::format("jump {}", rule.target);
+    case Verdict::next:
+        return {};
     }
     return "drop";
 }
@@ -320,7 +327,12 @@ std::string render_text(const Rule& rule, TableFamily family) {
     if (!rule.counter.empty()) {
         words.push_back(fmt::format("counter name \"{}\"", rule.counter));
     }
-    words.push_back(verdict_text(rule));
+    if (rule.log) {
+        words.push_back(log_text(*rule.log));
+    }
+    if (rule.verdict != Verdict::next) {
+        words.push_back(verdict_text(rule));
+    }
     if (!rule.comment.empty()) {
         words.push_back(fmt::format("comment \"{}\"", rule.comment));
     }

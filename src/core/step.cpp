@@ -159,6 +159,7 @@ Situation decide(const State& state) {
     if (state.raw_support == RawSupport::kernel_cannot) {
         situation.around.uplinks.clear();
     }
+    situation.log = state.log_support;
     return situation;
 }
 

@@ -39,7 +39,9 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
       imports_(std::move(sources.imports)),
       engine_(std::move(sources.nftables), std::move(state), hooks()),
       service_(actions(), config.policy->control),
-      learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)), reporter_(paths_),
+      learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)),
+      blocked_(reactor_, service_, [this]() -> const State& { return engine_.state(); }),
+      reporter_(paths_),
       names_(reactor_, paths_,
              {[this] { names_changed(); },
               [this](const Announce& say) {
@@ -53,6 +55,7 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
 
 int Loop::run() {
     load_cgroups();  // The first event: everything that is known already goes into force.
+    blocked_.follow();
     if (auto ready = listen(); !ready) {
         log(Severity::error, "start-failed", ready.error().message());
         return kFailed;
@@ -288,6 +291,8 @@ ServiceActions Loop::actions() {
         .change = [this](const Request& request,
                          const std::string& who) { return change(request, who); },
         .reload = [this](const std::string& who) { return reload(who); },
+        .blocked = [this] { return blocked_.recent(); },
+        .await_blocked = [this](bool somebody) { blocked_.hurry(somebody); },
     };
 }
 
@@ -364,6 +369,7 @@ Answer Loop::reload(const std::string& who) {
     }
     load_cgroups();
     learner_.look();
+    blocked_.follow();
     tell_systemd();
     return answer();
 }

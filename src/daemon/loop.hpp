@@ -7,6 +7,7 @@
 #include "../host/import_watch.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/ipsec_watch.hpp"
+#include "blocked_reader.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "killswitchd/nftables.hpp"
@@ -97,6 +98,7 @@ class Loop {
     Engine engine_;
     Service service_;
     Learner learner_;
+    BlockedReader blocked_;
     Reporter reporter_;
     NameKeeper names_;
     Notifier notifier_ = Notifier::from_environment();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "service.hpp"
 
+#include "../wire/blocked_json.hpp"
 #include "../wire/status_json.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/time.hpp"
@@ -31,6 +32,8 @@ method GetStatus() -> (status: object)
 method GetEvents() -> (events: []object)
 # With "more": one answer for every event.
 method Monitor(now: ?bool) -> (event: Event)
+# With "more": those that are remembered, then others as they are refused.
+method Blocked() -> (packets: []object)
 # "confirm_within": disarmed again unless confirmed within so many seconds.
 method Arm(confirm_within: ?int) -> (status: object)
 method Confirm() -> (status: object)
@@ -153,6 +156,18 @@ std::string failure_reply(const Failure& failure) {
     return error_reply("org.killswitchd.Failed", {{"reason", failure.reason}});
 }
 
+std::string blocked_reply(const std::vector<BlockedPacket>& packets, bool continues) {
+    json list = json::array();
+    for (const BlockedPacket& packet : packets) {
+        list.push_back(to_json(packet));
+    }
+    json message{{"parameters", {{"packets", std::move(list)}}}};
+    if (continues) {
+        message["continues"] = true;
+    }
+    return message.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string answer_reply(const Answer& answer) {
     return answer ? reply({{"status", to_json(*answer)}}) : failure_reply(answer.error());
 }
@@ -162,18 +177,25 @@ std::string answer_reply(const Answer& answer) {
 Status Service::listen(Reactor& reactor, const std::string& path) {
     server_.reset();  // Order: it removes its socket file as it goes.
     monitors_.clear();
-    auto server = ControlServer::listen(
-        reactor, path,
-        {[this](const Peer& peer) { return may_read(peer); },
-         [this](ControlServer::ClientId client, const Peer& peer, std::string_view text) {
-             request(client, peer, text);
-         },
-         [this](ControlServer::ClientId client) { monitors_.erase(client); }});
+    await_blocked_.clear();
+    auto server =
+        ControlServer::listen(reactor, path,
+                              {[this](const Peer& peer) { return may_read(peer); },
+                               [this](ControlServer::ClientId client, const Peer& peer,
+                                      std::string_view text) { request(client, peer, text); },
+                               [this](ControlServer::ClientId client) { lose(client); }});
     if (!server) {
         return std::move(server).error();
     }
     server_ = std::make_unique<ControlServer>(*std::move(server));
     return Done{};
+}
+
+void Service::lose(ControlServer::ClientId client) {
+    monitors_.erase(client);
+    if (await_blocked_.erase(client) != 0 && await_blocked_.empty()) {
+        actions_.await_blocked(false);
+    }
 }
 
 bool Service::may_change(const Peer& peer) const {
@@ -242,7 +264,29 @@ std::string Service::dispatch(ControlServer::ClientId client, const Peer& peer,
         }
         return {};  // publish() answers.
     }
+    if (method == "org.killswitchd.Blocked") {
+        return show_blocked(client, peer, request);
+    }
     return change(peer, method, parameters);
+}
+
+/// Whom a user talks to is nobody else's business.
+std::string Service::show_blocked(ControlServer::ClientId client, const Peer& peer,
+                                  const json& request) {
+    if (!may_change(peer)) {
+        return error_reply("org.killswitchd.PermissionDenied");
+    }
+    const auto recent = actions_.blocked();
+    if (!recent) {
+        return failure_reply(recent.error());
+    }
+    if (!flag(request, "more")) {
+        return blocked_reply(*recent, /*continues=*/false);
+    }
+    server_->send(client, blocked_reply(*recent, /*continues=*/true));
+    await_blocked_.insert(client);
+    actions_.await_blocked(true);
+    return {};  // publish() goes on.
 }
 
 std::string Service::change(const Peer& peer, const std::string& method, const json& parameters) {
@@ -279,6 +323,17 @@ void Service::publish(const std::string& key, const std::string& text) {
     }
     const std::string message = event(key, text);
     const auto receivers = monitors_;  // send() may lose one.
+    for (const ControlServer::ClientId client : receivers) {
+        server_->send(client, message);
+    }
+}
+
+void Service::publish(const std::vector<BlockedPacket>& packets) {
+    if (await_blocked_.empty() || packets.empty()) {
+        return;
+    }
+    const std::string message = blocked_reply(packets, /*continues=*/true);
+    const auto receivers = await_blocked_;  // As above.
     for (const ControlServer::ClientId client : receivers) {
         server_->send(client, message);
     }

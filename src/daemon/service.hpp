@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "../host/blocked.hpp"
 #include "../host/status_report.hpp"
 #include "killswitchd/control_server.hpp"
 #include "killswitchd/error.hpp"
@@ -15,6 +16,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -33,6 +35,10 @@ struct ServiceActions {
     std::function<StatusReport()> status;
     std::function<Answer(const Request& request, const std::string& who)> change;
     std::function<Answer(const std::string& who)> reload;
+    /// The packets that were refused lately, or why they are not known.
+    std::function<Result<std::vector<BlockedPacket>, Failure>()> blocked;
+    /// Whether somebody waits for packets that are refused.
+    std::function<void(bool)> await_blocked;
 };
 
 /// The varlink interface org.killswitchd on top of ControlServer: parses requests, checks who may
@@ -48,6 +54,8 @@ class Service {
     void allow(Control control) { control_ = control; }
     /// To every client that monitors: an event with key and text.
     void publish(const std::string& key, const std::string& text);
+    /// To every client that waits for them.
+    void publish(const std::vector<BlockedPacket>& packets);
 
   private:
     [[nodiscard]] bool may_read(const Peer& peer) const;
@@ -56,6 +64,10 @@ class Service {
     /// The answer to a method, or nothing when more of them follow.
     [[nodiscard]] std::string dispatch(ControlServer::ClientId client, const Peer& peer,
                                        const nlohmann::json& request);
+    /// The same of Blocked.
+    [[nodiscard]] std::string show_blocked(ControlServer::ClientId client, const Peer& peer,
+                                           const nlohmann::json& request);
+    void lose(ControlServer::ClientId client);
     /// One of the answers to Monitor.
     [[nodiscard]] std::string event(const std::string& key, const std::string& text) const;
     [[nodiscard]] std::string change(const Peer& peer, const std::string& method,
@@ -70,6 +82,7 @@ class Service {
     std::unique_ptr<ControlServer> server_;
     std::set<ControlServer::ClientId> monitors_;
     std::deque<PastEvent> past_;
+    std::set<ControlServer::ClientId> await_blocked_;
 };
 
 }  // namespace ks

@@ -31,6 +31,7 @@ class Engine {
     Engine(Nftables nftables, State state, Hooks hooks)
         : nftables_(std::move(nftables)), state_(std::move(state)), hooks_(std::move(hooks)) {
         state_.raw_support = nftables_.raw_support();
+        state_.log_support = nftables_.log_support();
     }
 
     /// Performs everything that `event` leads to before it returns; then state() is current, and

@@ -72,6 +72,7 @@ World observe(const Paths& paths) {
     state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
     if (auto nftables = Nftables::open(Ownership::off)) {
         state.raw_support = nftables->raw_support();
+        state.log_support = nftables->log_support();
     }
     state.situation = decide(state);
     state.wanted = compile(state.policy, state.situation);

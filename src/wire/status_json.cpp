@@ -3,6 +3,7 @@
 
 #include "killswitchd/automatic.hpp"
 #include "killswitchd/time.hpp"
+#include "members.hpp"
 
 #include <array>
 
@@ -13,24 +14,6 @@ namespace ks {
 namespace {
 
 using nlohmann::json;
-
-/// The member `name` of `object` as the type of `otherwise`, which stands in for anything else.
-template <class T>
-T member(const json& object, const char* name, T otherwise) {
-    const auto found = object.find(name);
-    if (found == object.end()) {
-        return otherwise;
-    }
-    if constexpr (std::is_same_v<T, std::string>) {
-        return found->is_string() ? found->template get<std::string>() : otherwise;
-    } else if constexpr (std::is_same_v<T, bool>) {
-        return found->is_boolean() ? found->template get<bool>() : otherwise;
-    } else if constexpr (std::is_integral_v<T>) {
-        return found->is_number_unsigned() ? found->template get<T>() : otherwise;
-    } else {
-        return found->is_structured() ? *found : otherwise;
-    }
-}
 
 std::vector<std::string> strings_in(const json& list) {
     std::vector<std::string> all;

@@ -55,10 +55,6 @@ class Usage(Case):
             self.refused(words, "error: --color: '{}' is none of auto, always, never\n".format(
                 "maybe" if "maybe" in words else "2"))
 
-    def test_commands_to_come_say_so(self):
-        for word in ("blocked",):
-            self.refused([word, "5"], "'{}' is not supported yet".format(word))
-
     def test_options_may_stand_before_and_behind_the_command(self):
         self.assertEqual(run(PROGRAM, "check", "--config", self.config).returncode, 0)
         self.assertEqual(run(PROGRAM, "--config", self.config, "check").returncode, 0)

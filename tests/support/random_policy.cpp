@@ -400,6 +400,13 @@ const std::map<std::string, Generate>& generators() {
          }},
         {"raw",
          [](Dice& dice, Ids, Policy& p) { p.raw = dice.chance(60) ? Raw::block : Raw::allow; }},
+        {"log.blocked", [](Dice& dice, Ids, Policy& p) { p.log.blocked = dice.chance(70); }},
+        {"log.rate",
+         [](Dice& dice, Ids, Policy& p) {
+             static const std::vector<Rate> rates{
+                 {1, Rate::Per::second}, {20, Rate::Per::minute}, {1000000, Rate::Per::day}};
+             p.log.rate = dice.pick(rates);
+         }},
         {"ownership",
          [](Dice& dice, Ids, Policy& p) {
              p.ownership = dice.chance(50) ? Ownership::automatic : Ownership::off;
@@ -424,8 +431,6 @@ const std::map<std::string, std::string>& keys_without_rules() {
         {"tunnels.endpoints.import", "the files say what it comes to"},
         {"tunnels.follow_roaming", "says which endpoints are learned"},
         {"dns.hosts", "says what is written into a file"},
-        {"log.blocked", "not supported yet"},
-        {"log.rate", "not supported yet"},
         {"ownership", "a flag of the table"},
         {"control.admin_group", "for the control socket"},
         {"control.read", "for the control socket"},

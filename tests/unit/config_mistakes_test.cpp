@@ -355,13 +355,6 @@ TEST_CASE("a server that moves is followed only where nobody else may follow", "
     CHECK(parse_text(roaming("auto", ", only: { fwmark: 1 }")).ok());
 }
 
-TEST_CASE("what is not supported yet is refused instead of ignored", "[config]") {
-    const auto mistake = GENERATE_COPY(values<Mistake>({
-        {kOff + "log: { blocked: true }\n", "3:17: log.blocked: true is not supported yet"},
-    }));
-    check_refused(mistake);
-}
-
 TEST_CASE("every mistake of a file is reported at once, in its order", "[config]") {
     const LoadedConfig loaded = parse_text("mode: alway\n"
                                            "tunnels:\n"

@@ -61,7 +61,7 @@ allow:
 scope: apps
 apps: { users: [openvpn, 7], groups: [admins], cgroups: [user.slice] }
 raw: allow
-log: { blocked: false, rate: 10/second }
+log: { blocked: false, rate: 5/minute }
 ownership: off
 control: { admin_group: admins, read: group openvpn }
 )";
@@ -128,6 +128,7 @@ Policy full_policy() {
     policy.ipv6 = Ipv6::tunnel;
     policy.dns_servers = {address("10.2.0.1"), address("fd00::1")};
     policy.ownership = Ownership::off;
+    policy.log = {false, {5, Rate::Per::minute}};
     policy.control.admin_gid = 103;
     policy.control.read = {ReadAccess::Who::group, 102};
     return policy;

@@ -236,9 +236,14 @@ class Decoder {
                                                   : "week";
         const bool over = (nftnl_expr_get_u32(expr, NFTNL_EXPR_LIMIT_FLAGS) & NFT_LIMIT_F_INV) != 0;
         const bool bytes = nftnl_expr_get_u32(expr, NFTNL_EXPR_LIMIT_TYPE) == NFT_LIMIT_PKT_BYTES;
-        say(fmt::format("limit rate {}{}{}/{}", over ? "over " : "",
-                        nftnl_expr_get_u64(expr, NFTNL_EXPR_LIMIT_RATE), bytes ? " bytes" : "",
-                        every));
+        std::string text = fmt::format("limit rate {}{}{}/{}", over ? "over " : "",
+                                       nftnl_expr_get_u64(expr, NFTNL_EXPR_LIMIT_RATE),
+                                       bytes ? " bytes" : "", every);
+        const std::uint32_t burst = nftnl_expr_get_u32(expr, NFTNL_EXPR_LIMIT_BURST);
+        if (!bytes && burst != kLogBurst) {  // nft does not say its default.
+            text += fmt::format(" burst {} packets", burst);
+        }
+        say(std::move(text));
     }
 
     void quota(const nftnl_expr* expr) {
@@ -249,7 +254,17 @@ class Decoder {
 
     void log(const nftnl_expr* expr) {
         const std::string prefix = text_of(expr, NFTNL_EXPR_LOG_PREFIX);
-        say(prefix.empty() ? "log" : fmt::format("log prefix \"{}\"", prefix));
+        std::string text = "log";
+        if (!prefix.empty()) {
+            text += fmt::format(" prefix \"{}\"", prefix);
+        }
+        if (nftnl_expr_is_set(expr, NFTNL_EXPR_LOG_GROUP)) {
+            text += fmt::format(" group {}", nftnl_expr_get_u16(expr, NFTNL_EXPR_LOG_GROUP));
+        }
+        if (const auto bytes = nftnl_expr_get_u32(expr, NFTNL_EXPR_LOG_SNAPLEN); bytes != 0) {
+            text += fmt::format(" snaplen {}", bytes);
+        }
+        say(std::move(text));
     }
 
     void reject(const nftnl_expr* expr) {

@@ -61,6 +61,20 @@ class RuleBuilder : private Expressions {
             nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_IMM_NAME, counter.c_str());
         });
     }
+    void log(const LogCopy& log) {
+        expr("limit", [&](nftnl_expr* e) {
+            nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, log.rate.number);
+            nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, static_cast<std::uint64_t>(log.rate.per));
+            nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, kLogBurst);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, 0);
+        });
+        expr("log", [&](nftnl_expr* e) {
+            nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, log.prefix.c_str());
+            nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, kLogGroup);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, kLogBytes);
+        });
+    }
     void decide(const Rule& rule) {
         switch (rule.verdict) {
         case Verdict::accept:
@@ -73,6 +87,8 @@ class RuleBuilder : private Expressions {
             return reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
         case Verdict::reject_tcp:
             return reject(NFT_REJECT_TCP_RST, 0);
+        case Verdict::next:
+            return;
         }
     }
 
@@ -360,6 +376,9 @@ NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family
     }
     if (!rule.counter.empty()) {
         builder.count(rule.counter);
+    }
+    if (rule.log) {
+        builder.log(*rule.log);
     }
     builder.decide(rule);
     const bool commented = rule.comment.empty() || set_comment(made.get(), rule.comment);

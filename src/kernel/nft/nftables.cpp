@@ -129,6 +129,10 @@ RawSupport Nftables::raw_support() {
     return probe_egress(impl_->socket);
 }
 
+LogSupport Nftables::log_support() {
+    return probe_log(impl_->socket);
+}
+
 Status Nftables::remove() {
     if (auto removed = remove_tables(impl_->socket, kTable); !removed) {
         return removed;
