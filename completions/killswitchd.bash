@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completions of killswitchd(8) for bash.
 _killswitchd() {
-    local commands='arm blocked boot check confirm diff disarm endpoints explain hosts init lock metrics monitor pause reload render report resolve resume run status test unlock'
+    local commands='arm blocked boot check confirm diff disarm endpoints explain hosts init lock metrics monitor pause reload render report resolve resume run status test unlock verify'
     local options='--config --state-dir --runtime-dir --hosts-file --color --help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' word index
     for ((index = 1; index < COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
         case $word in
-        --config | --state-dir | --runtime-dir | --hosts-file | --color | --report | --from | --output | --ssh-from) ((index++)) ;;
+        --config | --state-dir | --runtime-dir | --hosts-file | --color | --report | --evidence | --from | --output | --ssh-from) ((index++)) ;;
         -*) ;;
         *)
             command=$word
@@ -18,8 +18,8 @@ _killswitchd() {
     done
     COMPREPLY=()
     case $previous in
-    --config | --from | --hosts-file | --output) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
-    --state-dir | --runtime-dir) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
+    --config | --from | --hosts-file | --output | --report) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    --state-dir | --runtime-dir | --evidence) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     --color) options='auto always never' ;;
     --state) options='disarmed locked protected panic' ;;
     --format) options='nft json' ;;
@@ -45,7 +45,12 @@ _killswitchd() {
         report) options+=' --output --yes' ;;
         render) options+=' --state --format' ;;
         status) options+=' --json --quiet --short --watch' ;;
-        test) options+=' --drill --json --report' ;;
+        verify)
+            options+=' --json'
+            [[ -z $current || $current == -* ]] ||
+                { mapfile -t COMPREPLY < <(compgen -d -- "$current") && return; }
+            ;;
+        test) options+=' --drill --json --report --evidence' ;;
         esac
         ;;
     esac

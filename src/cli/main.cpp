@@ -178,6 +178,11 @@ class Program {
         sub->add_flag("--json", options_.json, "One JSON object");
         sub->add_option("--report", options_.report, "Write a page for a browser, or a .svg")
             ->option_text("FILE");
+        sub->add_option("--evidence", options_.evidence, "Keep what was captured, for verify")
+            ->option_text("DIR");
+        CLI::App* const again = add("verify", verify, "Judge the evidence of a test again");
+        again->add_option("DIR", options_.file, "Of test --evidence")->option_text(" ")->required();
+        again->add_flag("--json", options_.json, "One JSON object");
     }
 
     void add_blocked() {

@@ -32,11 +32,12 @@ struct Options {
     bool quiet = false;    ///< `status --quiet`
     bool hold = false;     ///< `boot --hold`
     bool gate = false;     ///< `boot --gate`
-    std::string file;      ///< `check FILE`, `report --output`
+    std::string file;      ///< `check FILE`, `verify DIR`, `report --output`
     std::string state;     ///< `render --state`
     std::string format;    ///< `render --format`
     std::string drill;     ///< `test --drill`
     std::string report;    ///< `test --report`
+    std::string evidence;  ///< `test --evidence`
     bool all = false;      ///< `disarm --all`
     std::string confirm;   ///< `arm --confirm`
     std::string duration;  ///< `pause DURATION`
@@ -76,5 +77,6 @@ struct Options {
 [[nodiscard]] int status(const Options& options);
 [[nodiscard]] int test(const Options& options);
 [[nodiscard]] int unlock(const Options& options);
+[[nodiscard]] int verify(const Options& options);
 
 }  // namespace ks::cli

@@ -6,6 +6,7 @@
 #include "../drills/verdict.hpp"
 #include "../host/imports.hpp"
 #include "../host/names.hpp"
+#include "../proof/evidence.hpp"
 #include "../proof/json.hpp"
 #include "../proof/page.hpp"
 #include "../proof/picture.hpp"
@@ -132,11 +133,15 @@ proof::Proof begin_proof(const Options& options, const LoadedConfig& config,
 }
 
 /// Plays one drill into `proof`. \return what it says.
-proof::Played& play(const Drill& drill, const LoadedConfig& config, const Policy& original,
-                    const drills::Adapted& adapted, Progress& progress, proof::Proof& proof) {
+proof::Played& play(const Options& options, const Drill& drill, const LoadedConfig& config,
+                    const Policy& original, const drills::Adapted& adapted, Progress& progress,
+                    proof::Proof& proof) {
     progress.begin(drill);
     drills::PlayOptions how;
     how.on_step = [&] { progress.show(); };
+    if (!options.evidence.empty()) {
+        how.captures = proof::captures_in(options.evidence, drill.name);
+    }
     const auto start = Clock::now();
     auto verdict = drills::play(drill, adapted.policy, kThisProgram, how);
     const std::chrono::duration<double> took = Clock::now() - start;
@@ -180,6 +185,23 @@ bool write_report(const Options& options, const proof::Proof& proof) {
     return true;
 }
 
+bool keep_evidence(const Options& options, const proof::Proof& proof) {
+    if (options.evidence.empty()) {
+        return true;
+    }
+    if (auto written = proof::write_evidence(options.evidence, proof); !written) {
+        complain(written.error().message());
+        return false;
+    }
+    if (!options.json) {
+        fmt::print("{}", wrapped(fmt::format("{} written; killswitchd verify {} judges it again, "
+                                             "without root",
+                                             options.evidence, options.evidence),
+                                 2));
+    }
+    return true;
+}
+
 int prove(const Options& options, const LoadedConfig& config, const Policy& original) {
     const drills::Adapted adapted = drills::adapt(original);
     if (adapted.policy.tunnels.empty() ||
@@ -202,7 +224,8 @@ int prove(const Options& options, const LoadedConfig& config, const Policy& orig
         fmt::print("{}", test_head(proof, wanted.size()));
     }
     for (const Drill* const drill : wanted) {
-        const proof::Played& one = play(*drill, config, original, adapted, progress, proof);
+        const proof::Played& one =
+            play(options, *drill, config, original, adapted, progress, proof);
         if (!options.json) {
             fmt::print("{}", test_row(options, one, told));
             std::fflush(stdout);
@@ -210,7 +233,7 @@ int prove(const Options& options, const LoadedConfig& config, const Policy& orig
     }
     proof::add_holes(proof, adapted, config);
     fmt::print("{}", options.json ? proof::to_json(proof) : test_end(options, proof));
-    const bool written = write_report(options, proof);
+    const bool written = write_report(options, proof) && keep_evidence(options, proof);
     return written && proof.conclusion() == proof::Conclusion::holds ? kDone : kFailed;
 }
 
@@ -234,6 +257,12 @@ int test(const Options& options) {
     }
     if (!options.report.empty() && !can_write(options.report)) {
         return kFailed;
+    }
+    if (!options.evidence.empty()) {
+        if (auto begun = proof::begin_evidence(options.evidence); !begun) {
+            complain(begun.error().message(), "name a new directory");
+            return begun.error().sys_errno == ENOTEMPTY ? kRefused : kFailed;
+        }
     }
     const VpnFiles files = read_vpn_files(*config.policy);
     complain(findings_in(files, *config.policy));

@@ -75,8 +75,12 @@ std::string test_head(const proof::Proof& proof, std::size_t count) {
     for (const std::string& note : proof.notes) {
         text += wrapped(escaped(fmt::format("note: {}", note)), kIndent);
     }
-    return text + fmt::format("{:<41}left in clear\n  {:<28}{:>7}   {:>8} {:>8}\n", "", "drill",
-                              "probes", "without", "with");
+    return text + test_columns();
+}
+
+std::string test_columns() {
+    return fmt::format("{:<41}left in clear\n  {:<28}{:>7}   {:>8} {:>8}\n", "", "drill", "probes",
+                       "without", "with");
 }
 
 std::string test_row(const Options& options, const proof::Played& drill,

@@ -21,6 +21,7 @@ namespace ks::drills {
 namespace {
 
 constexpr std::size_t kExamples = 5;
+constexpr std::size_t kMostKinds = 200;
 
 using Frames = std::span<const lab::FrameInfo>;
 
@@ -148,7 +149,9 @@ class Judging {
                    known.probe == leak.probe && known.sender == leak.sender;
         });
         if (same == tally.leaks.end()) {
-            tally.leaks.push_back(leak);
+            if (tally.leaks.size() < kMostKinds) {
+                tally.leaks.push_back(leak);
+            }
         } else {
             ++same->count;
         }

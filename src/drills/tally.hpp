@@ -54,7 +54,8 @@ struct Tally {
     std::vector<std::string> failures;  ///< What should have worked and did not.
     std::vector<BurstFates> bursts;
     std::vector<Allowed> allowed;  ///< One for each of allowances().
-    std::vector<Leak> leaks;       ///< The most frequent first.
+    std::vector<Leak>
+        leaks;  ///< The most frequent first; not of every kind when there are very many.
 
     /// All that left as the config allows.
     [[nodiscard]] std::uint64_t allowed_packets() const;

@@ -108,7 +108,7 @@ Conclusion Proof::conclusion() const {
     if (wide || (with_outcome(*this, Outcome::allowed) != 0 && !confines_apps(holes))) {
         return Conclusion::open;
     }
-    const bool failed = with_outcome(*this, Outcome::fails) != 0 || drills.empty();
+    const bool failed = with_outcome(*this, Outcome::fails) != 0 || all_of(*this).empty();
     return failed ? Conclusion::unproven : Conclusion::holds;
 }
 

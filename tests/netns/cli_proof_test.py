@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`killswitchd test`: what it writes, and how a browser shows it."""
+import hashlib
 import html.parser
 import json
 import os
+import random
 import re
 import shutil
 import struct
@@ -128,6 +130,68 @@ class Proof(Case):
         self.browser("--no-pdf-header-footer", "--print-to-pdf=" + printed, "file://" + page)
         with open(printed, "rb") as file:
             self.assertEqual(len(re.findall(rb"/Type */Page\b", file.read())), 1)
+
+    def evidence(self):
+        kept = self.dir + "/evidence"
+        self.ks("test", "--drill", "ipv6", "--evidence", kept, expect=0)
+        return kept
+
+    def replace(self, directory, name, content):
+        """With the manifest to match, as somebody would who wants to deceive."""
+        with open(directory + "/" + name, "wb") as file:
+            file.write(content)
+        with open(directory + "/manifest.json", encoding="utf-8") as file:
+            manifest = json.load(file)
+        for item in manifest["files"]:
+            if item["name"] == name:
+                item["sha256"] = hashlib.sha256(content).hexdigest()
+        with open(directory + "/manifest.json", "w", encoding="utf-8") as file:
+            json.dump(manifest, file)
+
+    def content(self, directory, name):
+        with open(directory + "/" + name, "rb") as file:
+            return file.read()
+
+    def test_evidence_is_judged_again_without_root(self):
+        kept = self.evidence()
+        again = self.ks("verify", kept, user=NOBODY, expect=0)
+        self.assertIn("THE LOCK HOLDS", again.stdout)
+        self.assertIn("6 files are as the manifest says", again.stdout)
+        self.assertEqual(json.loads(self.ks("verify", kept, "--json").stdout)["conclusion"], "holds")
+        self.assertEqual(self.content(kept, "ipv6-with.pcapng")[:4], b"\n\r\r\n")
+        self.ks("test", "--drill", "ipv6", "--evidence", kept, expect=3)
+
+        self.replace(kept, "ipv6-with.pcapng", self.content(kept, "ipv6-without.pcapng"))
+        self.assertIn("THE LOCK LEAKS", self.ks("verify", kept, expect=1).stdout)
+        with open(kept + "/config.yaml", "ab") as file:
+            file.write(b"# more\n")
+        self.assertIn("its hash differs", self.ks("verify", kept, expect=1).stderr)
+        os.unlink(kept + "/rules.nft")
+        os.symlink("/etc/hostname", kept + "/rules.nft")
+        self.assertEqual(self.ks("verify", kept, expect=1).stdout, "")
+
+    def test_no_evidence_can_harm_who_judges_it(self):
+        kept = self.evidence()
+        dice = random.Random(20261130)
+        for name in ("record.json", "ipv6-with.pcapng", "config.yaml", "manifest.json"):
+            good = self.content(kept, name)
+            for _ in range(25):
+                bad = bytearray(good)
+                for _ in range(dice.randrange(1, 8)):
+                    bad[dice.randrange(len(bad))] = dice.choice(b'0919"{}[],:-\xff\x00n')
+                if name == "manifest.json":
+                    with open(kept + "/" + name, "wb") as file:
+                        file.write(bad)
+                else:
+                    self.replace(kept, name, bytes(bad[:dice.choice([len(bad), len(bad) // 2])]))
+                self.assertIn(self.ks("verify", kept).returncode, (0, 1))
+            with open(kept + "/" + name, "wb") as file:
+                file.write(good)
+            if name != "manifest.json":
+                self.replace(kept, name, good)
+        deep = self.content(kept, "record.json").replace(b'"notes"', b'"notes":' + b"[" * 100000, 1)
+        self.replace(kept, "record.json", deep)
+        self.ks("verify", kept, expect=1)
 
     def test_a_file_that_cannot_be_written_is_found_before_the_drills(self):
         done = self.ks("test", "--report", self.dir + "/nowhere/proof.html", expect=1)
