@@ -19,6 +19,8 @@ struct PacketView {
     std::string out_interface;  ///< Empty on input.
     std::string in_kind;        ///< Kind of link, as rtnetlink calls it; empty: hardware, or none.
     std::string out_kind;
+    std::uint32_t in_group = 0;  ///< Of the interface, as `ip link` calls it.
+    std::uint32_t out_group = 0;
     IpAddress source;
     IpAddress destination;  ///< Of the same family as `source`.
     std::uint8_t protocol = proto::kUdp;
@@ -31,11 +33,13 @@ struct PacketView {
     bool ct_reply = false;
     bool later_fragment = false;  ///< Has no transport header, whatever the fields above say.
     std::uint8_t hop_limit = 64;
-    bool tcp_opening = false;  ///< SYN without ACK.
+    bool tcp_opening = false;       ///< SYN without ACK.
+    std::uint8_t tcp_flags = 0x10;  ///< Of one that is not opening, as on the wire.
     std::uint32_t mark = 0;
     std::optional<std::uint32_t> uid;
     std::optional<std::uint32_t> gid;
     std::vector<std::uint64_t> cgroups;  ///< Ids of the sender's cgroup at level 1, 2, ...
+    bool remembered = false;             ///< Its flow is in the set of flows that is asked.
     std::uint32_t carried = 0;           ///< Evaluation::carried of Hook::output.
     bool to_encrypt = false;             ///< An IPsec policy takes it.
     bool decrypted = false;              ///< It came inside an IPsec packet.

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace ks {
 
@@ -30,6 +32,10 @@ class LinkMonitor {
     /// Reads all that is queued. Never blocks on an empty queue.
     /// \return whether links() changed; after an error the picture is unknown: lock.
     [[nodiscard]] Result<bool> drain();
+
+    /// Names of cards, and of interfaces with a default route, that went to another network
+    /// namespace since the last call.
+    [[nodiscard]] std::vector<std::string> take_moved();
 
   private:
     struct Impl;

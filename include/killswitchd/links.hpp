@@ -3,11 +3,20 @@
 
 #include "killswitchd/net.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace ks {
+
+/// A way out that a routing table has, narrower than everything.
+struct LinkRoute {
+    Prefix to;
+    std::uint8_t origin = 0;  ///< RTPROT_*: who has set it.
+    friend auto operator<=>(const LinkRoute&, const LinkRoute&) = default;
+};
 
 /// One network interface as rtnetlink describes it.
 struct Link {
@@ -24,8 +33,16 @@ struct Link {
     /// ifindex of the device here by which a VLAN, macvlan or ipvlan device sends; 0: none.
     int lower = 0;
     std::vector<IpAddress> routers6;  ///< Next hops of the IPv6 default routes, sorted.
+    std::uint32_t group = 0;          ///< IFLA_GROUP: what `ip link set ... group` puts it in.
+    bool xdp = false;                 ///< A program of XDP is attached, which no rule can see past.
+    /// Unicast routes this way but default ones and those of its own networks; sorted, unique, the
+    /// first kMostRoutes.
+    std::vector<LinkRoute> routes{};
     friend bool operator==(const Link&, const Link&) = default;
 };
+
+/// More of them say nothing new, and a router may have a million.
+inline constexpr std::size_t kMostRoutes = 64;
 
 /// The loopback device of every network namespace. Source: Linux net/core/dev.c.
 inline constexpr int kLoopbackIndex = 1;

@@ -44,7 +44,11 @@ struct ObservedSet {
     std::string key;                    ///< Key type and length, flags.
     std::vector<std::string> elements;  ///< Raw key bytes, sorted.
     bool anonymous = false;             ///< Part of a rule: comes and goes with it.
-    friend bool operator==(const ObservedSet&, const ObservedSet&) = default;
+    bool by_rules = false;              ///< Rules fill it: its elements are not read.
+    /// Whether the kernel does the same: the flags are in the key.
+    friend bool operator==(const ObservedSet& a, const ObservedSet& b) {
+        return a.name == b.name && a.key == b.key && a.elements == b.elements;
+    }
 };
 
 /// An object of a kind that we never make: quota, limit, flowtable ...

@@ -32,8 +32,9 @@ struct Only {
 };
 
 struct Tunnel {
-    std::string name;       ///< Label in status; never empty.
-    std::string interface;  ///< Exact name, or a pattern with one trailing '*'; empty with `ipsec`.
+    std::string name;  ///< Label in status; never empty.
+    /// Exact name, a pattern with one trailing '*', or "group:7"; empty with `ipsec`.
+    std::string interface;
     /// IPsec without an interface: packets that the kernel will encrypt count as the tunnel.
     bool ipsec = false;
     std::string kind;  ///< rtnetlink kind that must match; empty: any.
@@ -63,7 +64,7 @@ struct Lan {
     } networks = Networks::on_link;
     std::vector<Prefix> list;
     bool unsafe = false;                  ///< Public prefixes count too.
-    std::vector<std::string> interfaces;  ///< Names or patterns; empty: every uplink.
+    std::vector<std::string> interfaces;  ///< Names, patterns, groups; empty: every uplink.
     bool dns = false;                     ///< LAN resolvers may be asked.
     bool inbound = false;                 ///< LAN hosts may open connections to this host.
     friend bool operator==(const Lan&, const Lan&) = default;
@@ -72,7 +73,7 @@ struct Lan {
 /// Containers, VMs and devices that this host routes for.
 struct Guests {
     bool automatic = true;                ///< Found by guest_interfaces(), else `interfaces`.
-    std::vector<std::string> interfaces;  ///< Names or patterns.
+    std::vector<std::string> interfaces;  ///< Names, patterns or groups.
     enum class Reach : std::uint8_t { tunnel, block } reach = Reach::tunnel;
     friend bool operator==(const Guests&, const Guests&) = default;
 };
@@ -112,6 +113,10 @@ struct Apps {
     std::vector<std::string> cgroups;
     friend bool operator==(const Apps&, const Apps&) = default;
 };
+
+/// The slice that `scope: apps` always confines, as systemd places it below the cgroup2 root: its
+/// unit, or the service, makes it before anything runs in it.
+inline constexpr const char* kConfinedSlice = "killswitchd.slice/killswitchd-confined.slice";
 
 /// Packet sockets and bridged guests, which no inet hook sees.
 enum class Raw : std::uint8_t { block, allow };
@@ -157,8 +162,17 @@ struct Policy {
     friend bool operator==(const Policy&, const Policy&) = default;
 };
 
-/// Whether `name` is `pattern`, or begins with it where the pattern ends in '*'.
+/// The cgroups that `scope: apps` confines: those of the config, and kConfinedSlice; else none.
+[[nodiscard]] std::vector<std::string> confined_cgroups(const Policy& policy);
+
+/// Whether `name` is `pattern`, or begins with it where the pattern ends in '*'. No name is that of
+/// a group.
 [[nodiscard]] bool interface_matches(std::string_view pattern, std::string_view name) noexcept;
+/// The same for an interface of this name in this group, where "group:7" fits all of a group.
+[[nodiscard]] bool interface_matches(std::string_view pattern, std::string_view name,
+                                     std::uint32_t group) noexcept;
+/// The number in "group:7"; absent in a name or pattern.
+[[nodiscard]] std::optional<std::uint32_t> group_in(std::string_view pattern) noexcept;
 /// Whether a rule can mean the interface of this name and no other, and nft can write it. The
 /// kernel takes names that end in '*', which a rule takes for a pattern, and names with quotes.
 /// Source: Linux dev_valid_name().

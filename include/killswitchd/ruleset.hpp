@@ -5,6 +5,7 @@
 #include "killswitchd/rate.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -43,6 +44,7 @@ struct SetKey {
         network,       ///< The first `length` bits of an address.
         interface,     ///< The name of an interface; of no family.
         link_network,  ///< Interface and network: a network is near by its own interface alone.
+        flow,          ///< Addresses and ports of a TCP connection; see Rule::remember.
     } of = Of::address;
     std::uint8_t length = 0;  ///< Of every network in the set.
     friend bool operator==(const SetKey&, const SetKey&) = default;
@@ -55,7 +57,7 @@ struct SetKey {
 enum class Carry : std::uint32_t {
     none = 0,
     granted = 0x40000000,   ///< A rule that asks for the sender has accepted it.
-    confined = 0x80000000,  ///< Its cgroup is one that `scope: apps` confines.
+    confined = 0x80000000,  ///< It is of those that `scope: apps` confines.
 };
 
 namespace match {
@@ -79,6 +81,17 @@ struct InKind {
 struct OutKind {
     std::string kind;
     friend bool operator==(const OutKind&, const OutKind&) = default;
+};
+/// `meta iifgroup` / `meta oifgroup`: the group that `ip link set ... group` puts a device in.
+struct InGroup {
+    std::uint32_t group = 0;
+    bool negated = false;
+    friend bool operator==(const InGroup&, const InGroup&) = default;
+};
+struct OutGroup {
+    std::uint32_t group = 0;
+    bool negated = false;
+    friend bool operator==(const OutGroup&, const OutGroup&) = default;
 };
 /// `iif lo` / `oif lo`. Source: Linux net/core/dev.c, loopback is ifindex 1 in every namespace.
 struct InLoopback {
@@ -164,6 +177,11 @@ struct HopLimit {
 struct TcpNotOpening {
     friend bool operator==(const TcpNotOpening&, const TcpNotOpening&) = default;
 };
+/// TCP segments that have all of these flags: `tcp flags & F == F`; must come after Protocol tcp.
+struct TcpFlags {
+    std::uint8_t flags = 0;  ///< As on the wire: SYN 0x02, RST 0x04, ACK 0x10.
+    friend bool operator==(const TcpFlags&, const TcpFlags&) = default;
+};
 /// `meta mark`, masked.
 struct Mark {
     std::uint32_t value = 0;
@@ -179,6 +197,11 @@ struct User {
 struct Group {
     std::uint32_t gid = 0;
     friend bool operator==(const Group&, const Group&) = default;
+};
+/// `meta skuid != 4294967295`: a socket of some user sends it. The kernel's own packets have none,
+/// and those of a socket that its program has closed have none any more.
+struct HasUser {
+    friend bool operator==(const HasUser&, const HasUser&) = default;
 };
 /// `socket cgroupv2 level N "path"`; the kernel compares the id of the ancestor at that level.
 struct Cgroup {
@@ -205,7 +228,7 @@ struct Decrypted {
 };
 /// The far side is in a named set: `destination` is the address that a packet goes to and the
 /// interface that it leaves by, `source` the address that it is from and the interface that it came
-/// in by.
+/// in by. Flows have both sides in them; they must come after Protocol tcp too.
 struct InSet {
     enum class Far : std::uint8_t { destination, source } far = Far::destination;
     SetKey key;  ///< Of the set that is named; with addresses after a Family of the same family.
@@ -217,12 +240,20 @@ struct InSet {
 
 using Match =
     std::variant<match::InInterface, match::OutInterface, match::InKind, match::OutKind,
-                 match::InLoopback, match::OutLoopback, match::Family, match::Source,
-                 match::Destination, match::Protocol, match::SourcePort, match::DestinationPort,
-                 match::IcmpType, match::IcmpCode, match::InnerDestination, match::CtEstablished,
-                 match::CtReply, match::ArpTarget, match::EtherType, match::LaterFragment,
-                 match::HopLimit, match::TcpNotOpening, match::Mark, match::User, match::Group,
+                 match::InGroup, match::OutGroup, match::InLoopback, match::OutLoopback,
+                 match::Family, match::Source, match::Destination, match::Protocol,
+                 match::SourcePort, match::DestinationPort, match::IcmpType, match::IcmpCode,
+                 match::InnerDestination, match::CtEstablished, match::CtReply, match::ArpTarget,
+                 match::EtherType, match::LaterFragment, match::HopLimit, match::TcpNotOpening,
+                 match::TcpFlags, match::Mark, match::User, match::Group, match::HasUser,
                  match::Cgroup, match::Carried, match::ToEncrypt, match::Decrypted, match::InSet>;
+
+/// A set of flows that rules fill, by name.
+struct FlowSet {
+    IpFamily family = IpFamily::v4;
+    std::string name;
+    friend bool operator==(const FlowSet&, const FlowSet&) = default;
+};
 
 enum class Verdict : std::uint8_t {
     accept,
@@ -257,6 +288,9 @@ struct Rule {
     std::string comment;           ///< Shown by `nft list`; at most 127 bytes, no quotes.
     Carry carry = Carry::none;     ///< Given to the packets that the rule matches.
     std::optional<LogCopy> log{};  ///< Only with Verdict::next: a limit ends the rule.
+    /// The packet's flow is added to it. Where it is full, the rule does not match. Must come after
+    /// Family and Protocol tcp.
+    std::optional<FlowSet> remember{};
     friend bool operator==(const Rule&, const Rule&) = default;
 };
 
@@ -279,11 +313,16 @@ struct Chain {
 /// The family of the table that a chain belongs to.
 [[nodiscard]] TableFamily family_of(const Chain& chain) noexcept;
 
+/// How many flows a set of them holds, and how long after the last packet of each: a socket that
+/// its program has closed sends again after two minutes at the latest. Source: Linux TCP_RTO_MAX.
+inline constexpr std::uint32_t kMostFlows = 262'144;
+inline constexpr std::chrono::milliseconds kFlowMemory{300'000};
+
 /// Hash set. There are no interval sets: the kernel may miss an element of one while others change
 /// (before Linux 6.17), and it takes seconds to load a large one.
 struct Set {
     std::string name;
-    SetKey key;
+    SetKey key;  ///< Of flows: rules fill it, and nobody is to know its elements.
     /// Of addresses and endpoints. Sorted, unique; only `address` counts in a set of addresses.
     std::vector<Endpoint> elements;
     /// Of networks and interfaces. Sorted, unique; what the key does not name is as in

@@ -34,10 +34,16 @@ struct IpsecChanged {
 struct IpsecUnknown {
     Error why;
 };
+struct CgroupsChanged {
+    CgroupIds cgroups;
+    std::optional<Error> unwatched{};  ///< Why they are only looked at now and then.
+};
 struct PolicyLoaded {
     Policy policy;
     /// Endpoints from all sources, in the same commit; absent: what was known stays.
     std::optional<KnownEndpoints> learned{};
+    /// As CgroupsChanged, the same: whom the policy names must be known when it goes into force.
+    std::optional<CgroupsChanged> cgroups{};
 };
 /// All that is known of endpoints from one source, in place of what was. What others say stays.
 struct EndpointsChanged {
@@ -58,9 +64,6 @@ struct Remembered {
 };
 struct NotRemembered {
     Error why;
-};
-struct CgroupsChanged {
-    CgroupIds cgroups;
 };
 /// The kernel acknowledged the commit and the rules read back are those that were wanted.
 struct CommitSucceeded {
@@ -119,10 +122,12 @@ struct State {
     Instant now;                  ///< As far as it was announced.
     std::optional<Instant> wake;  ///< The moment that was last asked for.
     CgroupIds cgroups;
+    std::string cgroups_error;  ///< Why they are only looked at now and then; empty: followed.
     RawSupport raw_support = RawSupport::kernel_can;
     LogSupport log_support = LogSupport::kernel_can;
     std::vector<std::string> refused;      ///< refused_tunnels() that were announced.
     std::vector<std::string> refused_lan;  ///< Surroundings::lan_refused, the same.
+    std::vector<std::string> bypasses{};   ///< ways_past() that were announced.
     std::string announced;                 ///< The last state that was announced, in words.
     Situation situation;                   ///< What is wanted now.
     std::optional<Ruleset> wanted;         ///< compile(policy, situation).

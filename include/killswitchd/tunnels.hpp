@@ -7,6 +7,7 @@
 #include "killswitchd/policy.hpp"
 
 #include <compare>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +23,8 @@ using IpsecGateways = std::vector<IpAddress>;
 struct LiveTunnel {
     std::string interface;
     std::string kind;  ///< Asked of every packet's device; empty: not known.
+    /// The interface group that the policy names, asked likewise; absent: it names none.
+    std::optional<std::uint32_t> group{};
     friend auto operator<=>(const LiveTunnel&, const LiveTunnel&) = default;
 };
 

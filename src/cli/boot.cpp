@@ -106,7 +106,7 @@ int lock_now(const Options& options, World& world) {
 }
 
 int boot_stage(const Options& options) {
-    World world = observe(options.paths);
+    World world = options.gate ? observe(options.paths) : observe_for_change(options.paths);
     if (world.intents_problem) {
         complain(world.intents_problem->message());
     }

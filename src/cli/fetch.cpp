@@ -22,8 +22,8 @@ namespace {
 StatusReport report_offline(const Options& options) {
     const World world = observe(options.paths);
     auto nftables = Nftables::open(Ownership::off);
-    const KernelView view =
-        nftables ? look(*nftables) : KernelView{Result<ObservedTables>(nftables.error()), false};
+    const KernelView view = nftables ? look_around(*nftables, world.state)
+                                     : KernelView{Result<ObservedTables>(nftables.error()), false};
     Observed observed = compare(world.state, view);
     observed.broken_config = what_is_broken(world.config);
     const bool silent = options.quiet || observed.needs_root;  // Root's files are closed too.

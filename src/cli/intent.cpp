@@ -85,7 +85,7 @@ void take_names_back(const Paths& paths) {
 }
 
 int run_offline(const Options& options, const Wish& wish) {
-    World world = observe(options.paths);
+    World world = observe_for_change(options.paths);
     if (world.intents_problem) {
         complain(world.intents_problem->message());
     }

@@ -145,6 +145,10 @@ class Program {
         bundle->add_flag("--yes", options_.yes, "Write without a question");
         add_blocked();
         add_test();
+        add("run-confined", run_confined, "Run a program that may use the tunnel alone")
+            ->add_option("COMMAND", options_.command, "With its arguments, after --")
+            ->option_text(" ")
+            ->required();
         add("run", run, "The service, in the foreground");
         add("resolve", resolve, "Asks for names; the service starts it");
         add("hosts", hosts, "Writes the hosts file; a unit starts it");

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ks::cli {
 
@@ -46,6 +47,8 @@ struct Options {
     bool lan = false;      ///< `init --lan`
     std::string from;      ///< `init --from`
     std::string ssh_from;  ///< `init --ssh-from`
+    /// `run-confined -- COMMAND`
+    std::vector<std::string> command;
     /// `explain PROTO ADDR[:PORT]`, as it was typed; what is empty was not given.
     struct Packet {
         std::string protocol, target, user, group, mark, cgroup, from;
@@ -74,6 +77,7 @@ struct Options {
 [[nodiscard]] int report(const Options& options);
 [[nodiscard]] int resolve(const Options& options);
 [[nodiscard]] int resume(const Options& options);
+[[nodiscard]] int run_confined(const Options& options);
 [[nodiscard]] int status(const Options& options);
 [[nodiscard]] int test(const Options& options);
 [[nodiscard]] int unlock(const Options& options);

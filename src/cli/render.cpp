@@ -24,7 +24,9 @@ Situation imagine(const Policy& policy, const KnownEndpoints& learned, StateName
         if (state == StateName::protected_ && tunnel.ipsec) {
             situation.ipsec_up.push_back(tunnel.name);
         } else if (state == StateName::protected_) {
-            situation.tunnels_up.push_back({tunnel.interface, tunnel.kind});
+            const auto group = group_in(tunnel.interface);
+            situation.tunnels_up.push_back(
+                {group ? std::string() : tunnel.interface, tunnel.kind, group});
         }
     }
     return situation;

@@ -5,6 +5,7 @@
 #include "killswitchd/net.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -59,6 +60,12 @@ json ports_json(const PortRange& ports) {
     return {{"range", {ports.first, ports.last}}};
 }
 
+json flow_json(IpFamily family) {
+    const char* const ip = ip_word(family);
+    return {{"concat", json::array({payload(ip, "saddr"), payload("th", "sport"),
+                                    payload(ip, "daddr"), payload("th", "dport")})}};
+}
+
 json set_json(const match::InSet& m) {
     const bool to = m.far == match::InSet::Far::destination;
     const json interface = meta(to ? "oifname" : "iifname");
@@ -79,6 +86,8 @@ json set_json(const match::InSet& m) {
         return equals(interface, set);
     case SetKey::Of::link_network:
         return equals({{"concat", json::array({interface, network})}}, set);
+    case SetKey::Of::flow:
+        return equals(flow_json(m.key.family), set);
     }
     return {};
 }
@@ -103,6 +112,12 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
             [&](const match::OutInterface& m) { return interface("oifname", m.name, m.negated); },
             [&](const match::InKind& m) { return equals(meta("iifkind"), m.kind); },
             [&](const match::OutKind& m) { return equals(meta("oifkind"), m.kind); },
+            [&](const match::InGroup& m) {
+                return compare(m.negated ? "!=" : "==", meta("iifgroup"), m.group);
+            },
+            [&](const match::OutGroup& m) {
+                return compare(m.negated ? "!=" : "==", meta("oifgroup"), m.group);
+            },
             [&](const match::InLoopback&) { return equals(meta("iif"), "lo"); },
             [&](const match::OutLoopback&) { return equals(meta("oif"), "lo"); },
             [&](const match::Family& m) {
@@ -163,6 +178,9 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
                 return compare("!=", masked(payload("tcp", "flags"), json::array({"syn", "ack"})),
                                "syn");
             },
+            [&](const match::TcpFlags& m) {
+                return equals(masked(payload("tcp", "flags"), m.flags), m.flags);
+            },
             [&](const match::Mark& m) {
                 return compare(m.negated ? "!=" : "==",
                                m.mask == 0xffffffff ? meta("mark") : masked(meta("mark"), m.mask),
@@ -170,6 +188,7 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
             },
             [&](const match::User& m) { return equals(meta("skuid"), m.uid); },
             [&](const match::Group& m) { return equals(meta("skgid"), m.gid); },
+            [&](const match::HasUser&) { return compare("!=", meta("skuid"), 4294967295U); },
             [&](const match::Cgroup& m) {
                 return equals(
                     {{"socket",
@@ -223,6 +242,12 @@ json rule_json(const Chain& chain, const Rule& rule) {
         }
         expr.push_back(match_json(match, protocol, family_of(chain)));
     }
+    if (rule.remember) {
+        expr.push_back({{"set",
+                         {{"op", "update"},
+                          {"elem", flow_json(rule.remember->family)},
+                          {"set", "@" + rule.remember->name}}}});
+    }
     if (rule.carry != Carry::none) {
         const json old_or_bit{meta("priority"), static_cast<std::uint32_t>(rule.carry)};
         expr.push_back({{"mangle", {{"key", meta("priority")}, {"value", {{"|", old_or_bit}}}}}});
@@ -261,6 +286,8 @@ json type_json(const SetKey& key) {
         return "ifname";
     case SetKey::Of::link_network:
         return {"ifname", address};
+    case SetKey::Of::flow:
+        return {address, "inet_service", address, "inet_service"};
     }
     return address;
 }
@@ -281,11 +308,18 @@ json set_definition(const Set& set, TableFamily family) {
             : set.key.of == SetKey::Of::interface ? json(element.interface)
                                                   : json{{"concat", {element.interface, network}}});
     }
-    return {{"family", word(family)},
-            {"table", kTable},
-            {"name", set.name},
-            {"type", type_json(set.key)},
-            {"elem", std::move(elements)}};
+    json out{{"family", word(family)},
+             {"table", kTable},
+             {"name", set.name},
+             {"type", type_json(set.key)}};
+    if (set.key.of == SetKey::Of::flow) {
+        out["size"] = kMostFlows;
+        out["flags"] = {"timeout"};  // nft 1.0 knows no word for `dynamic` here.
+        out["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count();
+    } else {
+        out["elem"] = std::move(elements);
+    }
+    return out;
 }
 
 json chain_json(const Chain& chain) {

@@ -143,6 +143,9 @@ void add_rules(const StatusReport& report, Screen& screen) {
     for (const std::string& hole : report.holes) {
         screen.add(&hole == report.holes.data() ? "holes" : "", hole);
     }
+    for (const std::string& notice : report.notices) {
+        screen.add(&notice == report.notices.data() ? "notice" : "", notice);
+    }
     std::vector<std::string> refused;
     for (const auto& [reason, value] : report.counters) {
         if (value.packets != 0) {

@@ -133,20 +133,27 @@ bool fit_the_same(std::string_view a, std::string_view b) {
     const auto stem = [](std::string_view pattern) {
         return pattern.substr(0, pattern.size() - (pattern.ends_with('*') ? 1 : 0));
     };
+    if (group_in(a) || group_in(b)) {  // Whether a name is in a group, no config tells.
+        return a == b;
+    }
     return interface_matches(a, stem(b)) || interface_matches(b, stem(a));
 }
 
 /// An interface is the tunnel, or lies beside it, but never both.
 void refuse_tunnels_in(Context& context, const Node* list, std::string_view what,
-                       const Policy& policy, const char* hint) {
+                       const std::vector<std::string>& interfaces, const Policy& policy,
+                       const char* hint) {
     if (!list) {
         return;
     }
     for (const Node& item : list->items) {
+        // A group by name is one by number by now, where no item was refused.
+        const auto place = static_cast<std::size_t>(&item - list->items.data());
+        const std::string& name =
+            interfaces.size() == list->items.size() ? interfaces[place] : item.text;
         const auto tunnel =
             std::find_if(policy.tunnels.begin(), policy.tunnels.end(), [&](const Tunnel& t) {
-                return !item.text.empty() && !t.interface.empty() &&
-                       fit_the_same(item.text, t.interface);
+                return !name.empty() && !t.interface.empty() && fit_the_same(name, t.interface);
             });
         if (tunnel != policy.tunnels.end()) {
             context.findings.error(item.at,
@@ -174,10 +181,9 @@ void check_scope(Context& context, const Node& root, const Policy& policy) {
                                    "set scope: apps, or remove apps");
         }
     } else if (scope && !somebody) {
-        context.findings.error(scope->at,
-                               "scope: apps confines nobody: apps.users, apps.groups and "
-                               "apps.cgroups are empty",
-                               "list whom to confine under 'apps'");
+        context.findings.warning(
+            scope->at, "scope: apps: all but what run-confined starts may leave outside the tunnel",
+            "list whom else to confine under 'apps'");
     } else if (scope) {
         context.findings.warning(
             scope->at,
@@ -195,10 +201,12 @@ void check_policy(Context& context, const Node& root, const Policy& policy) {
     check_boot(context, root, policy);
     check_raw(context, root, policy);
     check_lan(context, root, policy.lan);
-    refuse_tunnels_in(context, find_below(root, "lan", "interfaces"), "lan.interfaces", policy,
+    refuse_tunnels_in(context, find_below(root, "lan", "interfaces"), "lan.interfaces",
+                      policy.lan.interfaces, policy,
                       "name interfaces of the local network, without the tunnels");
     refuse_tunnels_in(context, find_below(root, "guests", "interfaces"), "guests.interfaces",
-                      policy, "name interfaces of guests, without the tunnels");
+                      policy.guests.interfaces, policy,
+                      "name interfaces of guests, without the tunnels");
     check_scope(context, root, policy);
     check_ipsec(context, root, policy);
 }

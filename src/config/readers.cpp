@@ -126,11 +126,27 @@ std::optional<std::string> read_cgroup(Context& context, const Node& node) {
                       "write a path such as system.slice/openvpn.service");
 }
 
+std::optional<std::string> read_interface(Context& context, const Node& node, std::string_view what,
+                                          const char* hint) {
+    constexpr std::string_view kGroup = "group:";
+    if (node.kind != Node::Kind::scalar || !node.text.starts_with(kGroup)) {
+        return read_value(context, node, what, parse_interface, hint);
+    }
+    const auto group = to_account(context, node, node.text.substr(kGroup.size()), "interface group",
+                                  context.names.interface_group);
+    if (group == 0U) {
+        context.findings.error(node.at, "interface group 0 is that of all that are in no other",
+                               "put the interface into a group: ip link set NAME group 7");
+        return std::nullopt;
+    }
+    return group ? std::optional(fmt::format("{}{}", kGroup, *group)) : std::nullopt;
+}
+
 std::vector<std::string> read_interfaces(Context& context, const Node& node, std::string_view what,
                                          Empty empty) {
     return read_list(context, node, what, empty, kMaxInterfaces, [](Context& c, const Node& item) {
-        return read_value(c, item, "an interface", parse_interface,
-                          "write an interface name, or a pattern such as veth*");
+        return read_interface(c, item, "an interface",
+                              "write an interface name, or a pattern such as veth*");
     });
 }
 

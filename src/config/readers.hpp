@@ -126,7 +126,10 @@ auto read_list(Context& context, const Node& node, std::string_view what, Empty 
     return values;
 }
 
-/// Names and patterns of interfaces.
+/// The name of an interface, a pattern, or a group, whose name becomes its number.
+std::optional<std::string> read_interface(Context& context, const Node& node, std::string_view what,
+                                          const char* hint);
+/// Names, patterns and groups of interfaces.
 std::vector<std::string> read_interfaces(Context& context, const Node& node, std::string_view what,
                                          Empty empty);
 

@@ -106,9 +106,10 @@ constexpr std::array<Key<TunnelDraft>, 7> kTunnelKeys{{
     {"interface",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.interface_at = n.at;
-         d.tunnel.interface = read_value(c, n, "interface", parse_interface,
-                                         "write the tunnel's interface name, such as wg0 or tun0")
-                                  .value_or("");
+         d.tunnel.interface =
+             read_interface(c, n, "interface",
+                            "write the tunnel's interface name, such as wg0 or tun0")
+                 .value_or("");
      },
      [](const TunnelDraft& d) { return write_name(d.tunnel.interface); }},
     {"kind", read_kind, [](const TunnelDraft& d) { return write_name(d.tunnel.kind); }},
@@ -142,6 +143,14 @@ bool matches_uplinks(std::string_view pattern) {
 }
 
 void warn_about_interface(Context& context, const Tunnel& tunnel, const Place& at) {
+    if (const auto group = group_in(tunnel.interface)) {
+        context.findings.warning(
+            at,
+            fmt::format("tunnel {}: every interface in group {} counts as the tunnel",
+                        in_quotes(tunnel.name), *group),
+            "write the tunnel's exact name where it is known");
+        return;
+    }
     const bool pattern = tunnel.interface.back() == '*';
     if (matches_uplinks(tunnel.interface) && (pattern || tunnel.kind.empty())) {
         context.findings.warning(

@@ -2,6 +2,7 @@
 #include "killswitchd/compile.hpp"
 
 #include "allow_rules.hpp"
+#include "apps_rules.hpp"
 #include "bootstrap_rules.hpp"
 #include "endpoint_rules.hpp"
 #include "link_rules.hpp"
@@ -13,11 +14,8 @@
 #include "tunnel_rules.hpp"
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <iterator>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -48,46 +46,6 @@ void confine(Draft& draft) {
         refuse_dns(draft);
     }
     add_refusals(draft);
-}
-
-/// How many of the first rules of a chain hold for everybody.
-struct Common {
-    std::size_t output = 0;
-    std::size_t input = 0;
-};
-
-/// Copies the rules of the whole host into a chain that only the selectors of `scope: apps` reach;
-/// the common ones stay. What no selector takes is free, and so is everything that passes through,
-/// and that arrives unless it is spoofed.
-void restrict_to_apps(Draft& draft, const Common& common) {
-    const Apps& apps = draft.policy.apps;
-    Chain confined{kConfinedChain, std::nullopt, draft.output.rules};
-    std::vector<Rule>& output = draft.output.rules;
-    const auto confine_sender = [&](Match sender) {
-        return Rule{
-            {std::move(sender)}, {}, Verdict::jump, confined.name, "confined to the tunnel"};
-    };
-    output.resize(common.output);
-    // Order: `postrouting`, which sees no cgroup, must hear of it whatever accepts the packet here.
-    std::vector<Rule> first;
-    for (const std::string& path : apps.cgroups) {
-        if (const auto id = draft.situation.cgroups.find(path);
-            id != draft.situation.cgroups.end()) {
-            first.push_back(confine_sender(match::Cgroup{path, id->second}));
-        }
-    }
-    output.insert(output.begin(), first.begin(), first.end());
-    for (const std::uint32_t uid : apps.users) {
-        output.push_back(confine_sender(match::User{uid}));
-    }
-    for (const std::uint32_t gid : apps.groups) {
-        output.push_back(confine_sender(match::Group{gid}));
-    }
-    output.push_back(accept({}, "not confined"));
-    draft.input.rules.resize(common.input);
-    draft.input.rules.push_back(accept({}, "not confined"));
-    draft.forward.rules = {accept({}, "not confined")};
-    draft.others.push_back(std::move(confined));
 }
 
 }  // namespace

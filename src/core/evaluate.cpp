@@ -52,6 +52,8 @@ bool in_set(const Ruleset& ruleset, const match::InSet& match, const PacketView&
         return has({interface, {}});
     case SetKey::Of::link_network:
         return same_family && has({interface, Prefix::of(address, match.key.length)});
+    case SetKey::Of::flow:  // Nobody but the kernel knows what is in it.
+        return same_family && has_ports(packet) && packet.remembered;
     }
     return false;
 }
@@ -60,6 +62,11 @@ bool in_set(const Ruleset& ruleset, const match::InSet& match, const PacketView&
 bool in_cgroup(const match::Cgroup& match, const PacketView& packet) {
     const auto level = static_cast<std::size_t>(std::ranges::count(match.path, '/'));
     return level < packet.cgroups.size() && packet.cgroups[level] == match.id;
+}
+
+std::uint8_t flags_of(const PacketView& packet) {
+    constexpr std::uint8_t kSyn = 0x02;
+    return packet.tcp_opening ? kSyn : packet.tcp_flags;
 }
 
 std::uint32_t bits(Carry carry) {
@@ -78,6 +85,8 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             },
             [&](const match::InKind& m) { return packet.in_kind == m.kind; },
             [&](const match::OutKind& m) { return packet.out_kind == m.kind; },
+            [&](const match::InGroup& m) { return (packet.in_group == m.group) != m.negated; },
+            [&](const match::OutGroup& m) { return (packet.out_group == m.group) != m.negated; },
             [&](const match::InLoopback&) { return packet.in_interface == kLoopback; },
             [&](const match::OutLoopback&) { return packet.out_interface == kLoopback; },
             [&](const match::Family& m) { return packet.source.family == m.family; },
@@ -108,9 +117,14 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             [&](const match::TcpNotOpening&) {
                 return !packet.later_fragment && !packet.tcp_opening;
             },
+            [&](const match::TcpFlags& m) {
+                return packet.protocol == proto::kTcp && !packet.later_fragment &&
+                       (flags_of(packet) & m.flags) == m.flags;
+            },
             [&](const match::Mark& m) { return ((packet.mark & m.mask) == m.value) != m.negated; },
             [&](const match::User& m) { return packet.uid == m.uid; },
             [&](const match::Group& m) { return packet.gid == m.gid; },
+            [&](const match::HasUser&) { return packet.uid.has_value(); },
             [&](const match::Cgroup& m) { return in_cgroup(m, packet); },
             [&](const match::Carried& m) { return (packet.carried & bits(m.what)) != 0; },
             [&](const match::ToEncrypt&) { return packet.to_encrypt; },
@@ -129,8 +143,10 @@ class Walk {
     bool through(const Chain& chain) {
         for (std::size_t i = 0; i < chain.rules.size(); ++i) {
             const Rule& rule = chain.rules[i];
-            const bool hit = std::ranges::all_of(
-                rule.matches, [&](const Match& m) { return matches(ruleset_, m, packet_); });
+            const bool hit =
+                std::ranges::all_of(
+                    rule.matches, [&](const Match& m) { return matches(ruleset_, m, packet_); }) &&
+                !(rule.remember && packet_.later_fragment);  // Has no ports to be remembered by.
             if (!hit) {
                 continue;
             }

@@ -63,7 +63,10 @@ std::string lan_hole(const Lan& lan) {
 
 void add_tunnel_holes(const Tunnel& tunnel, const std::vector<KnownEndpoint>& endpoints,
                       std::vector<std::string>& found) {
-    if (tunnel.interface.ends_with('*')) {
+    if (const auto group = group_in(tunnel.interface)) {
+        found.push_back(
+            fmt::format("tunnel {}: every interface in group {} is trusted", tunnel.name, *group));
+    } else if (tunnel.interface.ends_with('*')) {
         found.push_back(fmt::format("tunnel {}: every interface named {} is trusted", tunnel.name,
                                     tunnel.interface));
     }

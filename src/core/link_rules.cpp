@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -77,13 +78,21 @@ Rule neighbour_rule(std::vector<Match> matches, std::uint8_t type) {
     return accept(std::move(matches), "neighbour discovery");
 }
 
+/// Any interface but those that a tunnel of the policy may have.
+template <class Interface, class Group>
+Match beside(const std::string& pattern) {
+    const auto group = group_in(pattern);
+    return group ? Match{Group{*group, /*negated=*/true}}
+                 : Match{Interface{pattern, /*negated=*/true}};
+}
+
 /// IPv6 anywhere but in a tunnel.
-template <class Interface>
+template <class Interface, class Group>
 std::vector<Match> outside(const Policy& policy, const std::optional<Prefix>& to = {}) {
     std::vector<Match> matches;
     for (const Tunnel& tunnel : policy.tunnels) {
         if (!tunnel.ipsec) {
-            matches.emplace_back(Interface{tunnel.interface, /*negated=*/true});
+            matches.push_back(beside<Interface, Group>(tunnel.interface));
         }
     }
     matches.emplace_back(match::Family{IpFamily::v6});
@@ -95,8 +104,10 @@ std::vector<Match> outside(const Policy& policy, const std::optional<Prefix>& to
 
 /// To neighbours alone: a packet with hop limit 255 may well travel, if a program makes it.
 void add_neighbours_outward(Draft& draft) {
-    const auto groups = outside<match::OutInterface>(draft.policy, *Prefix::parse("ff02::/16"));
-    const auto link_local = outside<match::OutInterface>(draft.policy, link_local6());
+    const auto groups =
+        outside<match::OutInterface, match::OutGroup>(draft.policy, *Prefix::parse("ff02::/16"));
+    const auto link_local =
+        outside<match::OutInterface, match::OutGroup>(draft.policy, link_local6());
     const auto near =
         places(draft, draft.situation.around.neighbours, match::InSet::Far::destination, "near");
     std::vector<Rule>& rules = draft.output.rules;
@@ -143,7 +154,7 @@ void add_neighbour_discovery(Draft& draft) {
         return;
     }
     add_neighbours_outward(draft);
-    const std::vector<Match> anywhere = outside<match::InInterface>(draft.policy);
+    const std::vector<Match> anywhere = outside<match::InInterface, match::InGroup>(draft.policy);
     for (const std::uint8_t type : {kRouterAdvert, kNeighbourSolicit, kNeighbourAdvert}) {
         draft.input.rules.push_back(neighbour_rule(anywhere, type));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "postrouting_rules.hpp"
 
+#include "apps_rules.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
 
@@ -38,6 +39,14 @@ Carry word_of(const Rule& rule) {
     return by_cgroup ? Carry::confined : Carry::none;
 }
 
+/// Whether a rule is about what is known by then: whose a segment is that nobody sends, and that
+/// a connection is free.
+bool is_done_once(const Rule& rule) {
+    return rule.remember || std::ranges::any_of(rule.matches, [](const Match& match) {
+               return std::holds_alternative<match::HasUser>(match);
+           });
+}
+
 /// Copies `output`, and every chain that it jumps to, for the later hook. What `forward` accepts is
 /// into a tunnel or a guest's network as well; what is not has a rule here already.
 class LastWord {
@@ -47,7 +56,13 @@ class LastWord {
     std::vector<Rule> copy(const std::vector<Rule>& rules) {
         std::vector<Rule> copied;
         for (const Rule& rule : rules) {
-            copied.push_back(copy(rule));
+            Rule one = copy(rule);
+            // Several selectors leave the same word.
+            const bool repeated =
+                one.verdict == Verdict::jump && std::ranges::find(copied, one) != copied.end();
+            if (!is_done_once(rule) && !repeated) {
+                copied.push_back(std::move(one));
+            }
         }
         return copied;
     }
@@ -55,7 +70,14 @@ class LastWord {
   private:
     Rule copy(const Rule& rule) {
         Rule copied = rule;
-        if (const Carry word = word_of(rule); word != Carry::none) {
+        if (rule.target == kUnownedChain) {
+            copied.target = kConfinedChain;
+            copied.comment = "confined to the tunnel";
+        }
+        if (const Carry word = word_of(rule);
+            word == Carry::confined || rule.target == kUnownedChain) {
+            copied.matches = {match::Carried{Carry::confined}};
+        } else if (word != Carry::none) {
             std::erase_if(copied.matches, names_sender);
             copied.matches.emplace_back(match::Carried{word});
         }
@@ -63,7 +85,7 @@ class LastWord {
             copied.verdict = Verdict::drop;
             copied.target.clear();
         } else if (rule.verdict == Verdict::jump) {
-            copied.target = chain_like(rule.target);
+            copied.target = chain_like(copied.target);
         }
         return copied;
     }
@@ -91,13 +113,21 @@ void leave_marked_packets(Chain& chain) {
     }
 }
 
-/// What `postrouting` asks need not be asked before: the kind of a tunnel. What it cannot ask is
-/// told.
+bool names_device(const Match& match) {
+    const auto* const out = std::get_if<match::OutInterface>(&match);
+    return out != nullptr && !out->negated;
+}
+
+/// What `postrouting` asks need not be asked before: the kind and the group of a device that has a
+/// name. What it cannot ask is told.
 void share_work(Chain& chain) {
     for (Rule& rule : chain.rules) {
-        std::erase_if(rule.matches, [](const Match& match) {
-            return std::holds_alternative<match::OutKind>(match);
-        });
+        if (std::ranges::any_of(rule.matches, names_device)) {
+            std::erase_if(rule.matches, [](const Match& match) {
+                return std::holds_alternative<match::OutKind>(match) ||
+                       std::holds_alternative<match::OutGroup>(match);
+            });
+        }
         rule.carry = word_of(rule);
     }
 }
@@ -114,16 +144,17 @@ void add_postrouting(Draft& draft) {
     }
     draft.postrouting.rules = std::move(rules);
     Chain& judging = by_program ? *confined : draft.output;
-    share_work(draft.output);
-    share_work(judging);
+    std::vector<Chain*> all{&draft.output};
+    if (by_program) {
+        all.push_back(&judging);
+        all.push_back(&*std::ranges::find(draft.others, kFreeChain, &Chain::name));
+    }
     share_work(draft.forward);
+    std::ranges::for_each(all, [](Chain* chain) { share_work(*chain); });
     if (ways_out(draft.situation).empty()) {
         return;
     }
-    leave_marked_packets(draft.output);
-    if (by_program) {
-        leave_marked_packets(judging);
-    }
+    std::ranges::for_each(all, [](Chain* chain) { leave_marked_packets(*chain); });
     judging.rules.insert(judging.rules.end() - 1,
                          accept({match::Mark{0, ~0U, /*negated=*/true}},
                                 "marked: judged by the device that it leaves by"));

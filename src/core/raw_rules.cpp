@@ -39,6 +39,11 @@ Fate fate_of(const match::OutInterface& m, const Uplink& uplink) {
                                                                         : Fate::never;
 }
 
+/// Only tunnels are told by their group, and no rule stands at a tunnel.
+Fate fate_of(const match::OutGroup& m) {
+    return m.negated ? Fate::forget : Fate::never;
+}
+
 /// The sender is no longer asked for because a socket may be closed before its last packet leaves;
 /// connection tracking is forgotten because the kernel does not look at it here.
 Fate fate_of(const Match& match, const Uplink& uplink) {
@@ -47,6 +52,8 @@ Fate fate_of(const Match& match, const Uplink& uplink) {
                           [](const match::InInterface&) { return Fate::never; },
                           [](const match::InKind&) { return Fate::never; },
                           [](const match::OutKind&) { return Fate::never; },
+                          [](const match::InGroup&) { return Fate::never; },
+                          [](const match::OutGroup& m) { return fate_of(m); },
                           [](const match::Carried&) { return Fate::never; },
                           [](const match::InLoopback&) { return Fate::never; },
                           [](const match::OutLoopback&) { return Fate::never; },
@@ -55,6 +62,7 @@ Fate fate_of(const Match& match, const Uplink& uplink) {
                           [](const match::Decrypted&) { return Fate::never; },
                           [](const match::User&) { return Fate::word; },
                           [](const match::Group&) { return Fate::word; },
+                          [](const match::HasUser&) { return Fate::never; },
                           [](const match::Cgroup&) { return Fate::word; },
                           [](const match::CtEstablished&) { return Fate::forget; },
                           [](const match::CtReply&) { return Fate::forget; },
@@ -71,6 +79,7 @@ Fate fate_of(const Match& match, const Uplink& uplink) {
                           [](const match::LaterFragment&) { return Fate::keep; },
                           [](const match::HopLimit&) { return Fate::keep; },
                           [](const match::TcpNotOpening&) { return Fate::keep; },
+                          [](const match::TcpFlags&) { return Fate::keep; },
                           [](const match::Mark&) { return Fate::keep; },
                           [](const match::InSet&) { return Fate::keep; },  // See elements_here().
                       },
@@ -86,10 +95,13 @@ bool of_transport_header(const Match& match) {
                           [](const match::IcmpCode&) { return true; },
                           [](const match::InnerDestination&) { return true; },
                           [](const match::TcpNotOpening&) { return true; },
+                          [](const match::TcpFlags&) { return true; },
                           [](const match::InInterface&) { return false; },
                           [](const match::OutInterface&) { return false; },
                           [](const match::InKind&) { return false; },
                           [](const match::OutKind&) { return false; },
+                          [](const match::InGroup&) { return false; },
+                          [](const match::OutGroup&) { return false; },
                           [](const match::Carried&) { return false; },
                           [](const match::InLoopback&) { return false; },
                           [](const match::OutLoopback&) { return false; },
@@ -106,6 +118,7 @@ bool of_transport_header(const Match& match) {
                           [](const match::Mark&) { return false; },
                           [](const match::User&) { return false; },
                           [](const match::Group&) { return false; },
+                          [](const match::HasUser&) { return false; },
                           [](const match::Cgroup&) { return false; },
                           [](const match::ToEncrypt&) { return false; },
                           [](const match::Decrypted&) { return false; },

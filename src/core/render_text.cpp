@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -53,6 +55,10 @@ std::string mask_text(const SetKey& key) {
     return key.length == mask.bits() ? std::string() : fmt::format(" & {}", mask.str());
 }
 
+std::string flow_text(IpFamily family) {
+    return fmt::format("{0} saddr . th sport . {0} daddr . th dport", ip_word(family));
+}
+
 std::string set_text(const match::InSet& m) {
     const bool to = m.far == match::InSet::Far::destination;
     const char* const interface = to ? "oifname" : "iifname";
@@ -68,8 +74,22 @@ std::string set_text(const match::InSet& m) {
         return fmt::format("{} @{}", interface, m.set);
     case SetKey::Of::link_network:
         return fmt::format("{} . {}{} @{}", interface, address, mask_text(m.key), m.set);
+    case SetKey::Of::flow:
+        return fmt::format("{} @{}", flow_text(m.key.family), m.set);
     }
     return {};
+}
+
+/// "rst | ack"
+std::string flags_text(std::uint8_t flags) {
+    constexpr std::array<std::string_view, 5> kWords{"fin", "syn", "rst", "psh", "ack"};
+    std::vector<std::string_view> words;
+    for (std::size_t i = 0; i < kWords.size(); ++i) {
+        if ((flags >> i & 1U) != 0) {
+            words.push_back(kWords[i]);
+        }
+    }
+    return fmt::format("{}", fmt::join(words, " | "));
 }
 
 std::string mark_text(const match::Mark& m) {
@@ -144,6 +164,12 @@ class MatchWriter {
     }
     void write(const match::InKind& m) { add(fmt::format("meta iifkind \"{}\"", m.kind)); }
     void write(const match::OutKind& m) { add(fmt::format("meta oifkind \"{}\"", m.kind)); }
+    void write(const match::InGroup& m) {
+        add(fmt::format("iifgroup {}{}", sign(m.negated), m.group));
+    }
+    void write(const match::OutGroup& m) {
+        add(fmt::format("oifgroup {}{}", sign(m.negated), m.group));
+    }
     void write(const match::InLoopback&) { add("iif \"lo\""); }
     void write(const match::OutLoopback&) { add("oif \"lo\""); }
     void write(const match::Family& m) { family_ = m.family; }
@@ -193,9 +219,16 @@ class MatchWriter {
     void write(const match::TcpNotOpening&) {
         add_implying_protocol("tcp flags & (syn | ack) != syn");
     }
+    void write(const match::TcpFlags& m) {
+        const std::string flags = flags_text(m.flags);
+        add_implying_protocol(
+            fmt::format("tcp flags & {} == {}",
+                        flags.find(' ') == flags.npos ? flags : fmt::format("({})", flags), flags));
+    }
     void write(const match::Mark& m) { add(mark_text(m)); }
     void write(const match::User& m) { add(fmt::format("meta skuid {}", m.uid)); }
     void write(const match::Group& m) { add(fmt::format("meta skgid {}", m.gid)); }
+    void write(const match::HasUser&) { add("meta skuid != 4294967295"); }
     void write(const match::Cgroup& m) {
         add(fmt::format("socket cgroupv2 level {} \"{}\"", std::ranges::count(m.path, '/') + 1,
                         m.path));
@@ -264,11 +297,19 @@ std::string type_text(const SetKey& key) {
         return "ifname";
     case SetKey::Of::link_network:
         return "ifname . " + address;
+    case SetKey::Of::flow:
+        return fmt::format("{0} . inet_service . {0} . inet_service", address);
     }
     return address;
 }
 
 std::string set_definition(const Set& set) {
+    if (set.key.of == SetKey::Of::flow) {
+        return fmt::format("\tset {} {{\n\t\ttype {}\n\t\tsize {}\n\t\tflags dynamic,timeout\n"
+                           "\t\ttimeout {}s\n\t}}\n\n",
+                           set.name, type_text(set.key), kMostFlows,
+                           std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count());
+    }
     std::vector<std::string> elements;
     for (const Endpoint& element : set.elements) {
         elements.push_back(element_text(element, set.key.of));
@@ -320,6 +361,10 @@ std::string table_text(const TablePart& part, TableFamily family) {
 
 std::string render_text(const Rule& rule, TableFamily family) {
     std::vector<std::string> words = MatchWriter(rule.matches, family).words;
+    if (rule.remember) {
+        words.push_back(fmt::format("update @{} {{ {} }}", rule.remember->name,
+                                    flow_text(rule.remember->family)));
+    }
     if (rule.carry != Carry::none) {
         words.push_back(
             fmt::format("meta priority set meta priority | {}", class_text(rule.carry)));

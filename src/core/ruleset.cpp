@@ -21,6 +21,9 @@ struct Named {
             if (!rule.counter.empty()) {
                 counters.insert(rule.counter);
             }
+            if (rule.remember) {
+                sets.insert(rule.remember->name);
+            }
             for (const Match& match : rule.matches) {
                 if (const auto* const in = std::get_if<match::InSet>(&match)) {
                     sets.insert(in->set);

@@ -47,6 +47,9 @@ std::string confined(const Apps& apps) {
     for (const std::string& path : apps.cgroups) {
         all.push_back(fmt::format("cgroup {}", path));
     }
+    if (all.empty()) {  // And beside others it goes without saying.
+        return "what run-confined starts";
+    }
     return fmt::format("{}", fmt::join(all, ", "));
 }
 

@@ -3,6 +3,7 @@
 
 #include "killswitchd/compile.hpp"
 #include "killswitchd/endpoints.hpp"
+#include "killswitchd/past_tunnel.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
@@ -24,6 +25,8 @@ namespace {
 
 /// A device that is gone is announced at once; this is for what nothing announces.
 constexpr std::chrono::milliseconds kRawRetry{10'000};
+
+constexpr const char* kStaysClosed = "; it stays closed";
 
 /// Doubles from 100 ms and stays at 10 s.
 std::chrono::milliseconds backoff(unsigned failures) {
@@ -69,14 +72,19 @@ void watch_deadlines(State& state, std::vector<Effect>& effects) {
 }
 
 /// Says once each of what is refused now.
-void announce_new(const char* key, std::vector<std::string> refused,
+void announce_new(const char* key, std::vector<std::string> refused, const char* end,
                   std::vector<std::string>& announced, std::vector<Effect>& effects) {
     for (const std::string& reason : refused) {
         if (std::ranges::find(announced, reason) == announced.end()) {
-            effects.emplace_back(Announce{key, fmt::format("{}; it stays closed", reason)});
+            effects.emplace_back(Announce{key, fmt::format("{}{}", reason, end)});
         }
     }
     announced = std::move(refused);
+}
+
+std::vector<std::string> bypasses_of(const State& state) {
+    return state.links ? ways_past(state.policy, state.situation, *state.links)
+                       : std::vector<std::string>{};
 }
 
 /// Recomputes what is wanted, and asks for it where it is not what the kernel holds.
@@ -87,10 +95,12 @@ Step settle(State state) {
     announce_new("tunnel-refused",
                  state.links ? refused_tunnels(state.policy, *state.links)
                              : std::vector<std::string>{},
-                 state.refused, effects);
+                 kStaysClosed, state.refused, effects);
     watch_deadlines(state, effects);
     state.situation = decide(state);
-    announce_new("lan-refused", state.situation.around.lan_refused, state.refused_lan, effects);
+    announce_new("lan-refused", state.situation.around.lan_refused, kStaysClosed, state.refused_lan,
+                 effects);
+    announce_new("past-the-lock", bypasses_of(state), "", state.bypasses, effects);
     std::optional<Ruleset> wanted = compile(state.policy, state.situation);
     const bool news = wanted != state.wanted || !state.in_force;
     state.wanted = std::move(wanted);
@@ -101,6 +111,22 @@ Step settle(State state) {
     state.in_force = false;
     effects.emplace_back(Commit{state.wanted});
     return {std::move(state), std::move(effects)};
+}
+
+Step with_cgroups(State state, const CgroupsChanged& event) {
+    state.cgroups = event.cgroups;
+    std::string problem = event.unwatched ? event.unwatched->message() : std::string();
+    const bool news = problem != state.cgroups_error && !problem.empty();
+    state.cgroups_error = std::move(problem);
+    Step next = settle(std::move(state));
+    if (news) {
+        next.effects.emplace_back(
+            Announce{"cgroups-unwatched",
+                     fmt::format("cgroups are looked at every second, and one that is made anew is "
+                                 "not confined until then: {}",
+                                 next.next.cgroups_error)});
+    }
+    return next;
 }
 
 /// The second layer may fail without the first: that holds, and this is tried again.
@@ -195,7 +221,8 @@ Step step(State state, const Event& event) {
             [&](const PolicyLoaded& e) {
                 state.policy = e.policy;
                 state.learned = e.learned.value_or(std::move(state.learned));
-                return settle(std::move(state));
+                return e.cgroups ? with_cgroups(std::move(state), *e.cgroups)
+                                 : settle(std::move(state));
             },
             [&](const EndpointsChanged& e) {
                 state.learned = with_source(std::move(state.learned), e.source, e.learned);
@@ -226,10 +253,7 @@ Step step(State state, const Event& event) {
                                          state.remember_error)};
                 return Step{std::move(state), {std::move(say)}};
             },
-            [&](const CgroupsChanged& e) {
-                state.cgroups = e.cgroups;
-                return settle(std::move(state));
-            },
+            [&](const CgroupsChanged& e) { return with_cgroups(std::move(state), e); },
             [&](const CommitSucceeded& e) { return committed(std::move(state), e); },
             [&](const CommitFailed& e) { return failed(std::move(state), e); },
             [&](const TableTouched& e) {

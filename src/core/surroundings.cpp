@@ -24,9 +24,10 @@ namespace ks {
 
 namespace {
 
-bool named_in(const std::vector<std::string>& patterns, const std::string& name) {
-    return std::ranges::any_of(
-        patterns, [&](const std::string& pattern) { return interface_matches(pattern, name); });
+bool named_in(const std::vector<std::string>& patterns, const Link& link) {
+    return std::ranges::any_of(patterns, [&](const std::string& pattern) {
+        return interface_matches(pattern, link.name, link.group);
+    });
 }
 
 bool is_uplink(const Policy& policy, const Link& link) {
@@ -71,7 +72,7 @@ bool is_guest(const Policy& policy, const Overview& overview, int index, const L
         return false;
     }
     if (!policy.guests.automatic) {
-        return named_in(policy.guests.interfaces, link.name);
+        return named_in(policy.guests.interfaces, link);
     }
     const bool way_out_elsewhere = overview.ways_out.size() > overview.ways_out.count(index);
     return way_out_elsewhere && !link.addresses.empty() && leads_inside(overview, index, link);
@@ -217,8 +218,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links,
         if (!wraps_packets(link)) {
             add_neighbours(link, around.neighbours);
         }
-        const bool chosen =
-            policy.lan.interfaces.empty() || named_in(policy.lan.interfaces, link.name);
+        const bool chosen = policy.lan.interfaces.empty() || named_in(policy.lan.interfaces, link);
         if (policy.lan.allow && chosen && link.master == 0 && !wraps_packets(link)) {
             for (const Prefix& network : lan_of(policy.lan, link)) {
                 if (usable(network)) {

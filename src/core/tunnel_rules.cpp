@@ -47,15 +47,26 @@ struct Way {
     std::string comment;
 };
 
+std::string name_of(const LiveTunnel& tunnel) {
+    return tunnel.interface.empty() ? fmt::format("group {}", tunnel.group.value_or(0))
+                                    : tunnel.interface;
+}
+
 std::vector<Way> ways_of(const Situation& situation) {
     std::vector<Way> ways;
     for (const LiveTunnel& tunnel : situation.tunnels_up) {
-        Way way{{match::OutInterface{tunnel.interface}},
-                {match::InInterface{tunnel.interface}},
-                fmt::format("tunnel {}", tunnel.interface)};
+        Way way{{}, {}, fmt::format("tunnel {}", name_of(tunnel))};
+        if (!tunnel.interface.empty()) {
+            way.into.emplace_back(match::OutInterface{tunnel.interface});
+            way.out_of.emplace_back(match::InInterface{tunnel.interface});
+        }
         if (!tunnel.kind.empty()) {
             way.into.emplace_back(match::OutKind{tunnel.kind});
             way.out_of.emplace_back(match::InKind{tunnel.kind});
+        }
+        if (tunnel.group) {
+            way.into.emplace_back(match::OutGroup{*tunnel.group});
+            way.out_of.emplace_back(match::InGroup{*tunnel.group});
         }
         ways.push_back(std::move(way));
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,7 +29,7 @@ bool is_hardware(int index, const Link& link) {
 }
 
 bool bears_name_of(const Tunnel& tunnel, const Link& link) {
-    return !tunnel.ipsec && interface_matches(tunnel.interface, link.name);
+    return !tunnel.ipsec && interface_matches(tunnel.interface, link.name, link.group);
 }
 
 /// Why the interface is not trusted as `tunnel`, to be said of it; empty when it is.
@@ -45,12 +46,36 @@ std::string fault(const Tunnel& tunnel, int index, const Link& link) {
     if (!wraps_packets(link)) {
         return fmt::format("is a {} device, which wraps no packets", link.kind);
     }
-    const bool by_pattern = tunnel.interface.ends_with('*');
+    const bool by_group = group_in(tunnel.interface).has_value();
+    const bool by_pattern = by_group || tunnel.interface.ends_with('*');
     if (by_pattern && link.default_route && link.kind == "ppp") {
-        return fmt::format("matches the pattern {}, but is the way to the internet",
-                           tunnel.interface);
+        return fmt::format("{} {}, but is the way to the internet",
+                           by_group ? "is in" : "matches the pattern", tunnel.interface);
     }
     return {};
+}
+
+std::string absence_of(const Tunnel& tunnel) {
+    if (const auto group = group_in(tunnel.interface)) {
+        return fmt::format("no interface is in group {}", *group);
+    }
+    return tunnel.interface.ends_with('*')
+               ? fmt::format("no interface is named {}", tunnel.interface)
+               : fmt::format("{} does not exist", tunnel.interface);
+}
+
+/// The group by which a link is trusted; absent where a tunnel that names the link trusts it too.
+std::optional<std::uint32_t> trusted_by_group(const Policy& policy, int index, const Link& link) {
+    std::optional<std::uint32_t> found;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (bears_name_of(tunnel, link) && fault(tunnel, index, link).empty()) {
+            found = group_in(tunnel.interface);
+            if (!found) {
+                return std::nullopt;
+            }
+        }
+    }
+    return found;
 }
 
 }  // namespace
@@ -86,10 +111,7 @@ TunnelUse use_of(const Tunnel& tunnel, const std::optional<LinkTable>& links) {
     if (!links) {
         return {false, false, "the links cannot be read, so it counts as down"};
     }
-    TunnelUse use{false, false,
-                  tunnel.interface.ends_with('*')
-                      ? fmt::format("no interface is named {}", tunnel.interface)
-                      : fmt::format("{} does not exist", tunnel.interface)};
+    TunnelUse use{false, false, absence_of(tunnel)};
     for (const auto& [index, link] : *links) {
         if (!bears_name_of(tunnel, link)) {
             continue;
@@ -111,7 +133,7 @@ std::vector<LiveTunnel> live_tunnels(const Policy& policy, const LinkTable& link
     std::vector<LiveTunnel> live;
     for (const auto& [index, link] : links) {
         if (link.up && bears_tunnel_name(policy, link) && distrust(policy, index, link).empty()) {
-            live.push_back({link.name, link.kind});
+            live.push_back({link.name, link.kind, trusted_by_group(policy, index, link)});
         }
     }
     std::ranges::sort(live);

@@ -48,13 +48,15 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
                   log(say.key == "name-changed" ? Severity::notice : Severity::warning, say.key,
                       say.text);
                   service_.publish(say.key, say.text);
-              }}) {
+              }}),
+      cgroups_(reactor_, [this](CgroupsChanged event) { engine_.handle(std::move(event)); }) {
     names_.use(engine_.state().policy, imports_.files());
     note_config(config);
 }
 
 int Loop::run() {
-    load_cgroups();  // The first event: everything that is known already goes into force.
+    // The first event: everything that is known already goes into force.
+    engine_.handle(cgroups_.follow(engine_.state().policy));
     blocked_.follow();
     if (auto ready = listen(); !ready) {
         log(Severity::error, "start-failed", ready.error().message());
@@ -172,6 +174,11 @@ void Loop::links_changed() {
         learner_.links_changed();
         names_.network_changed();
     }
+    for (const std::string& name : links_.take_moved()) {
+        announce({"link-moved",
+                  fmt::format("{} went to another network namespace, which has no rules of ours",
+                              name)});
+    }
 }
 
 Status Loop::watch_ipsec() {
@@ -239,17 +246,6 @@ void Loop::wake_at(const std::optional<Instant>& moment) {
         engine_.handle(TimeIs{clock_.now()});
         tell_systemd();
     });
-}
-
-void Loop::load_cgroups() {
-    cgroups_.emplace(CgroupWatch::open(cgroups_of(engine_.state().policy)));
-    if (cgroups_->fd() >= 0) {
-        static_cast<void>(reactor_.on_readable(cgroups_->fd(), [this] {
-            cgroups_->drain();
-            engine_.handle(CgroupsChanged{cgroups_->ids()});
-        }));
-    }
-    engine_.handle(CgroupsChanged{cgroups_->ids()});
 }
 
 void Loop::announce(const Announce& say) {
@@ -357,17 +353,15 @@ Answer Loop::reload(const std::string& who) {
     }
     imports_ = ImportWatch::open(*config.policy, &imports_);
     names_.use(*config.policy, imports_.files());
-    engine_.handle(PolicyLoaded{*config.policy, learned(*config.policy)});
+    // One event: between a policy and its cgroups, whom it confines by them would be free.
+    engine_.handle(
+        PolicyLoaded{*config.policy, learned(*config.policy), cgroups_.follow(*config.policy)});
     if (auto watching = watch_imports(); !watching) {
         log(Severity::error, "import-unwatched", watching.error().message());
     }
     if (auto watching = watch_ipsec(); !watching) {
         lock_and_leave(IpsecUnknown{watching.error()});
     }
-    if (cgroups_ && cgroups_->fd() >= 0) {
-        reactor_.forget(cgroups_->fd());
-    }
-    load_cgroups();
     learner_.look();
     blocked_.follow();
     tell_systemd();

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "../host/boot_clock.hpp"
-#include "../host/cgroup_watch.hpp"
 #include "../host/engine.hpp"
 #include "../host/import_watch.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/ipsec_watch.hpp"
 #include "blocked_reader.hpp"
+#include "cgroup_follower.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/link_monitor.hpp"
 #include "killswitchd/nftables.hpp"
@@ -72,7 +72,6 @@ class Loop {
     void rules_changed();
     void retry_after(std::chrono::milliseconds delay);
     void wake_at(const std::optional<Instant>& moment);
-    void load_cgroups();
     void announce(const Announce& say);
     void note_config(const LoadedConfig& config);
     /// Names that could not be looked up may be known a moment later.
@@ -102,7 +101,7 @@ class Loop {
     Reporter reporter_;
     NameKeeper names_;
     Notifier notifier_ = Notifier::from_environment();
-    std::optional<CgroupWatch> cgroups_;
+    CgroupFollower cgroups_;
     std::optional<SocketWatch> socket_watch_;
     int exit_code_ = 0;
 };

@@ -33,7 +33,7 @@ void Reporter::refresh(const State& state, Nftables& nftables) {
 }
 
 StatusReport Reporter::report(const State& state, Nftables& nftables) {
-    const KernelView view = look(nftables);
+    const KernelView view = look_around(nftables, state);
     Observed observed = compare(state, view);
     observed.service = Observed::Service::running;
     on_disk_.look(paths_.config);

@@ -3,8 +3,12 @@
 
 #include "killswitchd/files.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,9 +16,16 @@
 #include <fmt/format.h>
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace ks {
+
+namespace {
+
+constexpr mode_t kDirectoryMode = 0755;
+
+}  // namespace
 
 std::set<std::string> cgroups_of(const Policy& policy) {
     std::set<std::string> paths;
@@ -28,8 +39,18 @@ std::set<std::string> cgroups_of(const Policy& policy) {
             paths.insert(*exception.cgroup);
         }
     }
-    paths.insert(policy.apps.cgroups.begin(), policy.apps.cgroups.end());
+    std::ranges::copy(confined_cgroups(policy), std::inserter(paths, paths.end()));
     return paths;
+}
+
+void make_confined_slice(const Policy& policy) {
+    const std::string root = cgroup_root();
+    if (policy.scope != Scope::apps || root.empty()) {
+        return;
+    }
+    const std::string slice = fmt::format("{}/{}", root, kConfinedSlice);
+    ::mkdir(slice.substr(0, slice.rfind('/')).c_str(), kDirectoryMode);
+    ::mkdir(slice.c_str(), kDirectoryMode);
 }
 
 CgroupWatch CgroupWatch::open(std::set<std::string> paths) {
@@ -37,12 +58,18 @@ CgroupWatch CgroupWatch::open(std::set<std::string> paths) {
     watch.paths_ = std::move(paths);
     if (!watch.paths_.empty()) {
         watch.inotify_ = Fd{::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)};
+        if (watch.fd() < 0) {
+            watch.problem_ = Error{"cannot make an inotify instance", errno};
+        }
     }
     watch.look();
     return watch;
 }
 
 void CgroupWatch::drain() {
+    if (fd() < 0) {
+        return look();
+    }
     alignas(inotify_event) std::array<char, 4096> events{};
     while (::read(inotify_.get(), events.data(), events.size()) > 0) {
     }
@@ -51,6 +78,9 @@ void CgroupWatch::drain() {
 
 void CgroupWatch::look() {
     ids_.clear();
+    if (fd() >= 0) {
+        problem_.reset();
+    }
     const std::string root = cgroup_root();
     for (const std::string& path : paths_) {
         // Every directory on the way, as far as it exists: the next one appears in the one before.
@@ -58,8 +88,12 @@ void CgroupWatch::look() {
         for (std::size_t end = 0; end != std::string::npos;) {
             const std::string parent =
                 end == 0 ? root : fmt::format("{}/{}", root, path.substr(0, end));
-            ::inotify_add_watch(inotify_.get(), parent.c_str(),
-                                IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR);
+            constexpr std::uint32_t kEvents =
+                IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR;
+            if (fd() >= 0 && ::inotify_add_watch(fd(), parent.c_str(), kEvents) < 0 &&
+                errno != ENOENT) {
+                problem_ = Error{fmt::format("cannot watch '{}'", parent), errno};
+            }
             end = path.find('/', end == 0 ? 0 : end + 1);
         }
         if (const auto id = cgroup_id(path)) {

@@ -5,6 +5,7 @@
 #include "engine.hpp"
 #include "intent_store.hpp"
 #include "ipsec_watch.hpp"
+#include "killswitchd/bypasses.hpp"
 #include "killswitchd/compile.hpp"
 #include "killswitchd/differences.hpp"
 #include "killswitchd/link_monitor.hpp"
@@ -39,6 +40,13 @@ std::optional<StateName> recognise(const State& state, const ObservedTables& tab
                                                        : std::nullopt;
 }
 
+/// Looks for the cgroups of the policy now, and decides anew.
+void look_at_cgroups(State& state) {
+    state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
+    state.situation = decide(state);
+    state.wanted = compile(state.policy, state.situation);
+}
+
 bool switched_off_at_boot() {
     std::ifstream file("/proc/cmdline");
     for (std::string word; file >> word;) {
@@ -69,13 +77,20 @@ World observe(const Paths& paths) {
     world.imports = read_vpn_files(state.policy);
     state.learned = learned_endpoints(paths, state.policy, world.imports);
     state.ipsec = IpsecWatch::open(state.policy).gateways();
-    state.cgroups = CgroupWatch::open(cgroups_of(state.policy)).ids();
     if (auto nftables = Nftables::open(Ownership::off)) {
         state.raw_support = nftables->raw_support();
         state.log_support = nftables->log_support();
     }
-    state.situation = decide(state);
-    state.wanted = compile(state.policy, state.situation);
+    look_at_cgroups(state);
+    return world;
+}
+
+World observe_for_change(const Paths& paths) {
+    World world = observe(paths);
+    if (world.config.ok()) {
+        make_confined_slice(world.state.policy);
+        look_at_cgroups(world.state);
+    }
     return world;
 }
 
@@ -91,6 +106,14 @@ void take_tunnels_down(State& state) {
 KernelView look(Nftables& nftables) {
     const auto fallback = nftables.fallback_stands();
     return {nftables.read(), fallback && *fallback};
+}
+
+KernelView look_around(Nftables& nftables, const State& state) {
+    KernelView view = look(nftables);
+    if (view.tables && state.wanted && state.links) {
+        view.others = read_bypasses(*state.links);
+    }
+    return view;
 }
 
 Observed compare(const State& state, const KernelView& view) {

@@ -12,6 +12,8 @@
 #include "killswitchd/step.hpp"
 
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace ks {
 
@@ -28,6 +30,9 @@ struct World {
 /// what is wrong with it.
 [[nodiscard]] World observe(const Paths& paths);
 
+/// The same for who is about to change the rules: kConfinedSlice is there, where it has to be.
+[[nodiscard]] World observe_for_change(const Paths& paths);
+
 /// For rules that nobody will change as links change: a tunnel opens when the service runs. What is
 /// known of networks stays.
 void take_tunnels_down(State& state);
@@ -36,8 +41,11 @@ void take_tunnels_down(State& state);
 struct KernelView {
     Result<ObservedTables> tables;  ///< An error means that nobody can tell.
     bool fallback = false;          ///< Whether the fallback table stands.
+    std::vector<std::string> others{};
 };
 [[nodiscard]] KernelView look(Nftables& nftables);
+/// The same with `others`: what others do beside our rules; see read_bypasses(). For reports.
+[[nodiscard]] KernelView look_around(Nftables& nftables, const State& state);
 
 /// Compares `view` with what `state` wants. Without a service or a usable config the caller says
 /// so: see Observed.

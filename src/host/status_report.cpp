@@ -4,6 +4,7 @@
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/holes.hpp"
 #include "killswitchd/links.hpp"
+#include "killswitchd/past_tunnel.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/time.hpp"
@@ -13,8 +14,12 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include <unistd.h>
 
@@ -39,7 +44,7 @@ std::string kind_of(const Tunnel& tunnel, const std::optional<LinkTable>& links)
     std::string kind = tunnel.kind;
     if (links) {
         for (const auto& [index, link] : *links) {
-            if (interface_matches(tunnel.interface, link.name)) {
+            if (interface_matches(tunnel.interface, link.name, link.group)) {
                 kind = link.kind;
             }
         }
@@ -72,6 +77,25 @@ std::vector<TunnelReport> tunnels_of(const State& state, const AnswerWatch::All&
         }
         one.answers = answers_of(tunnel, answers);
         all.push_back(std::move(one));
+    }
+    return all;
+}
+
+/// What the rules of `scope: apps` cannot know, and what may lead past the tunnel.
+std::vector<std::string> notices_of(const State& state) {
+    std::vector<std::string> all;
+    for (const std::string& path : confined_cgroups(state.policy)) {
+        if (!state.cgroups.contains(path)) {
+            all.push_back(fmt::format("cgroup {} does not exist, so it confines nobody", path));
+        }
+    }
+    if (!state.cgroups_error.empty()) {
+        all.push_back(
+            fmt::format("cgroups are only looked at every second: {}", state.cgroups_error));
+    }
+    if (state.links) {
+        std::ranges::move(ways_past(state.policy, state.situation, *state.links),
+                          std::back_inserter(all));
     }
     return all;
 }
@@ -137,6 +161,7 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.judgement = judge(state, observed);
     report.armed = is_armed(state, observed);
     report.mode = word(state.policy.mode);
+    report.scope = state.policy.scope == Scope::apps ? "apps" : "all";
     report.service_running = observed.service == Observed::Service::running;
     report.last_error = state.last_error.empty() ? state.remember_error : state.last_error;
     report.confirm_within = seconds_until(state.intents.confirm_by);
@@ -146,6 +171,8 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     if (state.situation.state != StateName::panic) {
         report.holes = holes(state.policy, state.situation.endpoints);
     }
+    report.notices = notices_of(state);
+    report.notices.insert(report.notices.end(), view.others.begin(), view.others.end());
     report.counters = counters_of(tables);
     report.ownership = ownership_of(inet);
     report.raw = raw_of(state, tables);

@@ -47,6 +47,7 @@ struct StatusReport {
     std::string since;  ///< When the service first saw it so, RFC 3339, UTC; empty: not known.
     bool armed = false;
     std::string mode;
+    std::string scope{};  ///< "all" or "apps".
     bool service_running = false;
     std::string last_error;
     std::optional<std::int64_t> confirm_within;  ///< Seconds until an armed machine opens again.
@@ -54,6 +55,7 @@ struct StatusReport {
     std::string ipv6;
     std::vector<TunnelReport> tunnels;
     std::vector<std::string> holes;
+    std::vector<std::string> notices{};  ///< What is no hole, but good to know; one clause each.
     std::map<std::string, CounterValue> counters;
     std::string ownership;  ///< "owned", "orphan" or "none".
     std::string raw;        ///< "blocked", "allowed" or "unsupported".

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -74,6 +75,14 @@ std::string kind_of(nlattr* link_info) {
     return text_of(found[IFLA_INFO_KIND]);
 }
 
+/// Whether a program of XDP is attached, in the driver or before it.
+bool has_xdp(nlattr* xdp) {
+    Attributes<IFLA_XDP_MAX> found{};
+    return xdp != nullptr && nla_parse_nested(found.data(), IFLA_XDP_MAX, xdp, nullptr) >= 0 &&
+           found[IFLA_XDP_ATTACHED] != nullptr && nla_len(found[IFLA_XDP_ATTACHED]) > 0 &&
+           nla_get_u8(found[IFLA_XDP_ATTACHED]) != XDP_ATTACHED_NONE;
+}
+
 /// Of other kinds IFLA_LINK is the other end of a pair, or where packets go that inet judges again.
 bool sends_by_lower(const std::string& kind) {
     return kind == "vlan" || kind == "macvlan" || kind == "macvtap" || kind == "ipvlan" ||
@@ -105,7 +114,8 @@ void LinkPicture::apply(const nlmsghdr& message) {
 }
 
 void LinkPicture::apply_link(const nlmsghdr& message) {
-    const auto found = attributes_of<ifinfomsg, IFLA_MAX>(message, {IFLA_MASTER, IFLA_LINK});
+    const auto found =
+        attributes_of<ifinfomsg, IFLA_MAX>(message, {IFLA_MASTER, IFLA_LINK, IFLA_GROUP});
     if (!found) {
         return;
     }
@@ -115,9 +125,16 @@ void LinkPicture::apply_link(const nlmsghdr& message) {
         return;
     }
     if (message.nlmsg_type == RTM_DELLINK) {
+        const auto gone = links_.find(header.ifi_index);
+        const bool way_out =
+            gone != links_.end() && (gone->second.kind.empty() || gone->second.default_route);
+        if (way_out && (*found)[IFLA_NEW_NETNSID] != nullptr) {
+            moved_.push_back(gone->second.name);
+        }
         links_.erase(header.ifi_index);
         addresses_.erase(header.ifi_index);
         default_routes_.erase(header.ifi_index);
+        narrow_routes_.erase(header.ifi_index);
         return;
     }
     // Absent means none only in a whole message, and that has IFLA_AF_SPEC after all that is read
@@ -132,8 +149,14 @@ void LinkPicture::apply_link(const nlmsghdr& message) {
     Link& link = links_[header.ifi_index];
     link.name = text_of((*found)[IFLA_IFNAME]);
     link.up = (header.ifi_flags & IFF_UP) != 0;
+    if (!link.up) {  // They end with it, some of them without a word.
+        narrow_routes_.erase(header.ifi_index);
+        link.routes.clear();
+    }
     link.master = number(IFLA_MASTER);
     link.kind = kind_of((*found)[IFLA_LINKINFO]);
+    link.group = static_cast<std::uint32_t>(number(IFLA_GROUP));
+    link.xdp = has_xdp((*found)[IFLA_XDP]);
     const bool elsewhere = (*found)[IFLA_LINK_NETNSID] != nullptr;
     link.lower = !elsewhere && sends_by_lower(link.kind) ? number(IFLA_LINK) : 0;
 }
@@ -177,29 +200,15 @@ void LinkPicture::apply_address(const nlmsghdr& message) {
     }
 }
 
-void LinkPicture::apply_route(const nlmsghdr& message) {
-    const auto found = attributes_of<rtmsg, RTA_MAX>(message, {RTA_OIF, RTA_TABLE, RTA_PRIORITY});
-    if (!found) {
-        return;
+namespace {
+
+/// Every way out that a route has: the device, and the attribute of its router, which may be null.
+template <class Each>
+void for_each_hop(const Attributes<RTA_MAX>& route, Each each) {
+    if (const nlattr* const link = route[RTA_OIF]; link != nullptr) {
+        each(static_cast<int>(nla_get_u32(link)), route[RTA_GATEWAY]);
     }
-    const auto header = header_of<rtmsg>(message);
-    const bool is_ip = header.rtm_family == AF_INET || header.rtm_family == AF_INET6;
-    if (!is_ip || header.rtm_dst_len != 0 || header.rtm_type != RTN_UNICAST) {
-        return;
-    }
-    const auto number = [&](int attribute, std::uint32_t otherwise) {
-        const nlattr* const value = (*found)[static_cast<std::size_t>(attribute)];
-        return value == nullptr ? otherwise : nla_get_u32(value);
-    };
-    const auto by = [&](const nlattr* router) {
-        return Route{header.rtm_family, number(RTA_TABLE, header.rtm_table),
-                     number(RTA_PRIORITY, 0),
-                     header.rtm_family == AF_INET6 ? address_in(router, AF_INET6) : std::nullopt};
-    };
-    if (const auto link = number(RTA_OIF, 0); link != 0) {
-        note_route(static_cast<int>(link), by((*found)[RTA_GATEWAY]), message);
-    }
-    const nlattr* const paths = (*found)[RTA_MULTIPATH];
+    const nlattr* const paths = route[RTA_MULTIPATH];
     int left = paths == nullptr ? 0 : nla_len(paths);
     const auto* next = paths == nullptr ? nullptr : static_cast<const char*>(nla_data(paths));
     while (left >= static_cast<int>(sizeof(rtnexthop))) {
@@ -213,14 +222,98 @@ void LinkPicture::apply_route(const nlmsghdr& message) {
         auto* const attributes = reinterpret_cast<nlattr*>(const_cast<char*>(next + sizeof hop));
         static_cast<void>(nla_parse(of_hop.data(), RTA_MAX, attributes,
                                     hop.rtnh_len - static_cast<int>(sizeof hop), nullptr));
-        note_route(hop.rtnh_ifindex, by(of_hop[RTA_GATEWAY]), message);
+        each(hop.rtnh_ifindex, of_hop[RTA_GATEWAY]);
         const int step = NLA_ALIGN(hop.rtnh_len);
         next += step;
         left -= step;
     }
 }
 
-void LinkPicture::note_route(int link, const Route& route, const nlmsghdr& message) {
+/// Set by people, programs that set up a network, and the network; those of the kernel follow from
+/// its addresses, and routing daemons have too many.
+bool is_told_of(std::uint8_t origin) {
+    constexpr std::array<std::uint8_t, 6> kOrigins{RTPROT_UNSPEC, RTPROT_REDIRECT, RTPROT_BOOT,
+                                                   RTPROT_STATIC, RTPROT_RA,       RTPROT_DHCP};
+    return std::ranges::find(kOrigins, origin) != kOrigins.end();
+}
+
+}  // namespace
+
+void LinkPicture::apply_route(const nlmsghdr& message) {
+    const auto found = attributes_of<rtmsg, RTA_MAX>(message, {RTA_OIF, RTA_TABLE, RTA_PRIORITY});
+    if (!found) {
+        return;
+    }
+    const auto header = header_of<rtmsg>(message);
+    const bool is_ip = header.rtm_family == AF_INET || header.rtm_family == AF_INET6;
+    if (!is_ip || header.rtm_type != RTN_UNICAST || (header.rtm_flags & RTM_F_CLONED) != 0) {
+        return;
+    }
+    const auto number = [&](std::size_t attribute, std::uint32_t otherwise) {
+        const nlattr* const value = (*found)[attribute];
+        return value == nullptr ? otherwise : nla_get_u32(value);
+    };
+    const std::uint32_t table = number(RTA_TABLE, header.rtm_table);
+    const std::uint32_t metric = number(RTA_PRIORITY, 0);
+    if (header.rtm_dst_len == 0) {
+        return for_each_hop(*found, [&](int link, const nlattr* router) {
+            note_default(
+                link,
+                {header.rtm_family, table, metric,
+                 header.rtm_family == AF_INET6 ? address_in(router, AF_INET6) : std::nullopt},
+                message);
+        });
+    }
+    const auto to = address_in((*found)[RTA_DST], header.rtm_family);
+    if (!to || header.rtm_dst_len > to->bits() || !is_told_of(header.rtm_protocol)) {
+        return;
+    }
+    for_each_hop(*found, [&](int link, const nlattr*) {
+        note_narrow(link, {{Prefix{*to, header.rtm_dst_len}, header.rtm_protocol}, table, metric},
+                    message);
+    });
+}
+
+void LinkPicture::note_narrow(int link, const NarrowRoute& route, const nlmsghdr& message) {
+    constexpr std::size_t kMostKept = 1024;
+    if ((message.nlmsg_flags & NLM_F_REPLACE) != 0) {  // The end of the old one is not announced.
+        for (auto& [other, routes] : narrow_routes_) {
+            const std::size_t gone = std::erase_if(routes, [&](const NarrowRoute& old) {
+                return old.route.to == route.route.to && old.table == route.table &&
+                       old.metric == route.metric;
+            });
+            if (gone != 0) {
+                publish_narrow(other);
+            }
+        }
+    }
+    if (!links_.contains(link)) {
+        return;
+    }
+    auto& routes = narrow_routes_[link];
+    if (message.nlmsg_type == RTM_DELROUTE) {
+        routes.erase(route);
+    } else if (routes.size() < kMostKept) {
+        routes.insert(route);
+    }
+    publish_narrow(link);
+}
+
+void LinkPicture::publish_narrow(int link) {
+    const auto known = links_.find(link);
+    if (known == links_.end()) {
+        return;
+    }
+    std::vector<LinkRoute>& shown = known->second.routes;
+    shown.clear();
+    for (const NarrowRoute& each : narrow_routes_[link]) {
+        if (shown.size() < kMostRoutes && (shown.empty() || shown.back() != each.route)) {
+            shown.push_back(each.route);
+        }
+    }
+}
+
+void LinkPicture::note_default(int link, const Route& route, const nlmsghdr& message) {
     const auto known = links_.find(link);
     if (known == links_.end()) {
         return;

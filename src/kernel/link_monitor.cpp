@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <linux/rtnetlink.h>
 
@@ -90,6 +92,10 @@ const LinkTable& LinkMonitor::links() const noexcept {
 
 std::uint64_t LinkMonitor::overruns() const noexcept {
     return impl_->overruns;
+}
+
+std::vector<std::string> LinkMonitor::take_moved() {
+    return impl_->picture.take_moved();
 }
 
 Result<bool> LinkMonitor::drain() {

@@ -125,6 +125,7 @@ json to_json(const StatusReport& report) {
         {"since", report.since},
         {"armed", report.armed},
         {"mode", report.mode},
+        {"scope", report.scope},
         {"verified", report.judgement.verified},
         {"service", report.service_running ? "running" : "stopped"},
         {"last_error", report.last_error},
@@ -135,6 +136,7 @@ json to_json(const StatusReport& report) {
         {"holes", report.holes},
         {"open_holes", report.judgement.holes},
         {"silent", report.judgement.silent},
+        {"notices", report.notices},
         {"counters", counters_json(report.counters)},
         {"ownership", report.ownership},
         {"raw", report.raw},
@@ -173,6 +175,7 @@ StatusReport report_from(const json& object) {
     report.since = member(object, "since", std::string());
     report.armed = member(object, "armed", false);
     report.mode = member(object, "mode", std::string());
+    report.scope = member(object, "scope", std::string());
     report.service_running = member(object, "service", std::string()) == "running";
     report.last_error = member(object, "last_error", std::string());
     report.confirm_within = seconds_in(object, "confirm_within");
@@ -184,6 +187,7 @@ StatusReport report_from(const json& object) {
         }
     }
     report.holes = strings_in(member(object, "holes", json::array()));
+    report.notices = strings_in(member(object, "notices", json::array()));
     const json counters = member(object, "counters", json::object());
     for (const auto& [name, value] : counters.items()) {
         if (value.is_object()) {

@@ -96,10 +96,12 @@ def sleeps(tree):
 
 
 def processes(tree):
+    # Those become the command that they were given.
+    allowed = ("src/lab/", "src/cli/run_confined.cpp", ITSELF)
     return [
         problem
         for path, text in tree.items()
-        if path.startswith("src/") and path.endswith(CXX) and not path.startswith("src/lab/") and path != ITSELF
+        if path.startswith("src/") and path.endswith(CXX) and not path.startswith(allowed)
         for problem in matching_lines(path, code_only(text), PROCESS, "the program starts no other program")
     ]
 
@@ -155,7 +157,11 @@ CHECKS = {
             {"src/base/a.cpp": "::execvp(a, b);\n"},
             {"src/base/a.cpp": "posix_spawn(a);\n"},
         ],
-        good=[{"src/lab/a.cpp": "::execvp(a, b);\n", ITSELF: "::fexecve(a, b, c);\n", "src/cli/a.cpp": "// system(x)\nfile_system(x);\n"}],
+        good=[
+            {"src/lab/a.cpp": "::execvp(a, b);\n", "src/cli/a.cpp": "// system(x)\nfile_system(x);\n"},
+            {ITSELF: "::fexecve(a, b, c);\n"},
+            {"src/cli/run_confined.cpp": "::execvp(a, b);\n"},
+        ],
     ),
     "visitors": Check(
         visitors,

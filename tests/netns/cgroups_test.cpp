@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
-#include "killswitchd/files.hpp"
 #include "killswitchd/lab/lab.hpp"
 #include "killswitchd/lab/probe.hpp"
 #include "killswitchd/lab/process.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "support/node_run.hpp"
-#include "support/programs.hpp"
+#include "support/own_cgroup.hpp"
 #include "support/scene.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <fstream>
 #include <string>
 
 #include <fmt/format.h>
-
-#include <sys/stat.h>
-#include <unistd.h>
 
 using namespace ks;
 using namespace ks::test;
@@ -28,47 +22,6 @@ using drills::Armed;
 using lab::Packet;
 
 namespace {
-
-/// A cgroup of its own, two levels deep. This process and its sockets can be moved into it.
-class OwnCgroup {
-  public:
-    OwnCgroup() : outer_(fmt::format("killswitchd-test-{}", ::getpid())), home_(present()) {
-        if (cgroup_root().empty() || ::mkdir(directory(outer_).c_str(), 0755) != 0) {
-            skip("cannot make a cgroup of version 2 here");
-        }
-    }
-    OwnCgroup(const OwnCgroup&) = delete;
-    OwnCgroup& operator=(const OwnCgroup&) = delete;
-    ~OwnCgroup() {
-        leave();
-        ::rmdir(directory(path()).c_str());
-        ::rmdir(directory(outer_).c_str());
-    }
-
-    [[nodiscard]] std::string path() const { return outer_ + "/vpn"; }
-    void make() const { REQUIRE(::mkdir(directory(path()).c_str(), 0755) == 0); }
-    void remove() const { REQUIRE(::rmdir(directory(path()).c_str()) == 0); }
-    void enter() const { move(path()); }
-    void leave() const { move(home_); }
-
-  private:
-    static std::string directory(const std::string& path) {
-        return fmt::format("{}/{}", cgroup_root(), path);
-    }
-    static std::string present() {
-        std::ifstream lines("/proc/self/cgroup");
-        std::string line;
-        while (std::getline(lines, line) && !line.starts_with("0::/")) {
-        }
-        return line.size() > 4 ? line.substr(4) : std::string();
-    }
-    static void move(const std::string& path) {
-        std::ofstream(directory(path) + "/cgroup.procs") << ::getpid();
-    }
-
-    std::string outer_;
-    std::string home_;
-};
 
 bool leaves(Scene& scene, const char* to, std::uint16_t port) {
     return scene.escapes(scene.host(), Packet::udp, to, port, lab::Via::uplink);

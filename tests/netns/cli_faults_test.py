@@ -236,6 +236,30 @@ class Transient(Case):
         tracer.terminate()
         wait_until(lambda: meaning() == wanted, "the rules are restored")
 
+    def test_without_inotify_cgroups_are_looked_at_and_that_is_said(self):
+        root = next((path for path in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
+                     if os.path.exists(path + "/cgroup.controllers")), None)
+        name = "killswitchd-test-{}".format(os.getpid())
+        if root is None or not os.access(root, os.W_OK):
+            self.skipTest("no cgroups of version 2 can be made here")
+        self.write(GOOD + "scope: apps\napps: {{ cgroups: [{}] }}\n".format(name))
+        with open(self.log_path, "ab") as log:
+            service = subprocess.Popen(
+                ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=inotify_init1", "-e",
+                 "inject=inotify_init1:error=EMFILE", cli_support.PROGRAM, *self.paths, "run"],
+                stderr=log, stdout=log, env=cli_support.traced())
+        self.addCleanup(self.stop, service, signal.SIGTERM)
+        wait_until(lambda: os.path.exists(self.socket_path) and self.report()["verified"],
+                   "the service is ready; it said: " + self.log())
+        self.assertIn("cgroups-unwatched", self.log())
+        notices = " ".join(self.report()["notices"])
+        self.assertIn("cgroup {} does not exist".format(name), notices)
+        self.assertIn("cgroups are only looked at every second", notices)
+        os.mkdir("{}/{}".format(root, name))
+        self.addCleanup(os.rmdir, "{}/{}".format(root, name))
+        wait_until(lambda: name not in " ".join(self.report()["notices"]), "it is confined")
+        self.assertIn('"{}"'.format(name), nft("list", "chain", "inet", "killswitchd", "output"))
+
     def test_an_error_that_passes_does_not_end_the_boot_stage_open(self):
         self.ks("boot", expect=0)
         wanted = meaning()

@@ -112,6 +112,7 @@ std::string show(const PacketView& packet) {
 Evaluation rerouted(const Ruleset& ruleset, const Judged& judged) {
     PacketView packet = judged.packet;
     packet.out_interface = judged.first;
+    packet.out_group = group_of(judged.first);
     Evaluation first = evaluate(ruleset, packet);
     if (first.verdict != Verdict::accept) {
         return first;

@@ -133,12 +133,21 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
         });
         return fitting.empty() ? dice_.pick(devices()) : dice_.pick(fitting);
     };
+    const auto grouped = [&](std::uint32_t group, bool negated) {
+        std::vector<std::string> fitting;
+        std::ranges::copy_if(devices(), std::back_inserter(fitting), [&](const std::string& name) {
+            return (group_of(name) == group) != negated;
+        });
+        return fitting.empty() ? dice_.pick(devices()) : dice_.pick(fitting);
+    };
     std::visit(
         Overloaded{
             [&](const match::InInterface& m) { packet.in_interface = named(m.name, m.negated); },
             [&](const match::OutInterface& m) { packet.out_interface = named(m.name, m.negated); },
             [&](const match::InKind&) {},  // See kind_of().
             [&](const match::OutKind&) {},
+            [&](const match::InGroup& m) { packet.in_interface = grouped(m.group, m.negated); },
+            [&](const match::OutGroup& m) { packet.out_interface = grouped(m.group, m.negated); },
             [&](const match::Carried&) {},
             [&](const match::InLoopback&) { packet.in_interface = kLoopback; },
             [&](const match::OutLoopback&) { packet.out_interface = kLoopback; },
@@ -160,12 +169,14 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             [&](const match::Decrypted&) {},
             [&](const match::HopLimit& m) { packet.hop_limit = m.value; },
             [&](const match::TcpNotOpening&) { packet.tcp_opening = false; },
+            [&](const match::TcpFlags&) {},
             [&](const match::Mark& m) {
                 packet.mark = m.negated ? random_mark(dice_)
                                         : m.value | (dice_.number<std::uint32_t>() & ~m.mask);
             },
             [&](const match::User& m) { packet.uid = m.uid; },
             [&](const match::Group& m) { packet.gid = m.gid; },
+            [&](const match::HasUser&) {},
             [&](const match::Cgroup& m) {
                 std::vector<Sender> inside_it;
                 std::ranges::copy_if(senders_, std::back_inserter(inside_it), [&](const auto& s) {
@@ -176,6 +187,9 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
                 }
             },
             [&](const match::InSet& m) {
+                if (m.key.of == SetKey::Of::flow) {
+                    return;  // The kernel fills it.
+                }
                 const auto set = std::ranges::find(ruleset_.sets, m.set, &Set::name);
                 const bool to = m.far == match::InSet::Far::destination;
                 if (set != ruleset_.sets.end() && !set->networks.empty()) {
@@ -377,6 +391,8 @@ PacketView PacketMaker::make() {
     make_routable(packet);
     packet.in_kind = kind_of(packet.in_interface);
     packet.out_kind = kind_of(packet.out_interface);
+    packet.in_group = group_of(packet.in_interface);
+    packet.out_group = group_of(packet.out_interface);
     return packet;
 }
 

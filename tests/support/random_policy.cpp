@@ -42,7 +42,7 @@ Endpoint random_endpoint(Dice& dice) {
 
 /// An interface that no tunnel of `policy` has.
 std::string free_interface(Dice& dice, const Policy& policy) {
-    std::vector<std::string> names{"wg0", "tun0", "tun*", "wg*", "tun1"};
+    std::vector<std::string> names{"wg0", "tun0", "tun*", "wg*", "tun1", "group:7"};
     for (const Tunnel& tunnel : policy.tunnels) {
         std::erase(names, tunnel.interface);
     }
@@ -266,16 +266,18 @@ void lan_unsafe(Dice& dice, const CgroupIds&, Policy& policy) {
 }
 
 void lan_interfaces(Dice& dice, const CgroupIds&, Policy& policy) {
-    policy.lan.interfaces =
-        dice.chance(60) ? std::vector<std::string>{} : dice.some<std::string>({kSomeUplink, "up*"});
+    policy.lan.interfaces = dice.chance(60)
+                                ? std::vector<std::string>{}
+                                : dice.some<std::string>({kSomeUplink, "up*", "group:9"});
 }
 
 void guest_interfaces(Dice& dice, const CgroupIds&, Policy& policy) {
     policy.guests.automatic = dice.chance(60);
     policy.guests.interfaces.clear();
     if (!policy.guests.automatic) {
-        policy.guests.interfaces = dice.chance(50) ? std::vector<std::string>{"veth*"}
-                                                   : std::vector<std::string>{"br0", kSomeUplink};
+        policy.guests.interfaces = dice.chance(50)   ? std::vector<std::string>{"veth*"}
+                                   : dice.chance(50) ? std::vector<std::string>{"group:11"}
+                                                     : std::vector<std::string>{"br0", kSomeUplink};
     }
 }
 

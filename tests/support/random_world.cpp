@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <string>
 #include <utility>
@@ -46,6 +47,7 @@ Link random_link(Dice& dice, const std::string& device) {
         {"wg", "wireguard"}, {"tun", "tun"}, {"tap", "tun"}, {"veth", "veth"}, {"br", "bridge"}};
     Link link;
     link.name = device;
+    link.group = group_of(device);
     link.up = dice.chance(60);
     for (const auto& [stem, kind] : kinds) {
         if (device.starts_with(stem)) {
@@ -81,6 +83,13 @@ const std::vector<std::string>& devices() {
                                                 "tun1",  "eth1",  "tap0",  "wg10", "veth2",
                                                 "veth3", "veth4", "veth5"};
     return names;
+}
+
+std::uint32_t group_of(const std::string& device) {
+    static const std::map<std::string, std::uint32_t> groups{
+        {"tun0", 7}, {"tun1", 7}, {"wg10", 7}, {"eth1", 9}, {"veth3", 11}, {"br0", 11}};
+    const auto found = groups.find(device);
+    return found == groups.end() ? 0 : found->second;
 }
 
 IpAddress address(const char* text) {

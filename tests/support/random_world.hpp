@@ -16,6 +16,8 @@ namespace ks::test {
 /// The interfaces of the random worlds, in the order in which they forward to each other: uplinks,
 /// tunnels, guests and the port of a guest bridge, in every neighbourhood that rules tell apart.
 [[nodiscard]] const std::vector<std::string>& devices();
+/// The interface group that a device is in, in every random world.
+[[nodiscard]] std::uint32_t group_of(const std::string& device);
 /// `devices()` with random addresses, routes and flags, and lo.
 [[nodiscard]] LinkTable random_links(Dice& dice);
 /// What `policy` makes of random links, intents and IPsec policies. Without rules with `mode: off`.

@@ -26,6 +26,9 @@ inline NameLookup fixed_names() {
                 return name == "openvpn"  ? std::optional<std::uint32_t>(102)
                        : name == "admins" ? std::optional<std::uint32_t>(103)
                                           : std::nullopt;
+            },
+            [](const std::string& name) {
+                return name == "vpns" ? std::optional<std::uint32_t>(7) : std::nullopt;
             }};
 }
 

@@ -52,9 +52,10 @@ std::string end() {
 
 template <class Body>
 void apply(LinkPicture& picture, std::uint16_t type, const Body& body,
-           const std::string& attributes) {
+           const std::string& attributes, std::uint16_t flags = 0) {
     nlmsghdr header{};
     header.nlmsg_type = type;
+    header.nlmsg_flags = flags;
     header.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(sizeof body) + attributes.size());
     std::vector<char> message(NLMSG_ALIGN(header.nlmsg_len));
     std::memcpy(message.data(), &header, sizeof header);
@@ -87,6 +88,23 @@ void address(LinkPicture& picture, std::uint16_t type, const std::string& own,
           attribute(IFA_ADDRESS, bytes(peer)) + attribute(IFA_LOCAL, bytes(own)));
 }
 
+/// An IPv4 route by link kIndex.
+void route(LinkPicture& picture, std::uint16_t type, const std::string& to, std::uint8_t length,
+           std::uint8_t origin, std::uint32_t metric, std::uint16_t flags = 0) {
+    const auto parsed = IpAddress::parse(to).value();
+    rtmsg header{};
+    header.rtm_family = AF_INET;
+    header.rtm_dst_len = length;
+    header.rtm_table = RT_TABLE_MAIN;
+    header.rtm_protocol = origin;
+    header.rtm_type = RTN_UNICAST;
+    apply(picture, type, header,
+          attribute(RTA_DST, std::string(reinterpret_cast<const char*>(parsed.bytes.data()),
+                                         parsed.size())) +
+              attribute(RTA_OIF, number(kIndex)) + attribute(RTA_PRIORITY, number(metric)),
+          flags);
+}
+
 /// Those of link kIndex.
 std::string addresses(const LinkPicture& picture) {
     std::string text;
@@ -105,6 +123,9 @@ TEST_CASE("a whole message says what a link is", "[links]") {
     port.master = 3;
     CHECK(picture.links().at(kIndex) == port);
 
+    announce(picture, name("port0") + attribute(IFLA_GROUP, number(7)) + kind("veth") + end());
+    CHECK(picture.links().at(kIndex).group == 7);
+
     announce(picture, name("port0") + kind("veth") + end());
     CHECK(picture.links().at(kIndex).master == 0);
 
@@ -113,6 +134,84 @@ TEST_CASE("a whole message says what a link is", "[links]") {
     announce(picture, name("vlan5") + attribute(IFLA_LINK, number(2)) + kind("vlan") +
                           attribute(IFLA_LINK_NETNSID, number(0)) + end());
     CHECK(picture.links().at(kIndex).lower == 0);
+}
+
+TEST_CASE("routes to less than everything are those that somebody has set", "[links][routes]") {
+    LinkPicture picture;
+    announce(picture, name("eth0") + end());
+    constexpr std::uint8_t kLength = 24;
+    const auto routes = [&] { return picture.links().at(kIndex).routes; };
+    const LinkRoute known{*Prefix::parse("198.51.100.0/24"), RTPROT_DHCP};
+    route(picture, RTM_NEWROUTE, "198.51.100.0", kLength, RTPROT_DHCP, 100);
+    CHECK(routes() == std::vector<LinkRoute>{known});
+
+    SECTION("the same with another metric is one") {
+        route(picture, RTM_NEWROUTE, "198.51.100.0", kLength, RTPROT_DHCP, 200);
+        CHECK(routes() == std::vector<LinkRoute>{known});
+        route(picture, RTM_DELROUTE, "198.51.100.0", kLength, RTPROT_DHCP, 100);
+        CHECK(routes() == std::vector<LinkRoute>{known});
+        route(picture, RTM_DELROUTE, "198.51.100.0", kLength, RTPROT_DHCP, 200);
+        CHECK(routes().empty());
+    }
+    SECTION("those of the kernel and of routing daemons are not told of") {
+        for (const int origin : {RTPROT_KERNEL, RTPROT_BIRD, RTPROT_ZEBRA}) {
+            route(picture, RTM_NEWROUTE, "203.0.113.0", kLength, static_cast<std::uint8_t>(origin),
+                  100);
+        }
+        CHECK(routes() == std::vector<LinkRoute>{known});
+    }
+    SECTION("what is malformed is none") {
+        route(picture, RTM_NEWROUTE, "203.0.113.0", 33, RTPROT_DHCP, 100);
+        CHECK(routes() == std::vector<LinkRoute>{known});
+    }
+    SECTION("a replaced one is gone without a word") {
+        route(picture, RTM_NEWROUTE, "198.51.100.0", kLength, RTPROT_BOOT, 100, NLM_F_REPLACE);
+        CHECK(routes() == std::vector<LinkRoute>{{known.to, RTPROT_BOOT}});
+    }
+    SECTION("they end with the link") {
+        ifinfomsg down{};
+        down.ifi_index = kIndex;
+        apply(picture, RTM_NEWLINK, down, name("eth0") + end());
+        CHECK(routes().empty());
+    }
+    SECTION("there is an end to them") {
+        for (int i = 0; i < 200; ++i) {
+            const std::string to = "10." + std::to_string(i) + ".0.0";
+            route(picture, RTM_NEWROUTE, to, 16, RTPROT_STATIC, 0);
+        }
+        CHECK(routes().size() == kMostRoutes);
+    }
+}
+
+TEST_CASE("a way out that moves to another namespace is told once", "[links]") {
+    LinkPicture picture;
+    ifinfomsg gone{};
+    gone.ifi_index = kIndex;
+    const std::string moved = attribute(IFLA_NEW_NETNSID, number(1));
+    announce(picture, name("eth0") + end());
+    apply(picture, RTM_DELLINK, gone, name("eth0") + moved);
+    CHECK(picture.take_moved() == std::vector<std::string>{"eth0"});
+    CHECK(picture.take_moved().empty());
+
+    announce(picture, name("eth0") + end());
+    apply(picture, RTM_DELLINK, gone, name("eth0"));
+    announce(picture, name("veth1") + kind("veth") + end());
+    apply(picture, RTM_DELLINK, gone, name("veth1") + moved);
+    CHECK(picture.take_moved().empty());
+}
+
+TEST_CASE("a program of XDP is seen, and its end", "[links]") {
+    LinkPicture picture;
+    const auto attached = [](char how) {
+        return attribute(IFLA_XDP | NLA_F_NESTED,
+                         attribute(IFLA_XDP_ATTACHED, std::string(1, how)));
+    };
+    announce(picture, name("eth0") + attached(XDP_ATTACHED_SKB) + end());
+    CHECK(picture.links().at(kIndex).xdp);
+    announce(picture, name("eth0") + attached(XDP_ATTACHED_NONE) + end());
+    CHECK_FALSE(picture.links().at(kIndex).xdp);
+    announce(picture, name("eth0") + end());
+    CHECK_FALSE(picture.links().at(kIndex).xdp);
 }
 
 TEST_CASE("a message that is not whole changes nothing", "[links][fail-closed]") {

@@ -55,10 +55,18 @@ PacketView random_packet(Dice& dice, PacketMaker& maker) {
         packet.out_kind = dice.chance(10) ? "dummy" : packet.out_kind;
     }
     packet.in_kind = dice.chance(10) ? "dummy" : packet.in_kind;
+    packet.in_group = dice.chance(10) ? 1 : packet.in_group;
+    packet.out_group = dice.chance(10) ? 1 : packet.out_group;
     packet.to_encrypt = packet.hook != Hook::input && dice.chance(5);
     packet.decrypted =
         (packet.hook == Hook::input || packet.hook == Hook::forward) && dice.chance(5);
     packet.later_fragment = dice.chance(5);
+    packet.remembered = dice.chance(30);
+    if (packet.uid && dice.chance(15)) {  // Its socket is closed.
+        packet.uid.reset();
+        packet.gid.reset();
+        packet.tcp_flags = dice.pick(std::vector<std::uint8_t>{0x10, 0x04, 0x14, 0x12, 0x11});
+    }
     return packet;
 }
 
@@ -105,6 +113,7 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
             [&](const match::SourcePort&) { return has_ports; },
             [&](const match::DestinationPort&) { return has_ports; },
             [&](const match::TcpNotOpening&) { return known.protocol == proto::kTcp; },
+            [&](const match::TcpFlags&) { return known.protocol == proto::kTcp; },
             [&](const match::IcmpType&) { return known.icmp_type = is_icmp(known); },
             [&](const match::IcmpCode&) { return known.icmp_type; },
             [&](const match::InnerDestination& m) { return known.icmp_type && host(m.address); },
@@ -113,12 +122,15 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
             [&](const match::InSet& m) {
                 const auto set = std::ranges::find(part.sets, m.set, &Set::name);
                 return set != part.sets.end() && (*set)->key == m.key &&
-                       (m.key.of == SetKey::Of::interface || known.family == m.key.family);
+                       (m.key.of == SetKey::Of::interface || known.family == m.key.family) &&
+                       (m.key.of != SetKey::Of::flow || known.protocol == proto::kTcp);
             },
             [](const match::InInterface&) { return true; },
             [](const match::OutInterface&) { return true; },
             [](const match::InKind&) { return true; },
             [](const match::OutKind&) { return true; },
+            [](const match::InGroup&) { return true; },
+            [](const match::OutGroup&) { return true; },
             [](const match::InLoopback&) { return true; },
             [](const match::OutLoopback&) { return true; },
             [](const match::CtEstablished&) { return true; },
@@ -128,6 +140,7 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
             [](const match::Mark&) { return true; },
             [](const match::User&) { return true; },
             [](const match::Group&) { return true; },
+            [](const match::HasUser&) { return true; },
             [](const match::Cgroup&) { return true; },
             [](const match::Carried&) { return true; },
             [](const match::ToEncrypt&) { return true; },
@@ -144,6 +157,9 @@ bool sorted_and_unique(const std::vector<T>& all) {
 bool well_formed(const Set& set) {
     const SetKey& key = set.key;
     const bool of_addresses = key.of == SetKey::Of::address || key.of == SetKey::Of::endpoint;
+    if (key.of == SetKey::Of::flow) {
+        return set.elements.empty() && set.networks.empty();
+    }
     return sorted_and_unique(set.elements) && sorted_and_unique(set.networks) &&
            set.elements.empty() != of_addresses && set.networks.empty() == of_addresses &&
            std::ranges::all_of(set.elements,

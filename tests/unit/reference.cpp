@@ -34,6 +34,7 @@ class Reference {
         : policy_(policy), situation_(situation), packet_(packet),
           outward_(packet.hook == Hook::output || packet.hook == Hook::postrouting),
           near_(outward_ ? packet.out_interface : packet.in_interface),
+          near_group_(outward_ ? packet.out_group : packet.in_group),
           far_(outward_ ? packet.destination : packet.source),
           far_port_(outward_ ? packet.destination_port : packet.source_port),
           own_port_(outward_ ? packet.source_port : packet.destination_port) {}
@@ -137,18 +138,22 @@ class Reference {
     // --- tunnels ---------------------------------------------------------------------------------
 
     bool leaves_by_tunnel() {
-        const bool kind_counts = packet_.hook == Hook::postrouting;
-        return is_tunnel(packet_.out_interface, kind_counts ? packet_.out_kind : std::string()) ||
+        const bool last = packet_.hook == Hook::postrouting;
+        return is_tunnel(packet_.out_interface, last ? packet_.out_kind : std::string(),
+                         last ? std::optional(packet_.out_group) : std::nullopt) ||
                (!situation_.ipsec_up.empty() && packet_.to_encrypt);
     }
     bool comes_by_tunnel() {
-        return is_tunnel(packet_.in_interface, packet_.in_kind) ||
+        return is_tunnel(packet_.in_interface, packet_.in_kind, packet_.in_group) ||
                (!situation_.ipsec_up.empty() && packet_.decrypted);
     }
-    bool is_tunnel(const std::string& interface, const std::string& kind) {
+    /// Without `group` it is not asked for.
+    bool is_tunnel(const std::string& interface, const std::string& kind,
+                   std::optional<std::uint32_t> group) {
         return std::ranges::any_of(situation_.tunnels_up, [&](const LiveTunnel& tunnel) {
             return tunnel.interface == interface &&
-                   (kind.empty() || tunnel.kind.empty() || tunnel.kind == kind);
+                   (kind.empty() || tunnel.kind.empty() || tunnel.kind == kind) &&
+                   (!group || !tunnel.group || tunnel.group == group);
         });
     }
     bool family_fits_tunnel() { return v4() || policy_.ipv6 == Ipv6::tunnel; }
@@ -167,13 +172,22 @@ class Reference {
     }
     bool confined() {
         const Apps& apps = policy_.apps;
-        return (packet_.uid && has(apps.users, *packet_.uid)) ||
-               (packet_.gid && has(apps.groups, *packet_.gid)) ||
-               std::ranges::any_of(apps.cgroups, [&](const std::string& path) {
-                   return packet_.hook == Hook::postrouting
-                              ? situation_.cgroups.contains(path) && carries(Carry::confined)
-                              : sent_from_cgroup(path);
-               });
+        if ((packet_.uid && has(apps.users, *packet_.uid)) ||
+            (packet_.gid && has(apps.groups, *packet_.gid))) {
+            return true;
+        }
+        if (packet_.hook == Hook::postrouting) {
+            return carries(Carry::confined);
+        }
+        return left_by_closed_socket() ||
+               std::ranges::any_of(confined_cgroups(policy_),
+                                   [&](const std::string& path) { return sent_from_cgroup(path); });
+    }
+    bool left_by_closed_socket() {
+        const std::uint8_t flags = packet_.tcp_opening ? 0x02 : packet_.tcp_flags;
+        const bool kernels_own =
+            ports() && ((flags & 0x02U) != 0 || (flags & 0x14U) == 0x14 || packet_.remembered);
+        return !packet_.uid && packet_.protocol == proto::kTcp && !kernels_own;
     }
     bool sent_by(const std::optional<std::uint32_t>& user,
                  const std::optional<std::uint32_t>& group,
@@ -275,7 +289,7 @@ class Reference {
         }
         const bool neighbour = packet_.icmp_type == 135 || packet_.icmp_type == 136;
         const bool outside = std::ranges::none_of(policy_.tunnels, [&](const Tunnel& tunnel) {
-            return !tunnel.ipsec && interface_matches(tunnel.interface, near_);
+            return !tunnel.ipsec && interface_matches(tunnel.interface, near_, near_group_);
         });
         if (!outward_) {
             return outside && (neighbour || packet_.icmp_type == 134);
@@ -395,6 +409,7 @@ class Reference {
     const PacketView& packet_;
     bool outward_;
     const std::string& near_;
+    std::uint32_t near_group_;
     const IpAddress& far_;
     std::uint16_t far_port_;
     std::uint16_t own_port_;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/compile.hpp"
+#include "killswitchd/evaluate.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/tunnels.hpp"
 #include "policies.hpp"
 
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +40,54 @@ TEST_CASE("a tunnel is up when name and kind match and the link is up", "[decide
     policy.tunnels[0].kind = row.kind;
 
     CHECK(live_tunnels(policy, row.links).empty() != row.up);
+}
+
+TEST_CASE("the members of a group are the tunnel while they are in it", "[decide][groups]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].interface = "group:7";
+    LinkTable links = links_with("office", "wireguard", true);
+    Link& office = std::prev(links.end())->second;
+    CHECK(live_tunnels(policy, links).empty());
+    CHECK(use_of(policy.tunnels[0], links).problem == "no interface is in group 7");
+
+    office.group = 7;
+    CHECK(live_tunnels(policy, links) == std::vector<LiveTunnel>{{"office", "wireguard", 7U}});
+    office.kind = "ppp";
+    office.default_route = true;
+    CHECK(live_tunnels(policy, links).empty());
+    office.kind.clear();
+    CHECK(refused_tunnels(policy, links) ==
+          std::vector<std::string>{"office is hardware, not a tunnel"});
+
+    office.kind = "wireguard";
+    policy.tunnels.push_back(policy.tunnels[0]);
+    policy.tunnels[1].interface = "office";
+    CHECK(live_tunnels(policy, links) ==
+          std::vector<LiveTunnel>{{"office", "wireguard", std::nullopt}});
+}
+
+TEST_CASE("the kernel asks for the group of a tunnel that is one by its group",
+          "[decide][groups][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].interface = "group:7";
+    Situation situation = situation_of(policy, StateName::protected_);
+    situation.tunnels_up = {{"wg0", "wireguard", 7U}};
+    const Ruleset rules = compile(policy, situation).value();
+    PacketView packet = web_by("wg0");
+    packet.out_kind = "wireguard";
+    packet.out_group = 7;
+    CHECK(follow(rules, packet).verdict == Verdict::accept);
+    packet.out_group = 0;
+    CHECK(follow(rules, packet).verdict == Verdict::drop);
+
+    packet.hook = Hook::input;
+    packet.out_interface.clear();
+    packet.in_interface = "wg0";
+    packet.in_kind = "wireguard";
+    packet.in_group = 7;
+    CHECK(accepted(rules, packet));
+    packet.in_group = 8;
+    CHECK_FALSE(accepted(rules, packet));
 }
 
 TEST_CASE("a device is a tunnel by more than its name", "[decide][fail-closed]") {

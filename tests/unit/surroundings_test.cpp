@@ -252,6 +252,22 @@ TEST_CASE("a tunnel that is not ours is no LAN", "[surroundings][fail-closed]") 
     CHECK(surroundings(policy, links).neighbours.empty());
 }
 
+TEST_CASE("guests and the LAN are those of a group", "[surroundings][groups]") {
+    Policy policy = wireguard_policy();
+    LinkTable links = host_with_bridge();
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"group:11"};
+    policy.lan.allow = true;
+    policy.lan.interfaces = {"group:9"};
+    CHECK(guests(policy, links) == kNone);
+    CHECK(lan(policy, links) == kNone);
+
+    links[kGuest].group = 11;
+    links[kUplink].group = 9;
+    CHECK(guests(policy, links) == kBridge);
+    CHECK(lan(policy, links) == std::vector<std::string>{"eth0 192.168.1.0/24"});
+}
+
 TEST_CASE("a port is no LAN, its bridge is", "[surroundings]") {
     Policy policy = wireguard_policy();
     policy.lan.allow = true;

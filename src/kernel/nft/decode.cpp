@@ -53,27 +53,17 @@ class Decoder {
         const std::string name = text_of(expr, NFTNL_EXPR_NAME);
         using Handler = void (Decoder::*)(const nftnl_expr*);
         static const std::map<std::string, Handler> kHandlers{
-            {"bitwise", &Decoder::bitwise},
-            {"cmp", &Decoder::cmp},
-            {"counter", &Decoder::counter},
-            {"ct", &Decoder::load},
-            {"exthdr", &Decoder::load},
-            {"fib", &Decoder::load},
-            {"immediate", &Decoder::immediate},
-            {"limit", &Decoder::limit},
-            {"log", &Decoder::log},
-            {"lookup", &Decoder::lookup},
-            {"masq", &Decoder::masquerade},
-            {"meta", &Decoder::load},
-            {"nat", &Decoder::nat},
-            {"objref", &Decoder::objref},
-            {"payload", &Decoder::load},
-            {"quota", &Decoder::quota},
-            {"range", &Decoder::range},
-            {"redir", &Decoder::redirect},
-            {"reject", &Decoder::reject},
-            {"rt", &Decoder::load},
-            {"socket", &Decoder::load},
+            {"bitwise", &Decoder::bitwise}, {"cmp", &Decoder::cmp},
+            {"counter", &Decoder::counter}, {"ct", &Decoder::load},
+            {"dynset", &Decoder::dynset},   {"exthdr", &Decoder::load},
+            {"fib", &Decoder::load},        {"immediate", &Decoder::immediate},
+            {"limit", &Decoder::limit},     {"log", &Decoder::log},
+            {"lookup", &Decoder::lookup},   {"masq", &Decoder::masquerade},
+            {"meta", &Decoder::load},       {"nat", &Decoder::nat},
+            {"objref", &Decoder::objref},   {"payload", &Decoder::load},
+            {"quota", &Decoder::quota},     {"range", &Decoder::range},
+            {"redir", &Decoder::redirect},  {"reject", &Decoder::reject},
+            {"rt", &Decoder::load},         {"socket", &Decoder::load},
         };
         const auto handler = kHandlers.find(name);
         handler == kHandlers.end() ? say(fmt::format("[{}]", name))
@@ -169,17 +159,32 @@ class Decoder {
         loaded_.clear();
     }
 
-    void lookup(const nftnl_expr* expr) {
-        const std::uint32_t first = first_word(nftnl_expr_get_u32(expr, NFTNL_EXPR_LOOKUP_SREG));
+    /// What is loaded from a register on, as a key of a set; forgets it.
+    std::vector<std::string> take_keys(std::uint32_t reg) {
         std::vector<std::string> keys;
-        for (const auto& [reg, operand] : loaded_) {
-            if (reg >= first) {
+        for (const auto& [loaded, operand] : loaded_) {
+            if (loaded >= first_word(reg)) {
                 keys.push_back(operand.text);
                 family_words_ =
                     operand.implies == Operand::Implies::family ? std::nullopt : family_words_;
             }
         }
         loaded_.clear();
+        return keys;
+    }
+
+    void dynset(const nftnl_expr* expr) {
+        constexpr std::array<const char*, 3> kOps{"add", "update", "delete"};
+        const std::uint32_t op = nftnl_expr_get_u32(expr, NFTNL_EXPR_DYNSET_OP);
+        say(fmt::format(
+            "{} @{} {{ {} }}", op < kOps.size() ? kOps[op] : "?",
+            text_of(expr, NFTNL_EXPR_DYNSET_SET_NAME),
+            fmt::join(take_keys(nftnl_expr_get_u32(expr, NFTNL_EXPR_DYNSET_SREG_KEY)), " . ")));
+    }
+
+    void lookup(const nftnl_expr* expr) {
+        const std::vector<std::string> keys =
+            take_keys(nftnl_expr_get_u32(expr, NFTNL_EXPR_LOOKUP_SREG));
         const bool inverted = nftnl_expr_get_u32(expr, NFTNL_EXPR_LOOKUP_FLAGS) != 0;
         const bool map = nftnl_expr_is_set(expr, NFTNL_EXPR_LOOKUP_DREG);
         say(fmt::format("{} {}@{}", fmt::join(keys, " . "),

@@ -5,6 +5,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "objects.hpp"
+#include "set_keys.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,6 +31,7 @@ namespace ks {
 namespace {
 
 constexpr std::uint32_t kLoopbackIndex = 1;
+constexpr std::uint32_t kFlagsOffset = 13;  // In the header of TCP. Source: RFC 9293, section 3.1.
 
 /// Matches and verdicts as the expressions of one rule.
 class RuleBuilder : private Expressions {
@@ -53,6 +55,15 @@ class RuleBuilder : private Expressions {
         expr("meta", [&](nftnl_expr* e) {
             nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_PRIORITY);
             nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, kReg);
+        });
+    }
+    void remember(const FlowSet& flows) {
+        load_flow(*this, flows.family);
+        expr("dynset", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, kReg);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+            nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, flows.name.c_str());
+            nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, 0);  // That of the set.
         });
     }
     void count(const std::string& counter) {
@@ -102,13 +113,6 @@ class RuleBuilder : private Expressions {
         // The whole zero-padded field is an exact match, its beginning alone a match by prefix.
         compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, padded.data(),
                 static_cast<std::uint32_t>(prefix ? length : padded.size()));
-    }
-    static std::uint32_t address_offset(IpFamily family, bool destination) {
-        // Source: RFC 791, section 3.1; RFC 8200, section 3.
-        if (family == IpFamily::v4) {
-            return destination ? 16 : 12;
-        }
-        return destination ? 24 : 8;
     }
     void prefix(const Prefix& prefix, bool destination) {
         const IpAddress& address = prefix.address;
@@ -168,6 +172,12 @@ class RuleBuilder : private Expressions {
     }
     void encode(const match::InKind& m) { kind(NFT_META_IIFKIND, m.kind); }
     void encode(const match::OutKind& m) { kind(NFT_META_OIFKIND, m.kind); }
+    void group(std::uint32_t key, std::uint32_t number, bool negated) {
+        meta(key);
+        compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, &number, sizeof number);
+    }
+    void encode(const match::InGroup& m) { group(NFT_META_IIFGROUP, m.group, m.negated); }
+    void encode(const match::OutGroup& m) { group(NFT_META_OIFGROUP, m.group, m.negated); }
     void encode(const match::InLoopback&) {
         meta(NFT_META_IIF);
         equals(kLoopbackIndex);
@@ -259,10 +269,14 @@ class RuleBuilder : private Expressions {
     void encode(const match::TcpNotOpening&) {
         constexpr std::uint8_t kSyn = 0x02;
         constexpr std::uint8_t kSynAck = 0x12;
-        constexpr std::uint32_t kFlagsOffset = 13;
         payload(NFT_PAYLOAD_TRANSPORT_HEADER, kFlagsOffset, 1);
         mask(&kSynAck, 1);
         compare(NFT_CMP_NEQ, &kSyn, 1);
+    }
+    void encode(const match::TcpFlags& m) {
+        payload(NFT_PAYLOAD_TRANSPORT_HEADER, kFlagsOffset, 1);
+        mask(&m.flags, 1);
+        compare(NFT_CMP_EQ, &m.flags, 1);
     }
     void encode(const match::Mark& m) {
         meta(NFT_META_MARK);
@@ -278,6 +292,11 @@ class RuleBuilder : private Expressions {
     void encode(const match::Group& m) {
         meta(NFT_META_SKGID);
         equals(m.gid);
+    }
+    void encode(const match::HasUser&) {
+        constexpr std::uint32_t kNobody = 0xffffffff;  // Never the id of a user.
+        meta(NFT_META_SKUID);
+        compare(NFT_CMP_NEQ, &kNobody, sizeof kNobody);
     }
     void encode(const match::Cgroup& m) {
         expr("socket", [&](nftnl_expr* e) {
@@ -305,39 +324,8 @@ class RuleBuilder : private Expressions {
         meta(NFT_META_SECPATH);
         equals(std::uint8_t{1});
     }
-    /// The address, or as much of it as the networks of a set have.
-    void network(const SetKey& key, bool destination, std::uint32_t reg) {
-        const IpAddress ones = mask_of(key.family, key.length);
-        const auto bytes = static_cast<std::uint32_t>(ones.size());
-        payload(NFT_PAYLOAD_NETWORK_HEADER, address_offset(key.family, destination), bytes, reg);
-        if (key.length != 0 && key.length != ones.bits()) {
-            mask(ones.bytes.data(), bytes, reg);
-        }
-    }
     void encode(const match::InSet& m) {
-        const bool destination = m.far == match::InSet::Far::destination;
-        const bool v4 = m.key.family == IpFamily::v4;
-        const std::uint32_t interface_key = destination ? NFT_META_OIFNAME : NFT_META_IIFNAME;
-        switch (m.key.of) {
-        case SetKey::Of::address:
-        case SetKey::Of::network:
-            network(m.key, destination, kReg);
-            break;
-        case SetKey::Of::endpoint:
-            network(m.key, destination, kReg);
-            // Every field of a concatenation begins on a 32-bit register of its own.
-            meta(NFT_META_L4PROTO, v4 ? NFT_REG32_01 : NFT_REG_2);
-            payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 2 : 0, 2,
-                    v4 ? NFT_REG32_02 : NFT_REG32_05);
-            break;
-        case SetKey::Of::interface:
-            meta(interface_key);
-            break;
-        case SetKey::Of::link_network:
-            meta(interface_key);
-            network(m.key, destination, NFT_REG_2);
-            break;
-        }
+        load_key(*this, m);
         expr("lookup", [&](nftnl_expr* e) {
             nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, kReg);
             nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, m.set.c_str());
@@ -371,6 +359,9 @@ NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family
     nftnl_rule_set_str(made.get(), NFTNL_RULE_CHAIN, chain.c_str());
     RuleBuilder builder(made.get(), family);
     builder.add(rule.matches);
+    if (rule.remember) {
+        builder.remember(*rule.remember);
+    }
     if (rule.carry != Carry::none) {
         builder.carry(rule.carry);
     }

@@ -100,6 +100,9 @@ KeyShape shape_of(const SetKey& key) {
         return {kName, IFNAMSIZ};
     case SetKey::Of::link_network:
         return {kName << kBits | address, IFNAMSIZ + bytes};
+    case SetKey::Of::flow:
+        return {((address << kBits | kService) << kBits | address) << kBits | kService,
+                2 * (bytes + kField)};
     }
     return {address, bytes};
 }
@@ -165,6 +168,12 @@ NftSet make_set(const Set& set) {
     nftnl_set_set_str(made.get(), NFTNL_SET_NAME, set.name.c_str());
     nftnl_set_set_u32(made.get(), NFTNL_SET_KEY_TYPE, shape.type);
     nftnl_set_set_u32(made.get(), NFTNL_SET_KEY_LEN, shape.bytes);
+    if (set.key.of == SetKey::Of::flow) {
+        nftnl_set_set_u32(made.get(), NFTNL_SET_FLAGS, NFT_SET_EVAL | NFT_SET_TIMEOUT);
+        nftnl_set_set_u64(made.get(), NFTNL_SET_TIMEOUT,
+                          static_cast<std::uint64_t>(kFlowMemory.count()));
+        nftnl_set_set_u32(made.get(), NFTNL_SET_DESC_SIZE, kMostFlows);
+    }
     return set.key.of != SetKey::Of::interface || add_host_byte_order(made.get()) ? std::move(made)
                                                                                   : nullptr;
 }

@@ -70,6 +70,8 @@ Operand meta(const nftnl_expr* expr) {
         {NFT_META_OIFNAME, {"oifname", Type::name}},
         {NFT_META_IIFKIND, {"meta iifkind", Type::name}},
         {NFT_META_OIFKIND, {"meta oifkind", Type::name}},
+        {NFT_META_IIFGROUP, {"iifgroup", Type::host_number}},
+        {NFT_META_OIFGROUP, {"oifgroup", Type::host_number}},
         {NFT_META_IIF, {"iif", Type::index}},
         {NFT_META_OIF, {"oif", Type::index}},
         {NFT_META_MARK, {"meta mark", Type::hex}},

@@ -228,12 +228,13 @@ class Reader {
                     table.sets.push_back({nftnl_set_get_str(set.get(), NFTNL_SET_NAME),
                                           describe_key(set.get()),
                                           {},
-                                          (flags & NFT_SET_ANONYMOUS) != 0});
+                                          (flags & NFT_SET_ANONYMOUS) != 0,
+                                          (flags & NFT_SET_EVAL) != 0});
                 }
             });
             std::ranges::sort(table.sets, {}, &ObservedSet::name);
             for (ObservedSet& set : table.sets) {
-                if (asked) {
+                if (asked && !set.by_rules) {
                     asked = read_elements(family, set);
                 }
             }

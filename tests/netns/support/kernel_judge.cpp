@@ -141,6 +141,7 @@ void KernelJudge::add_routes() {
     for (const std::string& device : devices()) {
         ++number;
         addresses.push_back(fmt::format("addr add fe80::{}/64 dev {} nodad", number, device));
+        addresses.push_back(fmt::format("link set dev {} group {}", device, group_of(device)));
         routes.push_back(fmt::format("route add default dev {} metric {}", device, number));
         routes.push_back(
             fmt::format("route add default dev {} table {}", forwarded_to(device), number));

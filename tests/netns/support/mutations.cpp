@@ -169,6 +169,10 @@ std::vector<Mutation> mutations(CgroupRules cgroup_rules) {
                                         [](InInterface& m) { m.negated = !m.negated; }));
     all.push_back(of_match<OutInterface>("output interface negated",
                                          [](OutInterface& m) { m.negated = !m.negated; }));
+    all.push_back(of_match<InGroup>("another interface group", [](InGroup& m) { ++m.group; }));
+    all.push_back(of_match<OutGroup>("another output group", [](OutGroup& m) { ++m.group; }));
+    all.push_back(
+        of_match<InGroup>("input group negated", [](InGroup& m) { m.negated = !m.negated; }));
     all.push_back(of_match<OutInterface>(
         "interface by prefix", [](OutInterface& m) { m.name = m.name.substr(0, 2) + "*"; }));
     all.push_back(of_match<InSet>("the other side of a set", [](InSet& m) {
