@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../host/imports.hpp"
+#include "../host/machine.hpp"
 #include "../host/names.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/diagnostic.hpp"
 #include "killswitchd/endpoints.hpp"
+#include "killswitchd/escape.hpp"
 #include "killswitchd/holes.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/wrap.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>
@@ -14,6 +17,7 @@
 #include <cstdio>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -32,6 +36,14 @@ std::vector<std::string> texts_of(const std::vector<IpAddress>& addresses) {
     std::vector<std::string> texts;
     std::ranges::transform(addresses, std::back_inserter(texts), &IpAddress::str);
     return texts;
+}
+
+void show_surprises(const std::vector<std::string>& all) {
+    constexpr std::size_t kIndent = 4;
+    fmt::print("{}", all.empty() ? "" : "on this machine:\n");
+    for (const std::string& one : all) {
+        fmt::print("{}", wrapped(escaped("  " + one), kIndent));
+    }
 }
 
 }  // namespace
@@ -54,8 +66,9 @@ int check(const Options& options) {
         return kConfigInvalid;
     }
     const Policy& policy = *config.policy;
-    for (const std::string& hole :
-         holes(policy, known_endpoints(policy, learned_endpoints(options.paths, policy, files)))) {
+    const KnownEndpoints known =
+        known_endpoints(policy, learned_endpoints(options.paths, policy, files));
+    for (const std::string& hole : holes(policy, known)) {
         fmt::print("hole: {}\n", hole);
     }
     if (const auto names = wanted_names(policy, files); !names.empty()) {
@@ -64,6 +77,9 @@ int check(const Options& options) {
     }
     for (const std::string& hint : mark_hints(files, policy)) {
         fmt::print("hint: {}\n", hint);
+    }
+    if (!options.offline) {
+        show_surprises(surprises(policy, known, see_machine(policy)));
     }
     fmt::print("{}: valid, {}\n", file, counted(warnings, "warning"));
     return kDone;

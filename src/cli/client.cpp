@@ -3,7 +3,6 @@
 
 #include "../wire/blocked_json.hpp"
 #include "../wire/status_json.hpp"
-#include "killswitchd/control_client.hpp"
 #include "terminal.hpp"
 
 #include <cerrno>
@@ -32,6 +31,28 @@ bool nobody_listens(const Error& error) {
     return error.sys_errno == ENOENT || error.sys_errno == ECONNREFUSED;
 }
 
+json wire_of(const LeaseWish& wish) {
+    json endpoints = json::array();
+    for (const Endpoint& endpoint : wish.endpoints) {
+        endpoints.push_back(endpoint.str());
+    }
+    json only = json::object();
+    if (wish.only.fwmark) {
+        only["fwmark"] =
+            fmt::format("0x{:x}/0x{:x}", wish.only.fwmark->value, wish.only.fwmark->mask);
+    }
+    if (wish.only.user) {
+        only["user"] = *wish.only.user;
+    }
+    if (wish.only.group) {
+        only["group"] = *wish.only.group;
+    }
+    if (wish.only.cgroup) {
+        only["cgroup"] = *wish.only.cgroup;
+    }
+    return {{"endpoints", std::move(endpoints)}, {"only", std::move(only)}};
+}
+
 Result<json> receive(ControlClient& client, std::optional<std::chrono::milliseconds> timeout) {
     auto text = client.receive(timeout);
     if (!text) {
@@ -51,6 +72,13 @@ Reply error_in(const json& message) {
     reply.error = message.value("error", "");
     reply.reason = answer.value("reason", "");
     reply.hint = answer.value("hint", "");
+    return reply;
+}
+
+Reply reply_in(const json& message) {
+    Reply reply = error_in(message);
+    reply.status =
+        report_from(message.value("parameters", json::object()).value("status", json::object()));
     return reply;
 }
 
@@ -76,10 +104,27 @@ Result<std::optional<Reply>> ask_service(const Options& options, const std::stri
     if (!message) {
         return std::move(message).error();
     }
-    const json answer = message->value("parameters", json::object());
-    Reply reply = error_in(*message);
-    reply.status = report_from(answer.value("status", json::object()));
-    return std::optional(std::move(reply));
+    return std::optional(reply_in(*message));
+}
+
+Result<std::optional<Lease>> ask_lease(const Options& options, const LeaseWish& wish) {
+    auto client = ControlClient::connect(options.paths.socket());
+    if (!client) {
+        if (nobody_listens(client.error())) {
+            return std::optional<Lease>{};
+        }
+        return std::move(client).error();
+    }
+    const json request{
+        {"method", "org.killswitchd.AllowEndpoint"}, {"parameters", wire_of(wish)}, {"more", true}};
+    if (auto sent = client->send(request.dump()); !sent) {
+        return std::move(sent).error();
+    }
+    auto message = receive(*client, kPatience);
+    if (!message) {
+        return std::move(message).error();
+    }
+    return std::optional(Lease{reply_in(*message), *std::move(client)});
 }
 
 Result<std::optional<Done>> watch_service(const Options& options, From from,

@@ -3,7 +3,9 @@
 
 #include "../host/blocked.hpp"
 #include "../host/status_report.hpp"
+#include "killswitchd/control_client.hpp"
 #include "killswitchd/error.hpp"
+#include "killswitchd/lease.hpp"
 #include "options.hpp"
 
 #include <cstdint>
@@ -33,6 +35,14 @@ struct Parameter {
 [[nodiscard]] Result<std::optional<Reply>>
 ask_service(const Options& options, const std::string& method,
             const std::vector<Parameter>& parameters = {});
+
+/// A lease that the service gave, for as long as the connection stands.
+struct Lease {
+    Reply reply;
+    ControlClient client;
+};
+/// Asks for one. Nothing when no service listens.
+[[nodiscard]] Result<std::optional<Lease>> ask_lease(const Options& options, const LeaseWish& wish);
 
 /// One event of the service.
 struct ServiceEvent {

@@ -47,6 +47,9 @@ void show(const StatusReport& report) {
             server = std::max(server, known.endpoint.size());
         }
     }
+    for (const LeaseReport& lease : report.leases) {
+        server = std::max(server, lease.endpoint.size());
+    }
     for (const TunnelReport& tunnel : report.tunnels) {
         if (tunnel.endpoints.empty()) {
             fmt::print("{:<{}}  no endpoint is known\n", escaped(tunnel.name), name);
@@ -56,6 +59,10 @@ void show(const StatusReport& report) {
             fmt::print("{:<{}}  {:<{}}  {}{}{}\n", escaped(tunnel.name), name, known.endpoint,
                        server, escaped(known.source), age.empty() ? "" : ", ", age);
         }
+    }
+    for (const LeaseReport& lease : report.leases) {
+        fmt::print("{:<{}}  {:<{}}  {}, {}\n", "-", name, lease.endpoint, server,
+                   escaped(lease.source), age_of(lease.learned));
     }
 }
 

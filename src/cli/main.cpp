@@ -105,8 +105,9 @@ class Program {
             ->excludes(json)
             ->excludes(brief);
         brief->excludes(json);
-        add("check", check, "Validate the config and name its holes")
-            ->add_option("FILE", options_.file, "Instead of the installed config")
+        auto* const check_command = add("check", check, "Validate the config and name its holes");
+        check_command->add_flag("--offline", options_.offline, "Do not look at this machine");
+        check_command->add_option("FILE", options_.file, "Instead of the installed config")
             ->option_text(" ");
         auto* const render_command =
             add("render", render, "Print the rules of a state; applies nothing");
@@ -135,6 +136,7 @@ class Program {
         add("reload", reload, "Read the config again");
         add("endpoints", endpoints, "List the VPN servers, and where each is from")
             ->add_flag("--json", options_.json, "As JSON");
+        add_endpoint();
         add_init();
         add("metrics", metrics, "The status for Prometheus, in OpenMetrics form");
         add("monitor", monitor, "Print events as they happen")
@@ -193,6 +195,24 @@ class Program {
         CLI::App* const sub = add("blocked", blocked, "Show packets as they are refused, and why");
         sub->add_flag("--json", options_.json, "One JSON object a line");
         sub->add_flag("--follow", options_.follow, "Go on; on a terminal the default");
+    }
+
+    void add_endpoint() {
+        CLI::App* const group = app_.add_subcommand("endpoint", "Open a VPN server for a while");
+        group->require_subcommand(1);
+        group->fallthrough();
+        CLI::App* const allow =
+            group->add_subcommand("allow", "As long as COMMAND runs, and no longer");
+        allow->callback([this] { chosen_ = endpoint_allow; });
+        allow->add_option("ENDPOINT", options_.endpoint, "ADDR:PORT/udp, ADDR:PORT/tcp, ADDR/esp")
+            ->option_text(" ")
+            ->required();
+        allow->add_option("--only", options_.only, "fwmark=, user=, group=, cgroup=")
+            ->option_text("KEY=VALUE")
+            ->allow_extra_args(false);
+        allow->add_option("COMMAND", options_.command, "With its arguments, after --")
+            ->option_text(" ")
+            ->required();
     }
 
     void add_init() {

@@ -33,6 +33,7 @@ struct Options {
     bool quiet = false;    ///< `status --quiet`
     bool hold = false;     ///< `boot --hold`
     bool gate = false;     ///< `boot --gate`
+    bool offline = false;  ///< `check --offline`
     std::string file;      ///< `check FILE`, `verify DIR`, `report --output`
     std::string state;     ///< `render --state`
     std::string format;    ///< `render --format`
@@ -47,7 +48,10 @@ struct Options {
     bool lan = false;      ///< `init --lan`
     std::string from;      ///< `init --from`
     std::string ssh_from;  ///< `init --ssh-from`
-    /// `run-confined -- COMMAND`
+    std::string endpoint;  ///< `endpoint allow ENDPOINT`
+    /// `endpoint allow --only`
+    std::vector<std::string> only;
+    /// `run-confined -- COMMAND`, `endpoint allow -- COMMAND`
     std::vector<std::string> command;
     /// `explain PROTO ADDR[:PORT]`, as it was typed; what is empty was not given.
     struct Packet {
@@ -64,6 +68,7 @@ struct Options {
 [[nodiscard]] int confirm(const Options& options);
 [[nodiscard]] int diff(const Options& options);
 [[nodiscard]] int disarm(const Options& options);
+[[nodiscard]] int endpoint_allow(const Options& options);
 [[nodiscard]] int endpoints(const Options& options);
 [[nodiscard]] int explain(const Options& options);
 [[nodiscard]] int hosts(const Options& options);

@@ -131,6 +131,15 @@ void add_tunnels(const StatusReport& report, std::time_t now, Screen& screen) {
     }
 }
 
+void add_leases(const StatusReport& report, Screen& screen) {
+    for (const LeaseReport& lease : report.leases) {
+        const std::string holder = lease.source.substr(lease.source.find(' ') + 1);
+        screen.add(&lease == report.leases.data() ? "lease" : "",
+                   fmt::format("{} for {}{}{}", lease.endpoint, holder,
+                               lease.only.empty() ? "" : ", only ", lease.only));
+    }
+}
+
 /// In the open the config's wishes are not in force.
 void add_rules(const StatusReport& report, Screen& screen) {
     if (is_open(report)) {
@@ -221,6 +230,7 @@ std::string status_screen(const StatusReport& report, std::time_t now, const std
     }
     add_since(report, now, screen);
     add_tunnels(report, now, screen);
+    add_leases(report, screen);
     add_rules(report, screen);
     add_deadlines(report, screen);
     add_boot(report, screen);

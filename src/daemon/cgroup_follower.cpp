@@ -2,15 +2,21 @@
 #include "cgroup_follower.hpp"
 
 #include <chrono>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace ks {
 
-CgroupsChanged CgroupFollower::follow(const Policy& policy) {
+CgroupsChanged CgroupFollower::follow(const Policy& policy, const std::vector<std::string>& more) {
     if (watch_ && watch_->fd() >= 0) {
         reactor_.forget(watch_->fd());
     }
     make_confined_slice(policy);
-    watch_.emplace(CgroupWatch::open(cgroups_of(policy)));
+    std::set<std::string> paths = cgroups_of(policy);
+    paths.insert(more.begin(), more.end());
+    watch_.emplace(CgroupWatch::open(std::move(paths)));
     if (watch_->fd() >= 0) {
         static_cast<void>(reactor_.on_readable(watch_->fd(), [this] {
             look();

@@ -8,6 +8,8 @@
 
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace ks {
 
@@ -19,8 +21,9 @@ class CgroupFollower {
     CgroupFollower(Reactor& reactor, std::function<void(CgroupsChanged)> changed)
         : reactor_(reactor), changed_(std::move(changed)) {}
 
-    /// From now on those of `policy`. \return what is there now; `changed` is not called for it.
-    [[nodiscard]] CgroupsChanged follow(const Policy& policy);
+    /// From now on those of `policy`, and `more`. \return what is there now; `changed` is not
+    /// called for it.
+    [[nodiscard]] CgroupsChanged follow(const Policy& policy, const std::vector<std::string>& more);
 
   private:
     void look();

@@ -5,18 +5,17 @@
 #include "../host/status_report.hpp"
 #include "config_log.hpp"
 #include "import_log.hpp"
-#include "killswitchd/files.hpp"
 #include "killswitchd/intents.hpp"
 #include "killswitchd/log.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <set>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
-
-#include <sys/stat.h>
 
 namespace ks {
 
@@ -38,7 +37,7 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
       links_(std::move(sources.links)), ipsec_(std::move(sources.ipsec)),
       imports_(std::move(sources.imports)),
       engine_(std::move(sources.nftables), std::move(state), hooks()),
-      service_(actions(), config.policy->control),
+      service_(actions(), config.policy->control), listener_(paths_, reactor_, service_),
       learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)),
       blocked_(reactor_, service_, [this]() -> const State& { return engine_.state(); }),
       reporter_(paths_),
@@ -56,9 +55,9 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
 
 int Loop::run() {
     // The first event: everything that is known already goes into force.
-    engine_.handle(cgroups_.follow(engine_.state().policy));
+    engine_.handle(cgroups_.follow(engine_.state().policy, service_.leases().cgroups()));
     blocked_.follow();
-    if (auto ready = listen(); !ready) {
+    if (auto ready = listener_.listen(); !ready) {
         log(Severity::error, "start-failed", ready.error().message());
         return kFailed;
     }
@@ -81,6 +80,7 @@ int Loop::run() {
 }
 
 void Loop::leave() {
+    engine_.handle(EndpointsChanged{EndpointSource::lease, {}});  // None outlasts the service.
     if (const auto& wanted = engine_.state().wanted) {
         if (auto left = engine_.nftables().leave(*wanted); !left) {
             log(Severity::error, "fallback-failed", left.error().message());
@@ -98,45 +98,6 @@ Engine::Hooks Loop::hooks() {
                 return store_.save(intents, clock_.now(), by);
             },
     };
-}
-
-Status Loop::listen() {
-    if (auto made = ensure_directory(paths_.runtime_dir); !made) {
-        log(Severity::error, "control-unavailable", made.error().message());
-    }
-    watch_socket();  // Order: before there is one, or its end could be missed.
-    auto listening = service_.listen(reactor_, paths_.socket());
-    if (!listening && listening.error().sys_errno == EADDRINUSE) {
-        return std::move(listening).error().within("another killswitchd runs here");
-    }
-    if (!listening) {
-        log(Severity::error, "control-unavailable", listening.error().message());
-    }
-    return Done{};
-}
-
-void Loop::watch_socket() {
-    if (socket_watch_ && socket_watch_->fd() >= 0) {
-        reactor_.forget(socket_watch_->fd());
-    }
-    socket_watch_.emplace(SocketWatch::open(paths_.runtime_dir));
-    if (socket_watch_->fd() >= 0) {
-        static_cast<void>(
-            reactor_.on_readable(socket_watch_->fd(), [this] { runtime_dir_changed(); }));
-    }
-}
-
-void Loop::runtime_dir_changed() {
-    socket_watch_->drain();
-    struct stat found {};
-    if (lstat(paths_.socket().c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) {
-        return;
-    }
-    log(Severity::warning, "control-removed",
-        fmt::format("'{}' was removed, listening anew", paths_.socket()));
-    if (auto again = listen(); !again) {
-        log(Severity::error, "control-unavailable", again.error().message());
-    }
 }
 
 Status Loop::watch_everything() {
@@ -289,6 +250,7 @@ ServiceActions Loop::actions() {
         .reload = [this](const std::string& who) { return reload(who); },
         .blocked = [this] { return blocked_.recent(); },
         .await_blocked = [this](bool somebody) { blocked_.hurry(somebody); },
+        .leases = [this](const std::string& text) { return leases_changed(text); },
     };
 }
 
@@ -354,8 +316,8 @@ Answer Loop::reload(const std::string& who) {
     imports_ = ImportWatch::open(*config.policy, &imports_);
     names_.use(*config.policy, imports_.files());
     // One event: between a policy and its cgroups, whom it confines by them would be free.
-    engine_.handle(
-        PolicyLoaded{*config.policy, learned(*config.policy), cgroups_.follow(*config.policy)});
+    engine_.handle(PolicyLoaded{*config.policy, learned(*config.policy),
+                                cgroups_.follow(*config.policy, service_.leases().cgroups())});
     if (auto watching = watch_imports(); !watching) {
         log(Severity::error, "import-unwatched", watching.error().message());
     }
@@ -365,6 +327,15 @@ Answer Loop::reload(const std::string& who) {
     learner_.look();
     blocked_.follow();
     tell_systemd();
+    return answer();
+}
+
+Answer Loop::leases_changed(const std::string& text) {
+    log(Severity::notice, "lease", text);
+    engine_.handle(cgroups_.follow(engine_.state().policy, service_.leases().cgroups()));
+    engine_.handle(EndpointsChanged{EndpointSource::lease, service_.leases().known()});
+    tell_systemd();
+    service_.publish("lease", text);
     return answer();
 }
 

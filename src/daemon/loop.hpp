@@ -17,10 +17,10 @@
 #include "killswitchd/reactor.hpp"
 #include "killswitchd/step.hpp"
 #include "learner.hpp"
+#include "listener.hpp"
 #include "name_keeper.hpp"
 #include "reporter.hpp"
 #include "service.hpp"
-#include "socket_watch.hpp"
 
 #include <chrono>
 #include <optional>
@@ -52,11 +52,6 @@ class Loop {
     /// At shutdown the service manager closes its socket before it ends us.
     void leave();
     [[nodiscard]] Engine::Hooks hooks();
-    /// Only a second service is a reason not to start: without a socket the lock must still hold.
-    [[nodiscard]] Status listen();
-    void watch_socket();
-    /// Whoever cannot find the socket takes the service for stopped.
-    void runtime_dir_changed();
     [[nodiscard]] Status watch_everything();
     void links_changed();
     [[nodiscard]] Status watch_ipsec();
@@ -82,6 +77,7 @@ class Loop {
     /// Of a change: what holds now, or why it does not.
     [[nodiscard]] Answer answer();
     [[nodiscard]] Answer reload(const std::string& who);
+    [[nodiscard]] Answer leases_changed(const std::string& text);
     /// READY only once the kernel holds what is wanted: units ordered after us rely on it.
     void tell_systemd();
     void feed_watchdog();
@@ -96,13 +92,13 @@ class Loop {
     ImportWatch imports_;
     Engine engine_;
     Service service_;
+    Listener listener_;
     Learner learner_;
     BlockedReader blocked_;
     Reporter reporter_;
     NameKeeper names_;
     Notifier notifier_ = Notifier::from_environment();
     CgroupFollower cgroups_;
-    std::optional<SocketWatch> socket_watch_;
     int exit_code_ = 0;
 };
 

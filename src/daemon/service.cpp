@@ -3,6 +3,7 @@
 
 #include "../wire/blocked_json.hpp"
 #include "../wire/status_json.hpp"
+#include "interface_text.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/time.hpp"
 
@@ -11,6 +12,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,48 +24,6 @@ namespace ks {
 namespace {
 
 using nlohmann::json;
-
-constexpr const char* kInterface = R"(# The kill switch.
-interface org.killswitchd
-
-type Event (time: string, key: string, text: string, status: object)
-
-# The object of `killswitchd status --json`.
-method GetStatus() -> (status: object)
-# The last events without their status, oldest first.
-method GetEvents() -> (events: []object)
-# With "more": one answer for every event.
-method Monitor(now: ?bool) -> (event: Event)
-# With "more": those that are remembered, then others as they are refused.
-method Blocked() -> (packets: []object)
-# "confirm_within": disarmed again unless confirmed within so many seconds.
-method Arm(confirm_within: ?int) -> (status: object)
-method Confirm() -> (status: object)
-# "all": ends a panic as well.
-method Disarm(all: ?bool) -> (status: object)
-method Lock() -> (status: object)
-method Unlock() -> (status: object)
-method Pause(seconds: int) -> (status: object)
-method Resume() -> (status: object)
-method Reload() -> (status: object)
-
-error PermissionDenied ()
-error Refused (reason: string, hint: string)
-error Failed (reason: string)
-error ConfigInvalid (reason: string)
-)";
-
-constexpr const char* kVarlinkInterface = R"(# The Varlink Service Interface
-interface org.varlink.service
-
-method GetInfo() -> (vendor: string, product: string, version: string, url: string, interfaces: []string)
-method GetInterfaceDescription(interface: string) -> (description: string)
-
-error InterfaceNotFound (interface: string)
-error MethodNotFound (method: string)
-error InvalidParameter (parameter: string)
-error ExpectedMore ()
-)";
 
 json info() {
     return {{"vendor", "killswitchd"},
@@ -143,6 +105,39 @@ std::optional<Request> request_from(const std::string& method, const json& param
     return found == plain.end() ? std::nullopt : std::optional(found->second);
 }
 
+/// The items of `only` as parse_lease() takes them. Users and groups are numbers here: looking up a
+/// name is the client's affair.
+std::optional<std::vector<std::string>> selectors_in(const json& only) {
+    std::vector<std::string> items;
+    for (const auto& [name, value] : only.items()) {
+        const bool number = name == "user" || name == "group";
+        if (number ? !value.is_number_unsigned() : !value.is_string()) {
+            return std::nullopt;
+        }
+        items.push_back(fmt::format("{}={}", name,
+                                    number ? std::to_string(value.get<std::uint64_t>())
+                                           : value.get<std::string>()));
+        if (items.back().find(',') != std::string::npos) {
+            return std::nullopt;
+        }
+    }
+    return items;
+}
+
+Result<LeaseWish> wish_in(const json& parameters) {
+    const json endpoints = parameters.is_object() ? parameters.value("endpoints", json()) : json();
+    const json only = parameters.is_object() ? parameters.value("only", json()) : json();
+    std::vector<std::string> texts;
+    for (const json& text : endpoints.is_array() ? endpoints : json::array()) {
+        texts.push_back(text.is_string() ? text.get<std::string>() : std::string());
+    }
+    const auto items = only.is_null()     ? std::vector<std::string>{}
+                       : only.is_object() ? selectors_in(only)
+                                          : std::nullopt;
+    return items ? parse_lease(texts, *items, NameLookup{})
+                 : Result<LeaseWish>(Error{"only is not as it should be"});
+}
+
 std::string failure_reply(const Failure& failure) {
     switch (failure.kind) {
     case Failure::Kind::refused:
@@ -178,6 +173,10 @@ Status Service::listen(Reactor& reactor, const std::string& path) {
     server_.reset();  // Order: it removes its socket file as it goes.
     monitors_.clear();
     await_blocked_.clear();
+    if (!leases_.known().empty()) {
+        leases_.end_all();
+        static_cast<void>(actions_.leases("every lease ended with the control socket"));
+    }
     auto server =
         ControlServer::listen(reactor, path,
                               {[this](const Peer& peer) { return may_read(peer); },
@@ -195,6 +194,9 @@ void Service::lose(ControlServer::ClientId client) {
     monitors_.erase(client);
     if (await_blocked_.erase(client) != 0 && await_blocked_.empty()) {
         actions_.await_blocked(false);
+    }
+    if (const std::string ended = leases_.end(client); !ended.empty()) {
+        static_cast<void>(actions_.leases(ended));
     }
 }
 
@@ -267,6 +269,9 @@ std::string Service::dispatch(ControlServer::ClientId client, const Peer& peer,
     if (method == "org.killswitchd.Blocked") {
         return show_blocked(client, peer, request);
     }
+    if (method == "org.killswitchd.AllowEndpoint") {
+        return lease(client, peer, request);
+    }
     return change(peer, method, parameters);
 }
 
@@ -287,6 +292,40 @@ std::string Service::show_blocked(ControlServer::ClientId client, const Peer& pe
     await_blocked_.insert(client);
     actions_.await_blocked(true);
     return {};  // publish() goes on.
+}
+
+std::string Service::lease(ControlServer::ClientId client, const Peer& peer, const json& request) {
+    if (!may_change(peer)) {
+        return error_reply("org.killswitchd.PermissionDenied");
+    }
+    if (!flag(request, "more")) {
+        return error_reply("org.varlink.service.ExpectedMore");
+    }
+    const auto wish = wish_in(request.value("parameters", json::object()));
+    if (!wish) {
+        return error_reply("org.killswitchd.Refused",
+                           {{"reason", wish.error().what}, {"hint", ""}});
+    }
+    const Answer answer = grant(client, peer, *wish);
+    if (!answer) {
+        return failure_reply(answer.error());
+    }
+    server_->send(client,
+                  json{{"parameters", {{"status", to_json(*answer)}}}, {"continues", true}}.dump(
+                      -1, ' ', false, json::error_handler_t::replace));
+    return {};  // The request is never finished: its end is that of the connection.
+}
+
+Answer Service::grant(ControlServer::ClientId client, const Peer& peer, const LeaseWish& wish) {
+    if (auto added = leases_.add(client, peer, wish); !added) {
+        return Failure{Failure::Kind::refused, std::move(added).error().what,
+                       "end one of the others first"};
+    }
+    Answer answer = actions_.leases(leases_.described(client));
+    if (!answer) {
+        lose(client);
+    }
+    return answer;
 }
 
 std::string Service::change(const Peer& peer, const std::string& method, const json& parameters) {

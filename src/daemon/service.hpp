@@ -8,6 +8,7 @@
 #include "killswitchd/intents.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/reactor.hpp"
+#include "leases.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -39,6 +40,8 @@ struct ServiceActions {
     std::function<Result<std::vector<BlockedPacket>, Failure>()> blocked;
     /// Whether somebody waits for packets that are refused.
     std::function<void(bool)> await_blocked;
+    /// The leases are others; `text` says what became of which.
+    std::function<Answer(const std::string& text)> leases;
 };
 
 /// The varlink interface org.killswitchd on top of ControlServer: parses requests, checks who may
@@ -52,6 +55,7 @@ class Service {
     /// \return EADDRINUSE when another service answers at `path`.
     [[nodiscard]] Status listen(Reactor& reactor, const std::string& path);
     void allow(Control control) { control_ = control; }
+    [[nodiscard]] const Leases& leases() const noexcept { return leases_; }
     /// To every client that monitors: an event with key and text.
     void publish(const std::string& key, const std::string& text);
     /// To every client that waits for them.
@@ -72,6 +76,11 @@ class Service {
     [[nodiscard]] std::string event(const std::string& key, const std::string& text) const;
     [[nodiscard]] std::string change(const Peer& peer, const std::string& method,
                                      const nlohmann::json& parameters);
+    /// The first answer to AllowEndpoint, which is also the last unless it is a lease.
+    [[nodiscard]] std::string lease(ControlServer::ClientId client, const Peer& peer,
+                                    const nlohmann::json& request);
+    [[nodiscard]] Answer grant(ControlServer::ClientId client, const Peer& peer,
+                               const LeaseWish& wish);
 
     struct PastEvent {
         std::string time, key, text;
@@ -81,6 +90,7 @@ class Service {
     Control control_;
     std::unique_ptr<ControlServer> server_;
     std::set<ControlServer::ClientId> monitors_;
+    Leases leases_;
     std::deque<PastEvent> past_;
     std::set<ControlServer::ClientId> await_blocked_;
 };

@@ -3,6 +3,7 @@
 
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/holes.hpp"
+#include "killswitchd/lease.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/past_tunnel.hpp"
 #include "killswitchd/policy.hpp"
@@ -100,6 +101,16 @@ std::vector<std::string> notices_of(const State& state) {
     return all;
 }
 
+std::vector<LeaseReport> leases_of(const State& state) {
+    std::vector<LeaseReport> all;
+    for (const KnownEndpoint& one : endpoints_of(state.situation.endpoints, kLeases)) {
+        all.push_back({one.endpoint.str(), provenance(one),
+                       one.learned ? utc_text(*one.learned) : std::string(),
+                       lease_text(one.only.value_or(Only{}))});
+    }
+    return all;
+}
+
 std::map<std::string, CounterValue> counters_of(const ObservedTables& tables) {
     std::map<std::string, CounterValue> all;
     for (const TableFamily family : {TableFamily::inet, TableFamily::netdev}) {
@@ -168,6 +179,7 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.paused_for = seconds_until(state.intents.open_until);
     report.ipv6 = state.policy.ipv6 == Ipv6::block ? "block" : "tunnel";
     report.tunnels = tunnels_of(state, answers);
+    report.leases = leases_of(state);
     if (state.situation.state != StateName::panic) {
         report.holes = holes(state.policy, state.situation.endpoints);
     }

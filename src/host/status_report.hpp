@@ -41,6 +41,14 @@ struct TunnelReport {
     std::optional<Answers> answers{};  ///< Absent: not up, or nobody can be asked.
 };
 
+/// An endpoint that somebody holds.
+struct LeaseReport {
+    std::string endpoint;
+    std::string source;  ///< "lease: pid 812 (openvpn-client@home.service)".
+    std::string learned;
+    std::string only;  ///< See lease_text().
+};
+
 /// Everything that `status` says. Text that other programs chose is as they chose it.
 struct StatusReport {
     Judgement judgement;
@@ -54,6 +62,7 @@ struct StatusReport {
     std::optional<std::int64_t> paused_for;      ///< Seconds until a pause ends.
     std::string ipv6;
     std::vector<TunnelReport> tunnels;
+    std::vector<LeaseReport> leases;
     std::vector<std::string> holes;
     std::vector<std::string> notices{};  ///< What is no hole, but good to know; one clause each.
     std::map<std::string, CounterValue> counters;

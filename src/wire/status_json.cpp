@@ -102,6 +102,29 @@ TunnelReport tunnel_from(const json& object) {
     return tunnel;
 }
 
+json leases_json(const std::vector<LeaseReport>& leases) {
+    json all = json::array();
+    for (const LeaseReport& lease : leases) {
+        all.push_back({{"endpoint", lease.endpoint},
+                       {"source", lease.source},
+                       {"learned", lease.learned},
+                       {"only", lease.only}});
+    }
+    return all;
+}
+
+std::vector<LeaseReport> leases_from(const json& list) {
+    std::vector<LeaseReport> all;
+    for (const json& lease : list) {
+        if (lease.is_object()) {
+            all.push_back(
+                {member(lease, "endpoint", std::string()), member(lease, "source", std::string()),
+                 member(lease, "learned", std::string()), member(lease, "only", std::string())});
+        }
+    }
+    return all;
+}
+
 json counters_json(const std::map<std::string, CounterValue>& counters) {
     json all = json::object();
     for (const auto& [name, value] : counters) {
@@ -133,6 +156,7 @@ json to_json(const StatusReport& report) {
         {"paused_for", report.paused_for ? json(*report.paused_for) : json()},
         {"ipv6", report.ipv6},
         {"tunnels", std::move(tunnels)},
+        {"leases", leases_json(report.leases)},
         {"holes", report.holes},
         {"open_holes", report.judgement.holes},
         {"silent", report.judgement.silent},
@@ -161,6 +185,10 @@ json endpoints_json(const StatusReport& report) {
             endpoints.push_back(std::move(one));
         }
     }
+    for (json& lease : leases_json(report.leases)) {
+        lease["tunnel"] = "";
+        endpoints.push_back(std::move(lease));
+    }
     return {{"schema", kReportSchema}, {"endpoints", std::move(endpoints)}};
 }
 
@@ -186,6 +214,7 @@ StatusReport report_from(const json& object) {
             report.tunnels.push_back(tunnel_from(tunnel));
         }
     }
+    report.leases = leases_from(member(object, "leases", json::array()));
     report.holes = strings_in(member(object, "holes", json::array()));
     report.notices = strings_in(member(object, "notices", json::array()));
     const json counters = member(object, "counters", json::object());

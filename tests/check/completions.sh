@@ -35,7 +35,7 @@ demand "$(offered)" "$words" ''
 for command in $("$2" --help | sed -n -E '/^(Subcommands|SUBCOMMANDS):/,/^Examples:/s/^  ([a-z]+) .*/\1/p'); do
     options=$("$2" "$command" --help | listed)
     all=$(offered "$command")
-    [ "$command" = check ] && all=$(printf '%s\n--help\n' "$all")
+    [ "$command" = check ] && all=$(printf '%s\n--help\n--offline\n' "$all")
     demand "$all" "$options" "$command"
 done
 [ "$(printf '%s\n' "$words" | wc -l)" -ge 18 ] || { echo 'the help was not understood' && exit 1; }

@@ -249,6 +249,46 @@ class Answers(Auto):
         self.assertIn("PROTECTED, but silent: wg0 has never had an answer", self.first_line(0))
 
 
+class Check(Auto):
+    """What `check` says of the machine, which never makes it fail."""
+
+    def check(self, *words, user=None):
+        return " ".join(self.ks("check", *words, expect=0, user=user).stdout.split())
+
+    def test_a_machine_that_fits_is_not_mentioned(self):
+        self.write(cli_support.GOOD)
+        self.program(answer(FIRST).replace("public_key", "fwmark=51820\npublic_key", 1))
+        self.tunnel()
+        with open("/etc/resolv.conf", encoding="utf-8") as file:
+            resolvers = file.read()
+        if "nameserver" not in resolvers:
+            self.assertNotIn("on this machine:", self.check())
+        self.assertNotIn("wg0", self.check())
+
+    def test_what_would_not_work_is_named_with_the_cure(self):
+        self.write(cli_support.GOOD.replace("interface: wg0", "interface: wg0\n    kind: wireguard"))
+        self.program(answer(SECOND).replace("public_key", "fwmark=4660\npublic_key", 1))
+        self.tunnel()
+        os.makedirs("/run/systemd/system")
+        said = self.check()
+        self.assertIn("on this machine:", said)
+        self.assertIn("wg0 is up, but is a tun device, not wireguard: it would stay closed. Remove "
+                      "`kind`, or write `kind: tun`.", said)
+        self.assertIn("wg0 talks to {}/udp, which is no endpoint here.".format(SECOND), said)
+        self.assertIn("wg0 marks its packets with 0x1234, but only.fwmark asks for 0xca6c", said)
+        self.assertIn("killswitchd-boot.service is not enabled: open after the next reboot.", said)
+        self.assertNotIn("on this machine:", self.check("--offline"))
+
+    @needs_real_root()
+    def test_who_is_not_root_is_told_what_he_can_see(self):
+        self.write(cli_support.GOOD.replace("interface: wg0", "interface: wg0\n    kind: wireguard"))
+        self.program(answer(SECOND))
+        self.tunnel()
+        said = self.check(user=NOBODY)
+        self.assertIn("wg0 is up, but is a tun device", said)
+        self.assertNotIn("wg0 talks to", said)
+
+
 @unittest.skipIf(shutil.which("wireguard-go") is None or shutil.which("wg") is None,
                  "needs the programs wireguard-go and wg")
 class WithWireguardGo(Auto):

@@ -41,6 +41,37 @@ State locked_state() {
 
 }  // namespace
 
+TEST_CASE("a lease opens its endpoint for those it names, and for nobody else", "[endpoints]") {
+    KnownEndpoint lease = learned(kLearned);
+    lease.source = EndpointSource::lease;
+    lease.only = Only{MarkMatch{0x1234}, {}, {}, {}};
+    const State after =
+        step(locked_state(), EndpointsChanged{EndpointSource::lease, {{kLeases, {lease}}}}).next;
+    PacketView packet = to(kLearned);
+    CHECK_FALSE(accepted(*after.wanted, packet));
+    CHECK(evaluate(*after.wanted, packet).counter == "endpoint-guard");
+    packet.mark = 0x1234;
+    CHECK(accepted(*after.wanted, packet));
+    packet.destination_port = 1195;
+    CHECK_FALSE(accepted(*after.wanted, packet));
+    CHECK(holes(after.policy, after.situation.endpoints).empty());
+
+    lease.only = Only{};
+    lease.origin = "pid 7";
+    const State wide =
+        step(after, EndpointsChanged{EndpointSource::lease, {{kLeases, {lease}}}}).next;
+    packet = to(kLearned);
+    packet.mark = 0;
+    CHECK(accepted(*wide.wanted, packet));
+    CHECK(
+        holes(wide.policy, wide.situation.endpoints) ==
+        std::vector<std::string>{"lease of pid 7: any program may send to 203.0.113.20:1194/udp"});
+
+    const State gone = step(wide, EndpointsChanged{EndpointSource::lease, {}}).next;
+    CHECK_FALSE(accepted(*gone.wanted, packet));
+    CHECK(gone.wanted == locked_state().wanted);
+}
+
 TEST_CASE("a source takes back only what it said itself", "[endpoints]") {
     const KnownEndpoint named = learned(kLearned);
     KnownEndpoint seen = learned(udp("203.0.113.30", 443));
