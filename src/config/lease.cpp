@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <fmt/format.h>
@@ -98,8 +99,13 @@ Result<LeaseWish> parse_lease(const std::vector<std::string>& endpoints,
         if (!endpoint) {
             return std::move(endpoint).error();
         }
-        if (std::ranges::find(wish.endpoints, *endpoint) == wish.endpoints.end()) {
-            wish.endpoints.push_back(*endpoint);
+        const auto* const address = std::get_if<Endpoint>(&*endpoint);
+        if (address == nullptr) {
+            return Error{fmt::format("endpoint {} is a name; a lease is of an address",
+                                     in_quotes(text))};
+        }
+        if (std::ranges::find(wish.endpoints, *address) == wish.endpoints.end()) {
+            wish.endpoints.push_back(*address);
         }
     }
     for (const std::string& item : only) {

@@ -26,7 +26,7 @@ def events(root):
 
 
 def methods(root):
-    text = (root / "src/daemon/service.cpp").read_text(encoding="utf-8")
+    text = (root / "src/daemon/interface_text.cpp").read_text(encoding="utf-8")
     return set(METHOD.findall(text[text.index("interface org.killswitchd"):
                                    text.index("interface org.varlink.service")]))
 

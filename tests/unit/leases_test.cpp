@@ -46,6 +46,7 @@ TEST_CASE("a lease that is not clear is none", "[leases][fail-closed]") {
     CHECK_FALSE(parse_lease({""}, {}, kNames));
     CHECK_FALSE(parse_lease({"203.0.113.20"}, {}, kNames));
     CHECK_FALSE(parse_lease({"0.0.0.0:1194/udp"}, {}, kNames));
+    CHECK_FALSE(parse_lease({"vpn.example.net:1194/udp"}, {}, kNames));
     CHECK_FALSE(parse_lease(std::vector<std::string>(kMaxLeaseEndpoints + 1, server), {}, kNames));
     for (const char* const only :
          {"", "user", "user=", "user=nobody", "user=-1", "user=4294967295", "fwmark=0", "fwmark=x",
