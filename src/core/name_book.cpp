@@ -77,6 +77,11 @@ Vetted vet(const std::vector<IpAddress>& answer, const std::vector<IpAddress>& s
 
 void note_answer(KnownName& name, const std::vector<IpAddress>& addresses, std::chrono::seconds ttl,
                  const NameMoment& now, Pace pace, InUse in_use) {
+    for (KnownAddress& known : name.addresses) {
+        if (known.seen > now.wall) {  // The clock was set back, or is not set yet at boot.
+            known.seen = now.wall - std::chrono::seconds(1);
+        }
+    }
     if (in_use == InUse::no) {
         std::erase_if(name.addresses,
                       [&](const KnownAddress& known) { return known.seen + kLinger < now.wall; });

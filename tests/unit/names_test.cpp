@@ -116,6 +116,15 @@ TEST_CASE("an address that is no longer named lingers, and stays while it may be
                                   : Lines{"203.0.113.9", "203.0.113.8"}));
 }
 
+TEST_CASE("the newest answer comes first, also after the clock was set back", "[names]") {
+    KnownName name;
+    note_answer(name, {ip("203.0.113.7")}, 60s, at(1'000'000s), Pace::needed, InUse::no);
+    note_answer(name, {ip("203.0.113.8")}, 60s, at(5s), Pace::needed, InUse::no);
+    CHECK(addresses(name) == Lines{"203.0.113.8", "203.0.113.7"});
+    note_answer(name, {ip("203.0.113.8")}, 60s, at(1'000'005s), Pace::needed, InUse::no);
+    CHECK(addresses(name) == Lines{"203.0.113.8"});
+}
+
 TEST_CASE("a name has so many addresses and no more; none in use is taken away", "[names]") {
     const InUse in_use = GENERATE(InUse::no, InUse::yes);
     KnownName name;
