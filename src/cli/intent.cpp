@@ -110,7 +110,15 @@ int run(const Options& options, const Wish& wish) {
     if (!reply) {
         return fail(reply.error());
     }
-    return *reply ? show(**reply, wish) : run_offline(options, wish);
+    if (!*reply) {
+        return run_offline(options, wish);
+    }
+    const int code = show(**reply, wish);
+    // The service leaves it to a unit, which may be gone with the package before it has run.
+    if (code == kDone && wish.after == Wish::After::open && ::geteuid() == 0) {
+        take_names_back(options.paths);
+    }
+    return code;
 }
 
 int usage(const std::string& problem) {
