@@ -202,6 +202,18 @@ bool keep_evidence(const Options& options, const proof::Proof& proof) {
     return true;
 }
 
+/// `policy` with all that is known of its endpoints; a name stays where nothing else is known.
+Policy playable(const Options& options, const Policy& policy, const VpnFiles& files) {
+    Policy whole = with_endpoints(
+        policy, known_endpoints(policy, learned_endpoints(options.paths, policy, files)));
+    for (std::size_t i = 0; i < whole.tunnels.size(); ++i) {
+        if (whole.tunnels[i].endpoints.empty()) {
+            whole.tunnels[i].names = named_servers(policy.tunnels[i], files);
+        }
+    }
+    return whole;
+}
+
 int prove(const Options& options, const LoadedConfig& config, const Policy& original) {
     const drills::Adapted adapted = drills::adapt(original);
     if (adapted.policy.tunnels.empty() ||
@@ -266,11 +278,7 @@ int test(const Options& options) {
     }
     const VpnFiles files = read_vpn_files(*config.policy);
     complain(findings_in(files, *config.policy));
-    return prove(
-        options, config,
-        with_endpoints(*config.policy,
-                       known_endpoints(*config.policy,
-                                       learned_endpoints(options.paths, *config.policy, files))));
+    return prove(options, config, playable(options, *config.policy, files));
 }
 
 }  // namespace ks::cli

@@ -2,6 +2,8 @@
 #include "adapt.hpp"
 
 #include "allowance.hpp"
+#include "killswitchd/host_name.hpp"
+#include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <algorithm>
@@ -18,6 +20,8 @@
 namespace ks::drills {
 
 namespace {
+
+constexpr std::size_t kMostStandIns = 3;  ///< Of one tunnel.
 
 /// The lab makes no cgroups: a user that nobody has plays each.
 class StandIns {
@@ -71,6 +75,25 @@ void adapt(Tunnel& tunnel, std::size_t number, std::vector<std::string>& notes) 
     }
 }
 
+/// A server whose address nobody knows yet is anywhere: each name has an address of documentation
+/// space. Only where a tunnel has no other endpoint.
+void adapt_names(Policy& policy, std::vector<std::string>& notes) {
+    IpAddress stand_in = *IpAddress::parse("203.0.113.20");
+    for (Tunnel& tunnel : policy.tunnels) {
+        for (const NamedEndpoint& name : tunnel.names) {
+            if (&name == &tunnel.names.front() + kMostStandIns) {
+                break;
+            }
+            tunnel.endpoints.push_back(name.at(stand_in));
+            notes.push_back(fmt::format("{}: the address of {} is not known yet; {} plays it",
+                                        tunnel.name, name.host, stand_in.str()));
+            ++stand_in.bytes[3];
+        }
+        tunnel.names.clear();
+    }
+    policy.bootstrap = {};
+}
+
 void adapt_interfaces(std::vector<AllowRule>& exceptions, std::vector<std::string>& notes) {
     for (AllowRule& exception : exceptions) {
         if (!exception.interface.empty() && exception.interface != kUplink) {
@@ -122,6 +145,7 @@ Adapted adapt(Policy policy) {
     for (std::size_t i = 0; i < policy.tunnels.size(); ++i) {
         adapt(policy.tunnels[i], i, adapted.notes);
     }
+    adapt_names(policy, adapted.notes);
     adapt_places(policy, adapted.notes);
     adapt_senders(policy, adapted.notes);
     policy.control = {};

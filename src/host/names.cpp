@@ -47,6 +47,14 @@ KnownEndpoints learned_before(const Paths& paths, const Policy& policy) {
 
 }  // namespace
 
+std::vector<NamedEndpoint> named_servers(const Tunnel& tunnel, const VpnFiles& files) {
+    std::vector<NamedEndpoint> servers;
+    for (const Named& named : named_of(tunnel, files)) {
+        servers.push_back(*named.server);
+    }
+    return servers;
+}
+
 std::vector<std::string> wanted_names(const Policy& policy, const VpnFiles& files) {
     std::vector<std::string> names;
     if (policy.mode == Mode::off || policy.bootstrap.servers.empty() || !policy.bootstrap.user) {

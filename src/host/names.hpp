@@ -3,6 +3,7 @@
 
 #include "imports.hpp"
 #include "killswitchd/endpoints.hpp"
+#include "killswitchd/host_name.hpp"
 #include "killswitchd/name_book.hpp"
 #include "killswitchd/paths.hpp"
 #include "killswitchd/policy.hpp"
@@ -11,6 +12,9 @@
 #include <vector>
 
 namespace ks {
+
+/// What `tunnel` and the files that it imports know by name alone.
+[[nodiscard]] std::vector<NamedEndpoint> named_servers(const Tunnel& tunnel, const VpnFiles& files);
 
 /// The names that `policy` and the files that it imports have for servers, each once; at most
 /// kMaxNames of them. None where nobody is to be asked.

@@ -22,6 +22,22 @@ TEST_CASE("tunnels by IPsec policy are played by tun devices", "[drills]") {
                                                    "branch: a tun device plays the IPsec policy"});
 }
 
+TEST_CASE("a server whose address is not known yet is played at another one", "[drills]") {
+    Policy policy = test::wireguard_policy();
+    policy.tunnels.front().endpoints.clear();
+    policy.tunnels.front().names = {{"vpn.example.net", proto::kUdp, 51820}};
+    policy.bootstrap = {{*IpAddress::parse("9.9.9.9")}, 991, true};
+
+    const drills::Adapted played = drills::adapt(policy);
+
+    const Tunnel& tunnel = played.policy.tunnels.front();
+    REQUIRE(tunnel.endpoints.size() == 1);
+    CHECK(tunnel.endpoints.front().str() == "203.0.113.20:51820/udp");
+    CHECK(tunnel.names.empty());
+    CHECK(played.policy.bootstrap == Bootstrap{});
+    CHECK(played.notes.size() == 1);
+}
+
 TEST_CASE("a cgroup is played by a user of its own, wherever it is named", "[drills]") {
     Policy policy = test::wireguard_policy();
     policy.tunnels.front().only = {};
