@@ -248,6 +248,35 @@ TEST_CASE("an answer that is no server of the internet opens nothing", "[names]"
     scene.check_steps();
 }
 
+TEST_CASE("while a tunnel is up names are asked through it alone, beside the listed servers",
+          "[names]") {
+    Policy policy = lab_policy(51820);
+    Scene scene(policy);
+    policy.tunnels.front().names = {{kName, proto::kUdp, 51820}};
+    policy.bootstrap.servers = {lab::ip(kResolver)};
+    policy.bootstrap.user = kAsker;
+    policy.dns_servers = {{lab::ip(lab::addr::kTunnelServer)}};
+    configure(scene.lab(), policy);
+    NameZone zone(scene.lab(), kResolver, {});
+    scene.lock();
+    REQUIRE(lab::eventually(kPatience, [&] { return !zone.asked().empty(); }));
+    scene.stage().connect();
+    scene.check_steps();
+    must(scene.lab().capture().settle());
+    const std::size_t begin = scene.lab().capture().size();
+    const std::size_t before = zone.asked().size();
+
+    zone.answer(zone_of("203.0.113.99"));
+
+    REQUIRE(scene.await_rules_with("203.0.113.99"));
+    const std::vector<std::string> askers = zone.askers();
+    REQUIRE(askers.size() > before);
+    CHECK(std::all_of(askers.begin() + static_cast<std::ptrdiff_t>(before), askers.end(),
+                      [](const std::string& one) { return one == lab::addr::kTunnelHost; }));
+    CHECK(std::ranges::none_of(strays(scene.lab(), begin), is_question));
+    CHECK_FALSE(asks(scene, kAsker, lab::Packet::dns_udp));
+}
+
 TEST_CASE("OpenVPN finds its server by name while locked, also when it has moved", "[names]") {
     require_programs({"openvpn", "openssl"});
 

@@ -80,12 +80,12 @@ std::vector<std::pair<IpAddress, unsigned>> records(const std::string& file,
     return all;
 }
 
-std::string answer_to(std::string_view message, const std::string& file) {
+std::string answer_to(std::string_view message, const IpAddress& asker, const std::string& file) {
     const Question question = question_in(message);
     if (question.end == 0) {
         return {};
     }
-    const std::string line = fmt::format("asked {}\n", question.name);
+    const std::string line = fmt::format("{} {}\n", question.name, asker.str());
     static_cast<void>(::write(STDOUT_FILENO, line.data(), line.size()));
     bool known = false;
     const auto found = records(file, question, known);
@@ -114,7 +114,8 @@ void answer_datagram(int fd, const std::string& file) {
     lab::SocketAddress from;
     const auto got = ::recvfrom(fd, buffer.data(), buffer.size(), 0, from.get(), &from.size);
     if (got > 0) {
-        const std::string answer = answer_to({buffer.data(), static_cast<std::size_t>(got)}, file);
+        const std::string answer =
+            answer_to({buffer.data(), static_cast<std::size_t>(got)}, from.address(), file);
         ::sendto(fd, answer.data(), answer.size(), 0, from.get(), from.size);
     }
 }
@@ -163,13 +164,21 @@ void NameZone::answer(const std::vector<Record>& records) {
 }
 
 std::vector<std::string> NameZone::asked() const {
-    std::vector<std::string> names;
+    return log(0);
+}
+
+std::vector<std::string> NameZone::askers() const {
+    return log(1);
+}
+
+std::vector<std::string> NameZone::log(std::size_t word) const {
+    std::vector<std::string> words;
     std::istringstream lines(process_.output());
-    std::string word;
-    for (std::string name; lines >> word >> name;) {
-        names.push_back(name);
+    std::array<std::string, 2> line;
+    while (lines >> line[0] >> line[1]) {
+        words.push_back(line.at(word));
     }
-    return names;
+    return words;
 }
 
 }  // namespace ks::test

@@ -4,6 +4,7 @@
 #include "killswitchd/lab/lab.hpp"
 #include "killswitchd/lab/process.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,12 @@ class NameZone {
     void answer(const std::vector<Record>& records);
     /// What was asked so far: "vpn.example.net", once for each question.
     [[nodiscard]] std::vector<std::string> asked() const;
+    /// The address from which each of them came.
+    [[nodiscard]] std::vector<std::string> askers() const;
 
   private:
+    [[nodiscard]] std::vector<std::string> log(std::size_t word) const;
+
     std::string file_;
     lab::Process process_;
 };
