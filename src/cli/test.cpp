@@ -202,13 +202,15 @@ bool keep_evidence(const Options& options, const proof::Proof& proof) {
     return true;
 }
 
-/// `policy` with all that is known of its endpoints; a name stays where nothing else is known.
+/// `policy` with all that is known of its endpoints; a name and `auto` stay where nothing else is
+/// known.
 Policy playable(const Options& options, const Policy& policy, const VpnFiles& files) {
     Policy whole = with_endpoints(
         policy, known_endpoints(policy, learned_endpoints(options.paths, policy, files)));
     for (std::size_t i = 0; i < whole.tunnels.size(); ++i) {
         if (whole.tunnels[i].endpoints.empty()) {
             whole.tunnels[i].names = named_servers(policy.tunnels[i], files);
+            whole.tunnels[i].automatic = policy.tunnels[i].automatic;
         }
     }
     return whole;

@@ -90,6 +90,13 @@ void adapt_names(Policy& policy, std::vector<std::string>& notes) {
             ++stand_in.bytes[3];
         }
         tunnel.names.clear();
+        if (tunnel.automatic && tunnel.endpoints.empty()) {
+            tunnel.endpoints = {{stand_in, proto::kUdp, 51'820}};
+            notes.push_back(fmt::format("{}: nothing is learned yet; {} plays its server",
+                                        tunnel.name, tunnel.endpoints.front().str()));
+            ++stand_in.bytes[3];
+        }
+        tunnel.automatic = tunnel.follow_roaming = false;
     }
     policy.bootstrap = {};
 }

@@ -83,3 +83,15 @@ TEST_CASE("nothing that opens is left out, and it keeps the words of the config"
     CHECK(played.allowances[1].text == "exception: packets to anywhere by eth9");
     CHECK(played.allowances[1].key == "allow.outbound[0]");
 }
+
+TEST_CASE("a server that only `auto` would find is played by one of the lab", "[drills]") {
+    Policy policy = test::wireguard_policy();
+    policy.tunnels.front().automatic = true;
+    policy.tunnels.front().endpoints.clear();
+
+    const drills::Adapted played = drills::adapt(policy);
+
+    CHECK_FALSE(played.policy.tunnels.front().automatic);
+    CHECK(played.policy.tunnels.front().endpoints == std::vector{test::udp("203.0.113.20", 51820)});
+    CHECK(played.notes.size() == 1);
+}
