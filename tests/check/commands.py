@@ -26,6 +26,7 @@ def subcommands(help_text):
 
 
 def missing(names, text):
+    text = text.replace("\\-", "-")  # As a manual page writes it.
     return [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
 
 
@@ -35,6 +36,7 @@ def self_test():
     assert not subcommands("Options:\n  run\n")
     assert missing(["run", "lock"], "killswitchd run; unlock; lock-up") == ["lock"]
     assert not missing(["lock"], "`lock`")
+    assert not missing(["run-confined"], "run\\-confined")
 
 
 def main():
