@@ -245,10 +245,10 @@ class Transient(Case):
         self.write(GOOD + "scope: apps\napps: {{ cgroups: [{}] }}\n".format(name))
         with open(self.log_path, "ab") as log:
             service = subprocess.Popen(
-                ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=inotify_init1", "-e",
+                ["strace", "-D", "-qq", "-f", "-o", "/dev/null", "-e", "trace=inotify_init1", "-e",
                  "inject=inotify_init1:error=EMFILE", cli_support.PROGRAM, *self.paths, "run"],
                 stderr=log, stdout=log, env=cli_support.traced())
-        self.addCleanup(self.stop, service, signal.SIGTERM)
+        self.addCleanup(self.stop, service)
         wait_until(lambda: os.path.exists(self.socket_path) and self.report()["verified"],
                    "the service is ready; it said: " + self.log())
         self.assertIn("cgroups-unwatched", self.log())
@@ -258,7 +258,7 @@ class Transient(Case):
         os.mkdir("{}/{}".format(root, name))
         self.addCleanup(os.rmdir, "{}/{}".format(root, name))
         wait_until(lambda: name not in " ".join(self.report()["notices"]), "it is confined")
-        self.assertIn('"{}"'.format(name), nft("list", "chain", "inet", "killswitchd", "output"))
+        self.assertIn('{}" '.format(name), nft("list", "chain", "inet", "killswitchd", "output"))
 
     def test_an_error_that_passes_does_not_end_the_boot_stage_open(self):
         self.ks("boot", expect=0)
