@@ -101,8 +101,8 @@ Result<LeaseWish> parse_lease(const std::vector<std::string>& endpoints,
         }
         const auto* const address = std::get_if<Endpoint>(&*endpoint);
         if (address == nullptr) {
-            return Error{fmt::format("endpoint {} is a name; a lease is of an address",
-                                     in_quotes(text))};
+            return Error{
+                fmt::format("endpoint {} is a name; a lease is of an address", in_quotes(text))};
         }
         if (std::ranges::find(wish.endpoints, *address) == wish.endpoints.end()) {
             wish.endpoints.push_back(*address);

@@ -242,6 +242,12 @@ void check_ipsec(Context& context, const Node& node, const TunnelDraft& draft) {
                                "give it a short label");
     }
     const Node* const endpoints = node.find("endpoints");
+    if (draft.tunnel.automatic) {
+        context.findings.error(endpoints->at,
+                               "'auto' learns from the device of a WireGuard tunnel, and IPsec by "
+                               "policy has none",
+                               "write the VPN server's addresses");
+    }
     const bool none = endpoints && endpoints->kind == Node::Kind::list && endpoints->items.empty();
     if (!endpoints || none) {
         context.findings.error(

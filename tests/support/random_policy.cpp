@@ -53,6 +53,7 @@ void settle(Dice& dice, Policy& policy, Tunnel& tunnel) {
     if (tunnel.ipsec) {
         tunnel.interface.clear();
         tunnel.kind.clear();
+        tunnel.automatic = false;
         if (tunnel.endpoints.empty()) {
             tunnel.endpoints = {random_endpoint(dice)};
         }

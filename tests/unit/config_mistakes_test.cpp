@@ -340,6 +340,12 @@ TEST_CASE("selectors that match nothing or everything are errors", "[config]") {
     check_refused(mistake);
 }
 
+TEST_CASE("what has no device teaches nothing", "[config]") {
+    check_refused({kOff + "tunnels:\n  - { name: office, ipsec: policy, endpoints: [auto] }\n",
+                   "4:47: 'auto' learns from the device of a WireGuard tunnel, and IPsec by policy "
+                   "has none"});
+}
+
 TEST_CASE("a server that moves is followed only where nobody else may follow", "[config]") {
     const auto roaming = [](const std::string& endpoints, const std::string& rest) {
         return kOff + "tunnels:\n  - { interface: wg0, endpoints: [" + endpoints +
