@@ -40,7 +40,7 @@ _killswitchd() {
         boot) options+=' --gate --hold' ;;
         disarm) options+=' --all' ;;
         endpoint) options+=' allow --only' ;;
-        endpoints) options+=' --json' ;;
+        endpoints) options+=' pin --json' ;;
         init) options+=' --yes --print --from --lan --ssh-from' ;;
         explain) options+=' --user --group --mark --cgroup --from --in --json' ;;
         monitor) options+=' --json' ;;

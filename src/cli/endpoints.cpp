@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "../host/learned_store.hpp"
+#include "../host/pin.hpp"
 #include "../host/status_report.hpp"
 #include "../wire/status_json.hpp"
 #include "fetch.hpp"
+#include "killswitchd/automatic.hpp"
+#include "killswitchd/config.hpp"
 #include "killswitchd/escape.hpp"
 #include "killswitchd/time.hpp"
 #include "options.hpp"
@@ -66,9 +70,35 @@ void show(const StatusReport& report) {
     }
 }
 
+/// Of what was learned, which only root can read.
+int pin(const Options& options) {
+    const LoadedConfig config = load_config(options.paths.config);
+    if (!config.ok()) {
+        complain(config.diagnostics);
+        return kConfigInvalid;
+    }
+    const auto servers = load_learned(options.paths);
+    if (!servers) {
+        return fail(servers.error());
+    }
+    const auto done = pin_endpoints(config, endpoints_from(*servers, *config.policy));
+    if (!done) {
+        return fail(done.error());
+    }
+    for (const std::string& one : *done) {
+        fmt::print("{}\n", escaped(one));
+    }
+    fmt::print("{}\n", done->empty() ? "nothing was learned that the config does not say"
+                                     : "next: sudo killswitchd reload");
+    return kDone;
+}
+
 }  // namespace
 
 int endpoints(const Options& options) {
+    if (options.pin) {
+        return pin(options);
+    }
     const auto report = fetch_report(options);
     if (!report) {
         return fail(report.error());

@@ -134,8 +134,11 @@ class Program {
             ->required();
         add("resume", resume, "End a pause");
         add("reload", reload, "Read the config again");
-        add("endpoints", endpoints, "List the VPN servers, and where each is from")
-            ->add_flag("--json", options_.json, "As JSON");
+        auto* const list =
+            add("endpoints", endpoints, "List the VPN servers, and where each is from");
+        list->add_flag("--json", options_.json, "As JSON");
+        list->add_subcommand("pin", "Write what `auto` has learned into the config")
+            ->callback([this] { options_.pin = true; });
         add_endpoint();
         add_init();
         add("metrics", metrics, "The status for Prometheus, in OpenMetrics form");

@@ -33,6 +33,7 @@ struct Options {
     bool quiet = false;    ///< `status --quiet`
     bool hold = false;     ///< `boot --hold`
     bool gate = false;     ///< `boot --gate`
+    bool pin = false;      ///< `endpoints pin`
     bool offline = false;  ///< `check --offline`
     std::string file;      ///< `check FILE`, `verify DIR`, `report --output`
     std::string state;     ///< `render --state`

@@ -173,6 +173,32 @@ class Learned(Auto):
         self.assertFalse(self.opens(FIRST))
 
 
+    def test_what_was_learned_can_be_pinned(self):
+        self.start_and_wait()
+        self.program(answer("[2001:db8::7]:443", key="a" * 64).replace("errno=0\n\n", "") + answer(FIRST))
+        self.tunnel()
+        self.wait_for(FIRST)
+        for before, after in (
+                (CONFIG.format("").replace("[auto]", "\n      # mine\n      - auto  # learned"),
+                 "    endpoints: \n      # mine\n      - \"[2001:db8::7]:443/udp\"\n      - {}/udp\n"
+                 "      - auto  # learned\n".format(FIRST)),
+                (CONFIG.format(""),
+                 "    endpoints: [\"[2001:db8::7]:443/udp\", {}/udp, auto]\n".format(FIRST))):
+            self.write(before, mode=0o640)
+            done = self.ks("endpoints", "pin", expect=0)
+            self.assertIn(FIRST + "/udp", done.stdout)
+            with open(self.config, encoding="utf-8") as file:
+                text = file.read()
+            self.assertIn(after, text)
+            self.assertEqual(os.stat(self.config).st_mode & 0o007, 0)
+            self.ks("check", "--offline", expect=0)
+            self.assertIn("nothing was learned", self.ks("endpoints", "pin", expect=0).stdout)
+            with open(self.config, encoding="utf-8") as file:
+                self.assertEqual(file.read(), text)
+        self.write("version: 1\nmode: maybe\n")
+        self.ks("endpoints", "pin", expect=5)
+
+
 class Believed(Auto):
     def unchanged(self, log):
         self.tunnel()
