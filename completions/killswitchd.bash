@@ -35,7 +35,7 @@ _killswitchd() {
                 mapfile -t COMPREPLY < <(compgen -f -- "$current") && return
             fi
             ;;
-        arm) options+=' --confirm' ;;
+        arm) options+=' --confirm --anyway --list' ;;
         blocked) options+=' --json --follow' ;;
         boot) options+=' --gate --hold' ;;
         disarm) options+=' --all' ;;
@@ -45,6 +45,7 @@ _killswitchd() {
         explain) options+=' --user --group --mark --cgroup --from --in --json' ;;
         monitor) options+=' --json' ;;
         report) options+=' --output --yes' ;;
+        reload) options+=' --anyway' ;;
         render) options+=' --state --format' ;;
         status) options+=' --json --quiet --short --watch' ;;
         verify)

@@ -46,6 +46,14 @@ void show_surprises(const std::vector<std::string>& all) {
     }
 }
 
+/// The same at reload, at the start of the service and at boot.
+const char* when_it_locks(const Policy& policy) {
+    return policy.mode == Mode::always
+               ? "note: unless disarmed, it locks at the next reload, start of the service or "
+                 "boot;\n  `killswitchd disarm` before them keeps it open until `arm`\n"
+               : "note: unless disarmed, it locks as soon as a tunnel comes up\n";
+}
+
 }  // namespace
 
 int check(const Options& options) {
@@ -80,6 +88,9 @@ int check(const Options& options) {
     }
     if (!options.offline) {
         show_surprises(surprises(policy, known, see_machine(policy)));
+    }
+    if (policy.mode != Mode::off) {
+        fmt::print("{}", when_it_locks(policy));
     }
     fmt::print("{}: valid, {}\n", file, counted(warnings, "warning"));
     return kDone;

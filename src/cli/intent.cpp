@@ -2,9 +2,12 @@
 #include "../host/change.hpp"
 #include "../host/hosts_file.hpp"
 #include "../host/observe.hpp"
+#include "../host/session.hpp"
 #include "../host/state_line.hpp"
 #include "client.hpp"
+#include "cut_warning.hpp"
 #include "duration.hpp"
+#include "fetch.hpp"
 #include "killswitchd/escape.hpp"
 #include "options.hpp"
 #include "terminal.hpp"
@@ -150,7 +153,19 @@ int await_confirmation(const Options& options) {
 }  // namespace
 
 int arm(const Options& options) {
+    if (options.list) {
+        const auto cut = foresee(options, request::Arm{});
+        if (!cut) {
+            complain("arming would be refused as it is", "killswitchd check");
+            return kRefused;
+        }
+        fmt::print("{}", list(*cut));
+        return kDone;
+    }
     if (options.confirm.empty()) {
+        if (!warn_of_cut(options, request::Arm{}, Undo::no)) {
+            return kRefused;
+        }
         return run(options, {request::Arm{}, "org.killswitchd.Arm"});
     }
     const auto within = parse_duration(options.confirm);
@@ -160,6 +175,7 @@ int arm(const Options& options) {
     const Wish wish{request::Arm{*within},
                     "org.killswitchd.Arm",
                     {{"confirm_within", static_cast<std::uint64_t>(within->count())}}};
+    static_cast<void>(warn_of_cut(options, wish.request, Undo::by_itself));
     const auto reply = ask_service(options, wish.method, wish.parameters);
     if (!reply) {
         return fail(reply.error());
@@ -179,7 +195,22 @@ int arm(const Options& options) {
 }
 
 int confirm(const Options& options) {
-    return run(options, {request::Confirm{}, "org.killswitchd.Confirm"});
+    const auto session = remote_session(connections());
+    const int code = run(options, {request::Confirm{}, "org.killswitchd.Confirm"});
+    if (code != kDone) {
+        return code;
+    }
+    const auto report = fetch_report(options);
+    const bool locked = report && report->judgement.summary == Summary::locked;
+    if (session) {
+        fmt::print("Confirmed: this login ({}) works while {}.\n", far_end(*session),
+                   report ? word(report->judgement.summary) : "armed");
+    }
+    if (locked) {
+        fmt::print("Tried only without the VPN. Try with it:  killswitchd arm --confirm 60\n"
+                   "  after a disarm, with the VPN up, because it changes the way back.\n");
+    }
+    return kDone;
 }
 
 int disarm(const Options& options) {

@@ -120,9 +120,7 @@ class Program {
             ->check(one_of({"nft", "json"}));
         add("diff", diff, "Compare the kernel's rules with those wanted");
         add_explain();
-        add("arm", arm, "Block from now on, also after a reboot")
-            ->add_option("--confirm", options_.confirm, "Open again unless confirmed within")
-            ->option_text("SECONDS");
+        add_arm();
         add("confirm", confirm, "Keep what `arm --confirm` began");
         add("disarm", disarm, "Open, until the next arm, also after a reboot")
             ->add_flag("--all", options_.all, "End a panic as well");
@@ -133,7 +131,8 @@ class Program {
             ->option_text(" ")
             ->required();
         add("resume", resume, "End a pause");
-        add("reload", reload, "Read the config again");
+        add("reload", reload, "Read the config again")
+            ->add_flag("--anyway", options_.anyway, "Even if it cuts this SSH session");
         auto* const list =
             add("endpoints", endpoints, "List the VPN servers, and where each is from");
         list->add_flag("--json", options_.json, "As JSON");
@@ -192,6 +191,16 @@ class Program {
         CLI::App* const again = add("verify", verify, "Judge the evidence of a test again");
         again->add_option("DIR", options_.file, "Of test --evidence")->option_text(" ")->required();
         again->add_flag("--json", options_.json, "One JSON object");
+    }
+
+    void add_arm() {
+        CLI::App* const sub = add("arm", arm, "Block from now on, also after a reboot");
+        auto* const confirmed =
+            sub->add_option("--confirm", options_.confirm, "Open again unless confirmed within");
+        confirmed->option_text("SECONDS");
+        sub->add_flag("--anyway", options_.anyway, "Even if it cuts this SSH session");
+        sub->add_flag("--list", options_.list, "Only list the connections that it would cut")
+            ->excludes(confirmed);
     }
 
     void add_blocked() {

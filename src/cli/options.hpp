@@ -43,6 +43,8 @@ struct Options {
     std::string evidence;  ///< `test --evidence`
     bool all = false;      ///< `disarm --all`
     std::string confirm;   ///< `arm --confirm`
+    bool anyway = false;   ///< `arm --anyway`, `reload --anyway`
+    bool list = false;     ///< `arm --list`
     std::string duration;  ///< `pause DURATION`
     bool yes = false;      ///< `init --yes`, `report --yes`
     bool print = false;    ///< `init --print`

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "client.hpp"
+#include "cut_warning.hpp"
 #include "killswitchd/escape.hpp"
 #include "terminal.hpp"
 
 #include <cstdio>
+#include <optional>
 
 #include <fmt/format.h>
 
 namespace ks::cli {
 
 int reload(const Options& options) {
+    if (!warn_of_cut(options, std::nullopt, Undo::no)) {
+        return kRefused;
+    }
     const auto reply = ask_service(options, "org.killswitchd.Reload");
     if (!reply) {
         return fail(reply.error());

@@ -37,12 +37,14 @@ Answer arm(Intents intents, const request::Arm& arm, const Policy* policy, const
         return refuse(
             fmt::format("a confirmation takes 1 to {} seconds", kLongestConfirmation.count()));
     }
-    const bool was_disarmed = intents.disarmed || intents.confirm_by;
+    const bool waiting = policy->mode == Mode::on_drop && policy->boot == BootLock::open &&
+                         !intents.engaged;  // For the first tunnel, with everything open.
+    const bool was_open = intents.disarmed || intents.confirm_by || waiting;
     intents.disarmed = false;
     intents.engaged = true;
     intents.open_until.reset();
     intents.confirm_by.reset();
-    if (arm.confirm_within && was_disarmed) {  // Else nothing is new that could be undone.
+    if (arm.confirm_within && was_open) {  // Else nothing is new that could be undone.
         intents.confirm_by = in(now, *arm.confirm_within);
     }
     return intents;

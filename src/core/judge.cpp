@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/judge.hpp"
 
+#include "killswitchd/unconfirmed.hpp"
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,7 +58,7 @@ std::string why_open(const State& state, const Observed& observed) {
                            *observed.broken_config);
     }
     if (state.intents.disarmed) {
-        return "disarmed, nothing is blocked";
+        return unconfirmed(state.asked_by).value_or("disarmed, nothing is blocked");
     }
     if (state.policy.mode == Mode::off) {
         return "mode is off in the config";

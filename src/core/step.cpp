@@ -8,6 +8,7 @@
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/tunnels.hpp"
+#include "killswitchd/unconfirmed.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -89,7 +90,9 @@ std::vector<std::string> bypasses_of(const State& state) {
 
 /// Recomputes what is wanted, and asks for it where it is not what the kernel holds.
 Step settle(State state) {
-    state.intents = expire(std::move(state.intents), state.now);
+    Intents due = expire(state.intents, state.now);
+    state.asked_by = behind(state.intents, due, std::move(state.asked_by));
+    state.intents = std::move(due);
     engage(state);
     std::vector<Effect> effects;
     announce_new("tunnel-refused",
@@ -236,7 +239,7 @@ Step step(State state, const Event& event) {
             [&](const TimeIs& e) {
                 state.now = e.now;
                 const Intents due = expire(state.intents, state.now);
-                if (due != state.intents) {
+                if (due != state.intents && !state.intents.confirm_by) {
                     state.asked_by = "a deadline";
                 }
                 return settle(std::move(state));

@@ -258,35 +258,6 @@ StatusReport Loop::status() {
     return reporter_.report(engine_.state(), engine_.nftables());
 }
 
-Answer Loop::change(const Request& request, const std::string& who) {
-    const State& state = engine_.state();
-    auto wished = apply(state.intents, request, &state.policy, clock_.now());
-    if (!wished) {
-        return Failure{Failure::Kind::refused, wished.error().text, wished.error().hint};
-    }
-    const std::string text = fmt::format("{}{} by {}", wished->disarmed ? "disarmed" : "armed",
-                                         wished->panic ? ", panic" : "", who);
-    log(Severity::notice, "intent", text);
-    engine_.handle(IntentsChanged{*std::move(wished), who});
-    tell_systemd();
-    service_.publish("intent", text);
-    return answer();
-}
-
-Answer Loop::answer() {
-    const State& state = engine_.state();
-    if (!state.in_force) {
-        return Failure{Failure::Kind::failed, state.last_error};
-    }
-    if (!state.remember_error.empty()) {
-        return Failure{Failure::Kind::failed,
-                       fmt::format("done, but a restart or reboot would go by the older "
-                                   "decision: {}",
-                                   state.remember_error)};
-    }
-    return status();
-}
-
 Answer Loop::reload(const std::string& who) {
     static_cast<void>(notifier_.send("RELOADING=1"));
     LoadedConfig config = load_config(paths_.config);

@@ -73,7 +73,8 @@ class Loop {
     void try_names_again(std::chrono::seconds delay);
     [[nodiscard]] ServiceActions actions();
     [[nodiscard]] StatusReport status();
-    [[nodiscard]] Answer change(const Request& request, const std::string& who);
+    [[nodiscard]] Answer change(const Request& request, const std::string& asker);
+    [[nodiscard]] Result<Done, Failure> read_before_arming(const std::string& who);
     /// Of a change: what holds now, or why it does not.
     [[nodiscard]] Answer answer();
     [[nodiscard]] Answer reload(const std::string& who);

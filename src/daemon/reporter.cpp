@@ -47,6 +47,11 @@ StatusReport Reporter::report(const State& state, Nftables& nftables) {
     return report;
 }
 
+bool Reporter::config_changed() {
+    on_disk_.look(paths_.config);
+    return on_disk_.changed();
+}
+
 void Reporter::leave() {
     static_cast<void>(write_state_line(paths_, state_line_without_service(paths_)));
 }

@@ -26,6 +26,8 @@ class Reporter {
     void refresh(const State& state, Nftables& nftables);
     /// Everything, the rules as the kernel has them now.
     [[nodiscard]] StatusReport report(const State& state, Nftables& nftables);
+    /// Whether the files on the disk are others than those in force.
+    [[nodiscard]] bool config_changed();
     /// The last line: what holds when the service has gone.
     void leave();
 

@@ -9,6 +9,7 @@
 #include "killswitchd/compile.hpp"
 #include "killswitchd/differences.hpp"
 #include "killswitchd/link_monitor.hpp"
+#include "killswitchd/unconfirmed.hpp"
 #include "last_good.hpp"
 #include "names.hpp"
 
@@ -70,7 +71,7 @@ World observe(const Paths& paths) {
     world.intents_problem = std::move(loaded.problem);
     state.remembered = loaded.intents;
     state.intents = expire(loaded.intents, state.now);
-    state.asked_by = std::move(loaded.by);
+    state.asked_by = behind(loaded.intents, state.intents, std::move(loaded.by));
     if (auto links = read_links()) {
         state.links = *std::move(links);
     }

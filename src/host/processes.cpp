@@ -85,6 +85,16 @@ void SocketHolders::look() {
     });
 }
 
+std::set<std::uint64_t> sockets_of(int pid) {
+    std::set<std::uint64_t> inodes;
+    for_each_number(fmt::format("/proc/{}/fd", pid), [&](int fd) {
+        if (const auto inode = socket_behind(pid, fd)) {
+            inodes.insert(*inode);
+        }
+    });
+    return inodes;
+}
+
 std::optional<int> parent_of(int pid) {
     std::ifstream file(fmt::format("/proc/{}/status", pid));
     for (std::string line; std::getline(file, line);) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace ks {
@@ -28,6 +29,8 @@ class SocketHolders {
     std::optional<std::chrono::steady_clock::time_point> looked_;
 };
 
+/// The sockets that a process has open; none where that cannot be seen.
+[[nodiscard]] std::set<std::uint64_t> sockets_of(int pid);
 /// The process that started `pid`; nothing where there is none, or it cannot be told.
 [[nodiscard]] std::optional<int> parent_of(int pid);
 /// What /proc/PID/comm says; empty when it cannot be read.
