@@ -53,7 +53,7 @@ def main():
     problems = []
     for document in DOCUMENTS:
         path = root / document
-        text = path.read_text(encoding="utf-8").replace("\\-", "-") if path.exists() else ""
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
         problems += [f"{document}: subcommand '{name}' is not mentioned" for name in missing(names, text)]
     for problem in problems:
         print(problem)

@@ -76,9 +76,11 @@ class Stuffed {
     }
 
     /// The program ends with all of it queued.
-    void close() {
-        closed_at_ = scene_.lab().capture().size();
-        client_ = Fd{};
+    void close() { client_ = Fd{}; }
+    /// Frames count from here on.
+    void begin() {
+        must(scene_.lab().capture().settle());
+        begin_ = scene_.lab().capture().size();
     }
 
     /// The server begins to read, to the end or until nothing comes. \return the bytes.
@@ -98,10 +100,10 @@ class Stuffed {
 
     [[nodiscard]] std::size_t sent() const { return sent_; }
 
-    /// Frames of the connection that have left an uplink since it was closed.
+    /// Frames of the connection that have left an uplink since begin().
     [[nodiscard]] std::size_t frames() {
         must(scene_.lab().capture().settle());
-        const auto since = scene_.lab().capture().since(closed_at_);
+        const auto since = scene_.lab().capture().since(begin_);
         return static_cast<std::size_t>(
             std::ranges::count_if(since, [](const lab::FrameInfo& frame) {
                 return frame.protocol == proto::kTcp && frame.destination_port == kPort &&
@@ -116,7 +118,7 @@ class Stuffed {
     Fd client_;
     Fd server_;
     std::size_t sent_ = 0;
-    std::size_t closed_at_ = 0;
+    std::size_t begin_ = 0;
 };
 
 /// What is started runs, and sends one datagram to the internet; who is free gets it out.
@@ -153,6 +155,7 @@ TEST_CASE("what a program leaves in a closed socket stays inside", "[apps][close
     Stuffed flow(scene, kUser);
     flow.close();  // Before the lock: what it tried then would be its own, and end it.
     scene.lock();
+    flow.begin();
 
     const std::size_t got = flow.read_all();
 
@@ -174,6 +177,7 @@ TEST_CASE("what was for the tunnel does not follow another route when its progra
 
     // The address stays, and with it what was sent from it; the routes go.
     must_run(scene.host(), {"ip", "link", "set", "tun0", "down"});
+    flow.begin();
     flow.close();
 
     if (armed == Armed::no) {
@@ -189,6 +193,7 @@ TEST_CASE("a free program may end with data in its socket", "[apps][closed]") {
     scene.lock();
     Stuffed flow(scene, kOther);
 
+    flow.begin();
     flow.close();
 
     CHECK(flow.read_all() == flow.sent());
