@@ -143,8 +143,7 @@ class Program {
         add("metrics", metrics, "The status for Prometheus, in OpenMetrics form");
         add("monitor", monitor, "Print events as they happen")
             ->add_flag("--json", options_.json, "One JSON object a line");
-        CLI::App* const bundle =
-            add("report", report, "A text for an issue tracker, names masked");
+        CLI::App* const bundle = add("report", report, "A text for an issue tracker, names masked");
         bundle->add_option("--output", options_.file, "Also into this file")->option_text("FILE");
         bundle->add_flag("--yes", options_.yes, "Write without a question");
         add_blocked();
