@@ -21,13 +21,13 @@ class Follower {
     explicit Follower(const Policy& policy);
     /// Does what the messages about links that wait call for.
     void follow();
+    /// Does what an event calls for.
+    void handle(const Event& event);
     /// When the kernel acknowledged what came of the last message.
     [[nodiscard]] Clock::time_point acknowledged() const { return *nftables_.acknowledged(); }
     [[nodiscard]] const Ruleset& wanted() const { return *state_.wanted; }
 
   private:
-    void handle(const Event& event);
-
     Nftables nftables_;
     LinkMonitor links_;
     State state_;
