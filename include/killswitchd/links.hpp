@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,14 @@ struct LinkRoute {
     Prefix to;
     std::uint8_t origin = 0;  ///< RTPROT_*: who has set it.
     friend auto operator<=>(const LinkRoute&, const LinkRoute&) = default;
+};
+
+/// How a VLAN's frames are tagged where they leave by the device below it.
+struct VlanTag {
+    std::uint16_t type = 0;  ///< Of Ethernet: 0x8100, or 0x88a8 for the outer tag of two.
+    std::uint16_t id = 0;
+    friend bool operator==(const VlanTag&, const VlanTag&) = default;
+    friend auto operator<=>(const VlanTag&, const VlanTag&) = default;
 };
 
 /// One network interface as rtnetlink describes it.
@@ -38,6 +47,7 @@ struct Link {
     /// Unicast routes this way but default ones and those of its own networks; sorted, unique, the
     /// first kMostRoutes.
     std::vector<LinkRoute> routes{};
+    std::optional<VlanTag> vlan{};  ///< Of a device of kind "vlan".
     friend bool operator==(const Link&, const Link&) = default;
 };
 

@@ -160,8 +160,20 @@ struct ArpTarget {
 /// Hook::egress.
 struct EtherType {
     std::uint16_t type = 0;
-    bool tagged = false;  ///< After one tag of IEEE 802.1Q, whose own type is 0x8100.
+    bool tagged = false;  ///< After one tag of IEEE 802.1Q or 802.1ad, whose own type is 0x8100
+                          ///< or 0x88a8.
     friend bool operator==(const EtherType&, const EtherType&) = default;
+};
+/// A frame of the spanning tree protocol, to the group that no bridge passes on: without a type, as
+/// 802.2 has a length in its place. Only in Hook::egress. Source: IEEE 802.1D, clauses 7.12 and 9.
+struct SpanningTree {
+    friend bool operator==(const SpanningTree&, const SpanningTree&) = default;
+};
+/// The number of a VLAN in the tag that an EtherType of a tag must have found before.
+struct VlanId {
+    std::uint16_t id = 0;
+    bool tagged = false;  ///< In the second tag.
+    friend bool operator==(const VlanId&, const VlanId&) = default;
 };
 /// A fragment other than the first: it has no ports. Must come after a Family of the same family.
 struct LaterFragment {
@@ -244,9 +256,10 @@ using Match =
                  match::Family, match::Source, match::Destination, match::Protocol,
                  match::SourcePort, match::DestinationPort, match::IcmpType, match::IcmpCode,
                  match::InnerDestination, match::CtEstablished, match::CtReply, match::ArpTarget,
-                 match::EtherType, match::LaterFragment, match::HopLimit, match::TcpNotOpening,
-                 match::TcpFlags, match::Mark, match::User, match::Group, match::HasUser,
-                 match::Cgroup, match::Carried, match::ToEncrypt, match::Decrypted, match::InSet>;
+                 match::EtherType, match::VlanId, match::SpanningTree, match::LaterFragment,
+                 match::HopLimit, match::TcpNotOpening, match::TcpFlags, match::Mark, match::User,
+                 match::Group, match::HasUser, match::Cgroup, match::Carried, match::ToEncrypt,
+                 match::Decrypted, match::InSet>;
 
 /// A set of flows that rules fill, by name.
 struct FlowSet {
@@ -296,8 +309,8 @@ struct Rule {
 
 /// The device that a chain of Hook::egress is attached to.
 struct Device {
-    std::string name;
-    int index = 0;  ///< Tells a device from an earlier one of the same name.
+    std::string name;  ///< Empty: whatever device there is or will be, by whatever name.
+    int index = 0;     ///< Tells a device from an earlier one of the same name.
     friend bool operator==(const Device&, const Device&) = default;
 };
 
@@ -306,9 +319,12 @@ struct Chain {
     std::optional<Hook>
         hook;  ///< Present: base chain, type filter, priority kPriority, policy drop.
     std::vector<Rule> rules;
-    std::optional<Device> device{};  ///< Present exactly with Hook::egress.
+    std::optional<Device> device{};  ///< Of all chains of netdev, and of no others.
     friend bool operator==(const Chain&, const Chain&) = default;
 };
+
+/// Whether it is attached to whatever device there is or will be.
+[[nodiscard]] bool at_every_device(const Chain& chain) noexcept;
 
 /// The family of the table that a chain belongs to.
 [[nodiscard]] TableFamily family_of(const Chain& chain) noexcept;

@@ -27,6 +27,13 @@ using CgroupIds = std::map<std::string, std::uint64_t>;
 /// Whether the kernel can copy packets to programs (nfnetlink_log, and nft's log and limit).
 enum class LogSupport : std::uint8_t { kernel_can, kernel_cannot };
 
+/// Whether the kernel can look at what a device is about to send (netdev egress).
+enum class RawSupport : std::uint8_t {
+    every_device,  ///< By one chain for whatever device there is or will be.
+    kernel_can,    ///< By a chain for each device (Linux 5.16).
+    kernel_cannot,
+};
+
 /// Everything the rules are made from besides the policy.
 struct Situation {
     StateName state = StateName::locked;
@@ -36,6 +43,7 @@ struct Situation {
     std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, sorted.
     KnownEndpoints endpoints{};           ///< Of every tunnel, whatever the state.
     LogSupport log = LogSupport::kernel_can;
+    RawSupport raw_support = RawSupport::kernel_can;
     friend bool operator==(const Situation&, const Situation&) = default;
 };
 
@@ -46,6 +54,9 @@ struct Situation {
 /// blocked at all.
 [[nodiscard]] std::vector<std::string> open_holes(const Policy& policy, const Situation& situation);
 
+/// The holes of `policy`, and what this kernel cannot close.
+[[nodiscard]] std::vector<std::string> all_holes(const Policy& policy, const Situation& situation);
+
 /// What the state means for traffic under `policy`, in words that are true with its holes too.
 [[nodiscard]] std::string meaning(const Policy& policy, const Situation& situation);
 
@@ -55,8 +66,5 @@ struct Situation {
 [[nodiscard]] Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
                                const Intents& intents, CgroupIds cgroups,
                                const IpsecGateways& ipsec = {}, const KnownEndpoints& learned = {});
-
-/// Whether the kernel can look at what a device is about to send (netdev egress, Linux 5.16).
-enum class RawSupport : std::uint8_t { kernel_can, kernel_cannot };
 
 }  // namespace ks

@@ -2,6 +2,7 @@
 #include "../host/observe.hpp"
 #include "killswitchd/compile.hpp"
 #include "killswitchd/endpoints.hpp"
+#include "killswitchd/links.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/situation.hpp"
@@ -9,6 +10,9 @@
 #include "terminal.hpp"
 
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -30,6 +34,17 @@ Situation imagine(const Policy& policy, const KnownEndpoints& learned, StateName
         }
     }
     return situation;
+}
+
+/// The devices that nft can write of those that there are.
+std::vector<std::string> devices_in(const std::optional<LinkTable>& links) {
+    std::vector<std::string> names;
+    for (const auto& [index, link] : links.value_or(LinkTable{})) {
+        if (nameable(link.name)) {
+            names.push_back(link.name);
+        }
+    }
+    return names;
 }
 
 /// A cgroup that does not exist yet has no id; the text shows its path all the same.
@@ -54,6 +69,7 @@ int render(const Options& options) {
     Situation situation = options.state.empty()
                               ? world.state.situation
                               : imagine(policy, world.state.learned, *state_from(options.state));
+    situation.raw_support = world.state.raw_support;
     situation.cgroups = with_placeholders(policy, world.state.cgroups);
     const auto ruleset = compile(policy, situation);
     if (!ruleset) {
@@ -63,7 +79,9 @@ int render(const Options& options) {
                        : fmt::format("# {}: no table, nothing is blocked", word(situation.state)));
         return kDone;
     }
-    fmt::print("{}", options.format == "json" ? render_json(*ruleset) : render_text(*ruleset));
+    const std::vector<std::string> devices = devices_in(world.state.links);
+    fmt::print("{}", options.format == "json" ? render_json(*ruleset, devices)
+                                              : render_text(*ruleset, devices));
     return kDone;
 }
 

@@ -3,14 +3,17 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
+#include "writable_chains.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -101,7 +104,8 @@ json inner_json(const IpAddress& address) {
                   fmt::format("0x{:02x}", fmt::join(first, first + address.size(), "")));
 }
 
-/// Like nft's own output; only IcmpType needs to know which protocol came before it.
+/// Like nft's own output, a list where it takes two; only IcmpType needs to know which protocol
+/// came before it.
 json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
     const auto interface = [](const char* key, const std::string& name, bool negated) {
         return compare(negated ? "!=" : "==", meta(key), name);
@@ -165,6 +169,16 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
             [&](const match::EtherType& m) {
                 const json raw{{"base", "ll"}, {"offset", m.tagged ? 128 : 96}, {"len", 16}};
                 return equals(json{{"payload", raw}}, m.type);
+            },
+            [&](const match::SpanningTree&) {
+                const json group{{"base", "ll"}, {"offset", 0}, {"len", 48}};
+                const json points{{"base", "ll"}, {"offset", 112}, {"len", 16}};
+                return json::array({equals(json{{"payload", group}}, 0x0180c2000000),
+                                    equals(json{{"payload", points}}, 0x4242)});
+            },
+            [&](const match::VlanId& m) {
+                const json raw{{"base", "ll"}, {"offset", m.tagged ? 148 : 116}, {"len", 12}};
+                return equals(json{{"payload", raw}}, m.id);
             },
             [&](const match::LaterFragment& m) {
                 if (m.family == IpFamily::v4) {
@@ -240,7 +254,10 @@ json rule_json(const Chain& chain, const Rule& rule) {
         if (const auto* const named = std::get_if<match::Protocol>(&match)) {
             protocol = named->number;
         }
-        expr.push_back(match_json(match, protocol, family_of(chain)));
+        json one = match_json(match, protocol, family_of(chain));
+        for (json& each : one.is_array() ? one : json::array({one})) {
+            expr.push_back(std::move(each));
+        }
     }
     if (rule.remember) {
         expr.push_back({{"set",
@@ -338,7 +355,7 @@ json chain_json(const Chain& chain) {
 
 }  // namespace
 
-std::string render_json(const Ruleset& ruleset) {
+std::string render_json(const Ruleset& ruleset, const std::vector<std::string>& devices) {
     json commands = json::array();
     const auto add = [&](const char* kind, json object) {
         commands.push_back({{"add", {{kind, std::move(object)}}}});
@@ -358,10 +375,11 @@ std::string render_json(const Ruleset& ruleset) {
             add("set", set_definition(*set, family));
         }
     }
-    for (const Chain& chain : ruleset.chains) {
+    const std::vector<Chain> chains = writable_chains(ruleset.chains, devices);
+    for (const Chain& chain : chains) {
         add("chain", chain_json(chain));
     }
-    for (const Chain& chain : ruleset.chains) {
+    for (const Chain& chain : chains) {
         for (const Rule& rule : chain.rules) {
             add("rule", rule_json(chain, rule));
         }

@@ -4,10 +4,13 @@
 #include "killswitchd/ruleset.hpp"
 
 #include <string>
+#include <vector>
 
 namespace ks::cli {
 
 /// The table as `nft -j -f` reads it, ends in a newline. Source: libnftables-json(5).
-[[nodiscard]] std::string render_json(const Ruleset& ruleset);
+/// \param devices  As for render_text().
+[[nodiscard]] std::string render_json(const Ruleset& ruleset,
+                                      const std::vector<std::string>& devices);
 
 }  // namespace ks::cli

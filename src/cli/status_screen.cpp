@@ -170,6 +170,21 @@ void add_rules(const StatusReport& report, Screen& screen) {
                     report.ownership, report.ipv6 == "block" ? "blocked" : "in the tunnel only"));
 }
 
+/// Of packet sockets and bridged guests, where some are not blocked though they should be.
+void add_raw(const StatusReport& report, Screen& screen) {
+    if (is_open(report) || report.raw_open.empty()) {
+        return;
+    }
+    const auto list = [](const std::vector<std::string>& devices) {
+        return fmt::format("{}", fmt::join(devices, ", "));
+    };
+    screen.add("raw",
+               report.raw_blocked.empty()
+                   ? std::string("packet sockets and bridged guests are not blocked")
+                   : fmt::format("packet sockets and bridged guests are blocked on {}, not on {}",
+                                 list(report.raw_blocked), list(report.raw_open)));
+}
+
 void add_deadlines(const StatusReport& report, Screen& screen) {
     if (report.confirm_within) {
         screen.add("confirm",
@@ -232,6 +247,7 @@ std::string status_screen(const StatusReport& report, std::time_t now, const std
     add_tunnels(report, now, screen);
     add_leases(report, screen);
     add_rules(report, screen);
+    add_raw(report, screen);
     add_deadlines(report, screen);
     add_boot(report, screen);
     screen.add("service",

@@ -110,6 +110,8 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             [&](const match::CtReply&) { return packet.ct_reply; },
             [&](const match::ArpTarget&) { return false; },  // A PacketView is never ARP.
             [&](const match::EtherType&) { return false; },
+            [&](const match::VlanId&) { return false; },
+            [&](const match::SpanningTree&) { return false; },
             [&](const match::LaterFragment& m) {
                 return packet.later_fragment && packet.source.family == m.family;
             },
@@ -187,7 +189,8 @@ class Walk {
 
 Evaluation evaluate(const Ruleset& ruleset, const PacketView& packet) {
     for (const Chain& chain : ruleset.chains) {
-        const bool elsewhere = chain.device && chain.device->name != packet.out_interface;
+        const bool elsewhere =
+            chain.device && !at_every_device(chain) && chain.device->name != packet.out_interface;
         if (chain.hook != packet.hook || elsewhere) {
             continue;
         }

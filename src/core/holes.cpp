@@ -112,6 +112,9 @@ std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpo
     for (const AllowRule& exception : policy.inbound) {
         found.push_back(fmt::format("exception: connections{}", place_of(exception, "from")));
     }
+    if (policy.scope == Scope::all && policy.raw == Raw::allow) {
+        found.emplace_back("raw: packet sockets and bridged guests are not blocked");
+    }
     if (policy.scope == Scope::apps) {
         found.emplace_back("scope apps: whoever is not listed is free");
     }

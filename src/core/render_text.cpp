@@ -5,10 +5,10 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
+#include "render_set.hpp"
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -209,6 +209,10 @@ class MatchWriter {
     void write(const match::EtherType& m) {
         add(fmt::format("@ll,{},16 0x{:04x}", m.tagged ? 128 : 96, m.type));
     }
+    void write(const match::SpanningTree&) { add("@ll,0,48 0x0180c2000000 @ll,112,16 0x4242"); }
+    void write(const match::VlanId& m) {
+        add(fmt::format("@ll,{},12 0x{:03x}", m.tagged ? 148 : 116, m.id));
+    }
     void write(const match::LaterFragment& m) {
         add_implying_family(m.family == IpFamily::v4 ? "ip frag-off & 0x1fff != 0"
                                                      : "frag frag-off != 0");
@@ -271,67 +275,36 @@ std::string verdict_text(const Rule& rule) {
     return "drop";
 }
 
-std::string element_text(const Endpoint& element, SetKey::Of of) {
-    return of == SetKey::Of::address ? element.address.str()
-                                     : fmt::format("{} . {} . {}", element.address.str(),
-                                                   proto::name(element.protocol), element.port);
+/// What nft cannot write about the device of a chain: a comment, else nothing.
+std::string unwritable(const Chain& chain, const std::vector<std::string>& devices) {
+    if (at_every_device(chain)) {
+        return fmt::format("\t# {}: at every device, also one that comes later, which nft 1.0 "
+                           "cannot write\n{}",
+                           chain.name,
+                           devices.empty() ? "" : "\t# Loaded from this text: at those of now\n");
+    }
+    return chain.device && !nameable(chain.device->name)
+               ? fmt::format("\t# {}: nft cannot write the name of device {}\n", chain.name,
+                             chain.device->index)
+               : std::string();
 }
 
-std::string element_text(const LinkNetwork& element, SetKey::Of of) {
-    const std::string network = element.network.address.str();
-    const std::string interface = fmt::format("\"{}\"", element.interface);
-    return of == SetKey::Of::network     ? network
-           : of == SetKey::Of::interface ? interface
-                                         : fmt::format("{} . {}", interface, network);
+std::string device_text(const Chain& chain, const std::vector<std::string>& devices) {
+    return at_every_device(chain)
+               ? fmt::format(" devices = {{ \"{}\" }}", fmt::join(devices, "\", \""))
+           : chain.device ? fmt::format(" device \"{}\"", chain.device->name)
+                          : std::string();
 }
 
-std::string type_text(const SetKey& key) {
-    const std::string address = key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
-    switch (key.of) {
-    case SetKey::Of::address:
-    case SetKey::Of::network:
-        return address;
-    case SetKey::Of::endpoint:
-        return address + " . inet_proto . inet_service";
-    case SetKey::Of::interface:
-        return "ifname";
-    case SetKey::Of::link_network:
-        return "ifname . " + address;
-    case SetKey::Of::flow:
-        return fmt::format("{0} . inet_service . {0} . inet_service", address);
+std::string chain_text(const Chain& chain, const std::vector<std::string>& devices) {
+    std::string text = unwritable(chain, devices);
+    if (!text.empty() && (!at_every_device(chain) || devices.empty())) {
+        return text;
     }
-    return address;
-}
-
-std::string set_definition(const Set& set) {
-    if (set.key.of == SetKey::Of::flow) {
-        return fmt::format("\tset {} {{\n\t\ttype {}\n\t\tsize {}\n\t\tflags dynamic,timeout\n"
-                           "\t\ttimeout {}s\n\t}}\n\n",
-                           set.name, type_text(set.key), kMostFlows,
-                           std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count());
-    }
-    std::vector<std::string> elements;
-    for (const Endpoint& element : set.elements) {
-        elements.push_back(element_text(element, set.key.of));
-    }
-    for (const LinkNetwork& element : set.networks) {
-        elements.push_back(element_text(element, set.key.of));
-    }
-    return fmt::format("\tset {} {{\n\t\ttype {}\n\t\telements = {{ {} }}\n\t}}\n\n", set.name,
-                       type_text(set.key), fmt::join(elements, ",\n\t\t\t     "));
-}
-
-std::string chain_text(const Chain& chain) {
-    if (chain.device && !nameable(chain.device->name)) {
-        return fmt::format("\t# {}: nft cannot write the name of device {}\n", chain.name,
-                           chain.device->index);
-    }
-    std::string text = fmt::format("\tchain {} {{\n", chain.name);
+    text += fmt::format("\tchain {} {{\n", chain.name);
     if (chain.hook) {
-        text += fmt::format(
-            "\t\ttype filter hook {}{} priority {}; policy drop;\n", word(*chain.hook),
-            chain.device ? fmt::format(" device \"{}\"", chain.device->name) : std::string(),
-            kPriority);
+        text += fmt::format("\t\ttype filter hook {}{} priority {}; policy drop;\n",
+                            word(*chain.hook), device_text(chain, devices), kPriority);
     }
     for (const Rule& rule : chain.rules) {
         text += fmt::format("\t\t{}\n", render_text(rule, family_of(chain)));
@@ -341,7 +314,8 @@ std::string chain_text(const Chain& chain) {
 
 /// One table. The first two lines make the file load over a table that exists, without removing a
 /// chain.
-std::string table_text(const TablePart& part, TableFamily family) {
+std::string table_text(const TablePart& part, TableFamily family,
+                       const std::vector<std::string>& devices) {
     std::string text = fmt::format("table {0} {1}\nflush table {0} {1}\n\ntable {0} {1} {{\n",
                                    word(family), kTable);
     for (const std::string_view counter : part.counters) {
@@ -352,7 +326,7 @@ std::string table_text(const TablePart& part, TableFamily family) {
     }
     std::string chains;
     for (const Chain* const chain : part.chains) {
-        chains += (chains.empty() ? "" : "\n") + chain_text(*chain);
+        chains += (chains.empty() ? "" : "\n") + chain_text(*chain, devices);
     }
     return text + chains + "}\n";
 }
@@ -384,12 +358,12 @@ std::string render_text(const Rule& rule, TableFamily family) {
     return fmt::format("{}", fmt::join(words, " "));
 }
 
-std::string render_text(const Ruleset& ruleset) {
+std::string render_text(const Ruleset& ruleset, const std::vector<std::string>& devices) {
     std::string text;
     for (const TableFamily family : kFamilies) {
         const TablePart part = part_of(ruleset, family);
         if (!part.chains.empty()) {
-            text += (text.empty() ? "" : "\n") + table_text(part, family);
+            text += (text.empty() ? "" : "\n") + table_text(part, family, devices);
         }
     }
     return text;

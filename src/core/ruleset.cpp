@@ -65,11 +65,15 @@ std::string_view word(TableFamily family) noexcept {
     return "?";
 }
 
+bool at_every_device(const Chain& chain) noexcept {
+    return chain.hook && chain.device && chain.device->name.empty();
+}
+
 TableFamily family_of(const Chain& chain) noexcept {
     if (chain.hook == Hook::arp_input) {
         return TableFamily::arp;
     }
-    return chain.hook == Hook::egress ? TableFamily::netdev : TableFamily::inet;
+    return chain.device ? TableFamily::netdev : TableFamily::inet;
 }
 
 TablePart part_of(const Ruleset& ruleset, TableFamily family) {

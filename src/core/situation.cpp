@@ -99,10 +99,19 @@ std::optional<StateName> state_from(std::string_view word) noexcept {
     return found == kWords.end() ? std::nullopt : std::optional(found->first);
 }
 
+std::vector<std::string> all_holes(const Policy& policy, const Situation& situation) {
+    std::vector<std::string> all = holes(policy, situation.endpoints);
+    const bool asked = policy.raw == Raw::block && policy.scope == Scope::all;
+    if (asked && situation.raw_support == RawSupport::kernel_cannot) {
+        all.emplace_back("raw: this kernel cannot block packet sockets and bridged guests");
+    }
+    return all;
+}
+
 std::vector<std::string> open_holes(const Policy& policy, const Situation& situation) {
     const bool rules =
         situation.state == StateName::locked || situation.state == StateName::protected_;
-    return rules ? holes(policy, situation.endpoints) : std::vector<std::string>{};
+    return rules ? all_holes(policy, situation) : std::vector<std::string>{};
 }
 
 std::string meaning(const Policy& policy, const Situation& situation) {
@@ -138,7 +147,9 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
     if (intents.panic) {
         situation.state = StateName::panic;
         if (links) {  // Nothing else of them is let through.
-            situation.around.uplinks = surroundings(policy, *links).uplinks;
+            Surroundings around = surroundings(policy, *links, situation.endpoints);
+            situation.around.uplinks = std::move(around.uplinks);
+            situation.around.inside = std::move(around.inside);
         }
         return situation;
     }

@@ -185,6 +185,7 @@ Step restore(State state, std::string key, std::string text) {
 Situation decide(const State& state) {
     Situation situation =
         decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec, state.learned);
+    situation.raw_support = state.raw_support;
     if (state.raw_support == RawSupport::kernel_cannot) {
         situation.around.uplinks.clear();
     }

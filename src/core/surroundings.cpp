@@ -30,15 +30,44 @@ bool named_in(const std::vector<std::string>& patterns, const Link& link) {
     });
 }
 
-bool is_uplink(const Policy& policy, const Link& link) {
-    return link.default_route && !bears_tunnel_name(policy, link);
+/// Where the VPN has taken the default route, the way out is the one to its server. There may be
+/// thousands of `servers`, sorted.
+bool leads_to_server(const Link& link, const std::vector<IpAddress>& servers) {
+    const auto is_server = [&](const IpAddress& host) {
+        return std::ranges::binary_search(servers, host);
+    };
+    const auto has_server = [&](const Prefix& own) {
+        const Prefix network = Prefix::of(own.address, own.length);
+        const auto first = std::ranges::lower_bound(servers, network.address);
+        return first != servers.end() && network.contains(*first);
+    };
+    const auto leads_to = [&](const LinkRoute& route) {
+        return route.to.length == route.to.address.bits() && is_server(route.to.address);
+    };
+    return std::ranges::any_of(link.routes, leads_to) ||
+           std::ranges::any_of(link.addresses, has_server);
+}
+
+bool is_uplink(const Policy& policy, const Link& link, const std::vector<IpAddress>& servers) {
+    return (link.default_route || leads_to_server(link, servers)) &&
+           !bears_tunnel_name(policy, link);
+}
+
+std::vector<IpAddress> addresses_of(const KnownEndpoints& endpoints) {
+    std::vector<IpAddress> all;
+    for (const auto& [tunnel, known] : endpoints) {
+        std::ranges::transform(known, std::back_inserter(all),
+                               [](const KnownEndpoint& one) { return one.endpoint.address; });
+    }
+    std::ranges::sort(all);
+    return all;
 }
 
 /// What one link has to know of all others, gathered in one pass.
 struct Overview {
-    Overview(const Policy& policy, const LinkTable& links) {
+    Overview(const Policy& policy, const LinkTable& links, const std::vector<IpAddress>& servers) {
         for (const auto& [index, link] : links) {
-            if (is_uplink(policy, link)) {
+            if (is_uplink(policy, link, servers)) {
                 ways_out.insert(index);
                 // Inside a container the uplinks are veths as well, and nothing tells a second one
                 // from a guest.
@@ -74,7 +103,7 @@ bool is_guest(const Policy& policy, const Overview& overview, int index, const L
     if (!policy.guests.automatic) {
         return named_in(policy.guests.interfaces, link);
     }
-    const bool way_out_elsewhere = overview.ways_out.size() > overview.ways_out.count(index);
+    const bool way_out_elsewhere = !overview.ways_out.empty() && !overview.ways_out.contains(index);
     return way_out_elsewhere && !link.addresses.empty() && leads_inside(overview, index, link);
 }
 
@@ -92,10 +121,8 @@ bool is_surely_guest(const Policy& policy, const Link& link) {
 std::vector<IpAddress> beyond(const Policy& policy, const KnownEndpoints& endpoints,
                               const std::vector<IpAddress>& own) {
     std::vector<IpAddress> all = own;
-    for (const auto& [tunnel, known] : endpoints) {
-        std::ranges::transform(known, std::back_inserter(all),
-                               [](const KnownEndpoint& one) { return one.endpoint.address; });
-    }
+    const std::vector<IpAddress> servers = addresses_of(endpoints);
+    all.insert(all.end(), servers.begin(), servers.end());
     if (policy.dns_servers) {
         all.insert(all.end(), policy.dns_servers->begin(), policy.dns_servers->end());
     }
@@ -181,7 +208,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links,
                           const KnownEndpoints& endpoints) {
     Surroundings around;
     Roles roles;
-    const Overview overview(policy, links);
+    const Overview overview(policy, links, addresses_of(endpoints));
     const Ipv6 ipv6 = policy.ipv6;
     const auto usable = [&](const Prefix& prefix) {
         return prefix.address.family == IpFamily::v4 || ipv6 == Ipv6::tunnel;
@@ -234,7 +261,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links,
         refuse_networks(around, beyond(policy, endpoints, around.tunnel_addresses));
     }
     sort_unique(around.neighbours);
-    around.uplinks = find_uplinks(links, roles);
+    around.uplinks = find_uplinks(links, roles, around.inside);
     return around;
 }
 

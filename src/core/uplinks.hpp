@@ -15,7 +15,8 @@ struct Roles {
     std::set<int> guests;
 };
 
-/// The devices at which Surroundings::uplinks wants rules, sorted.
-[[nodiscard]] std::vector<Uplink> find_uplinks(const LinkTable& links, const Roles& roles);
+/// Surroundings::uplinks, and Surroundings::inside in `inside`.
+[[nodiscard]] std::vector<Uplink> find_uplinks(const LinkTable& links, const Roles& roles,
+                                               std::vector<InsideDevice>& inside);
 
 }  // namespace ks

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "status_report.hpp"
 
+#include "killswitchd/desired_tables.hpp"
 #include "killswitchd/endpoints.hpp"
-#include "killswitchd/holes.hpp"
 #include "killswitchd/lease.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/past_tunnel.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/time.hpp"
 #include "killswitchd/tunnels.hpp"
@@ -123,18 +124,44 @@ std::map<std::string, CounterValue> counters_of(const ObservedTables& tables) {
     return all;
 }
 
-/// Of packet sockets and bridged guests, as the kernel has it now.
-std::string raw_of(const State& state, const ObservedTables& tables) {
-    if (find_table(tables, TableFamily::netdev) != nullptr) {
-        return "blocked";
+/// Whether the kernel holds a chain as it should be.
+bool holds(const ObservedTable* should, const ObservedTable* is, const std::string& chain) {
+    if (should == nullptr || is == nullptr || is->dormant) {
+        return false;
     }
-    if (state.raw_support == RawSupport::kernel_cannot) {
-        return "unsupported";
+    const ObservedChain* const wanted = find_named(should->chains, chain);
+    const ObservedChain* const there = find_named(is->chains, chain);
+    return wanted != nullptr && there != nullptr && wanted->base == there->base &&
+           std::ranges::equal(wanted->rules, there->rules, {}, &ObservedRule::expressions,
+                              &ObservedRule::expressions);
+}
+
+/// Of packet sockets and bridged guests, device by device, as the kernel has it now.
+void report_raw(const State& state, const ObservedTables& tables, StatusReport& report) {
+    const Ruleset ruleset = state.wanted.value_or(Ruleset{});
+    const auto desired = desired_tables(ruleset);
+    const ObservedTable* const should =
+        desired ? find_table(*desired, TableFamily::netdev) : nullptr;
+    const ObservedTable* const is = find_table(tables, TableFamily::netdev);
+    for (const Chain& chain : ruleset.chains) {
+        if (chain.hook != Hook::egress) {
+            continue;
+        }
+        const bool every = at_every_device(chain);
+        const bool blocks = holds(should, is, chain.name) &&
+                            (!every || holds(should, is, chain.rules.front().target));
+        (blocks ? report.raw_blocked : report.raw_open).push_back(every ? "*" : chain.device->name);
     }
-    const bool nothing_to_block = !tables.empty() && state.policy.raw == Raw::block &&
-                                  state.policy.scope == Scope::all &&
-                                  state.situation.around.uplinks.empty();
-    return nothing_to_block ? "blocked" : "allowed";
+    const bool wanted =
+        state.wanted && state.policy.raw == Raw::block && state.policy.scope == Scope::all;
+    if (wanted && state.raw_support == RawSupport::kernel_cannot) {
+        report.raw = "unsupported";
+    } else if (!wanted || tables.empty() ||
+               (report.raw_blocked.empty() && !report.raw_open.empty())) {
+        report.raw = "allowed";
+    } else {
+        report.raw = report.raw_open.empty() ? "blocked" : "partly";
+    }
 }
 
 std::string ownership_of(const ObservedTable* table) {
@@ -181,13 +208,13 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.tunnels = tunnels_of(state, answers);
     report.leases = leases_of(state);
     if (state.situation.state != StateName::panic) {
-        report.holes = holes(state.policy, state.situation.endpoints);
+        report.holes = all_holes(state.policy, state.situation);
     }
     report.notices = notices_of(state);
     report.notices.insert(report.notices.end(), view.others.begin(), view.others.end());
     report.counters = counters_of(tables);
     report.ownership = ownership_of(inet);
-    report.raw = raw_of(state, tables);
+    report_raw(state, tables, report);
     report.persistent = inet != nullptr && inet->persist;
     report.fallback = observed.fallback;
     report.boot_lock = report.armed && state.policy.boot == BootLock::lock && boot_stage_enabled();

@@ -67,7 +67,11 @@ struct StatusReport {
     std::vector<std::string> notices{};  ///< What is no hole, but good to know; one clause each.
     std::map<std::string, CounterValue> counters;
     std::string ownership;  ///< "owned", "orphan" or "none".
-    std::string raw;        ///< "blocked", "allowed" or "unsupported".
+    std::string raw;        ///< "blocked", "partly", "allowed" or "unsupported".
+    /// The devices of which the kernel was seen to hold the rules of `raw: block`, and those of
+    /// which it was not; "*" stands for every device there is or will be.
+    std::vector<std::string> raw_blocked;
+    std::vector<std::string> raw_open;
     bool persistent = false;
     bool fallback = false;
     bool boot_lock = false;

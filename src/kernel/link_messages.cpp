@@ -19,6 +19,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -89,6 +90,23 @@ bool sends_by_lower(const std::string& kind) {
            kind == "ipvtap";
 }
 
+/// IFLA_VLAN_PROTOCOL and IFLA_VLAN_ID; only of the kind "vlan".
+std::optional<VlanTag> vlan_of(nlattr* link_info) {
+    Attributes<IFLA_INFO_MAX> info{};
+    Attributes<IFLA_VLAN_MAX> found{};
+    if (nla_parse_nested(info.data(), IFLA_INFO_MAX, link_info, nullptr) < 0 ||
+        info[IFLA_INFO_DATA] == nullptr ||
+        nla_parse_nested(found.data(), IFLA_VLAN_MAX, info[IFLA_INFO_DATA], nullptr) < 0) {
+        return std::nullopt;
+    }
+    const auto number = [&](std::size_t attribute) -> std::uint16_t {
+        const nlattr* const value = found.at(attribute);
+        return value == nullptr || nla_len(value) != sizeof(std::uint16_t) ? std::uint16_t{0}
+                                                                           : nla_get_u16(value);
+    };
+    return VlanTag{ntohs(number(IFLA_VLAN_PROTOCOL)), number(IFLA_VLAN_ID)};
+}
+
 std::optional<IpAddress> address_in(const nlattr* attribute, int family) {
     IpAddress address;
     address.family = family == AF_INET ? IpFamily::v4 : IpFamily::v6;
@@ -157,6 +175,7 @@ void LinkPicture::apply_link(const nlmsghdr& message) {
     link.kind = kind_of((*found)[IFLA_LINKINFO]);
     link.group = static_cast<std::uint32_t>(number(IFLA_GROUP));
     link.xdp = has_xdp((*found)[IFLA_XDP]);
+    link.vlan = link.kind == "vlan" ? vlan_of((*found)[IFLA_LINKINFO]) : std::nullopt;
     const bool elsewhere = (*found)[IFLA_LINK_NETNSID] != nullptr;
     link.lower = !elsewhere && sends_by_lower(link.kind) ? number(IFLA_LINK) : 0;
 }

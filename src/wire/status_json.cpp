@@ -164,6 +164,8 @@ json to_json(const StatusReport& report) {
         {"counters", counters_json(report.counters)},
         {"ownership", report.ownership},
         {"raw", report.raw},
+        {"raw_blocked", report.raw_blocked},
+        {"raw_open", report.raw_open},
         {"persistent", report.persistent},
         {"fallback", report.fallback},
         {"boot_lock", report.boot_lock},
@@ -226,6 +228,8 @@ StatusReport report_from(const json& object) {
     }
     report.ownership = member(object, "ownership", std::string());
     report.raw = member(object, "raw", std::string());
+    report.raw_blocked = strings_in(member(object, "raw_blocked", json::array()));
+    report.raw_open = strings_in(member(object, "raw_open", json::array()));
     report.persistent = member(object, "persistent", false);
     report.fallback = member(object, "fallback", false);
     report.boot_lock = member(object, "boot_lock", false);

@@ -15,9 +15,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -156,6 +158,66 @@ void compare_packets() {
     flush();
 }
 
+/// A datagram socket that sends to `address`, marked as the VPN's own.
+Fd sender_to(std::uint32_t address, std::uint16_t port) {
+    Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const std::uint32_t mark = 0xca6c;
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(address);
+    if (::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0 ||
+        ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+        throw std::runtime_error("cannot connect a datagram socket");
+    }
+    return socket;
+}
+
+/// The rules of a state, with those at the devices as the kernel takes them.
+Ruleset rules_with_devices(RawSupport raw) {
+    const Policy policy = wireguard_policy();
+    Situation situation = situation_of(policy, StateName::protected_);
+    situation.tunnels_up = {{"wg0", "tun"}};
+    situation.raw_support = raw;
+    situation.around.uplinks = {{"up0", 0, {}}};
+    return *compile(policy, situation);
+}
+
+/// What the second layer adds: a packet into the tunnel passes it at the tunnel's device, and the
+/// VPN's own packet at the card.
+void compare_devices() {
+    const Tun tunnel("wg0");
+    const Tun card("up0");  // Nobody reads: what is too much is dropped behind the rules.
+    ip({"addr add 10.9.0.2/24 dev wg0", "addr add 203.0.113.1/24 dev up0"});
+    const Fd inside = sender_to(0x0a090001, 9);
+    const Fd outside = sender_to(0xcb007107, 51820);
+    Nftables nftables = open_nftables(Ownership::off);
+    const auto with = [&](RawSupport raw) {
+        return [&nftables, raw] { require(nftables.apply(rules_with_devices(raw))); };
+    };
+    const auto contenders = [&](const Fd& socket) {
+        const auto send = [&socket] { send_packets(socket.get()); };
+        std::vector<Contender> all{
+            {"no rules", [&] { require(nftables.remove()); }, send},
+            {"without rules at devices", with(RawSupport::kernel_cannot), send},
+            {"one chain for each card", with(RawSupport::kernel_can), send},
+        };
+        if (nftables.raw_support() == RawSupport::every_device) {
+            all.push_back({"one chain for every device", with(RawSupport::every_device), send});
+        }
+        return all;
+    };
+    for (const auto& [title, socket] :
+         {std::pair<const char*, const Fd*>{"A packet into the tunnel, by the second layer",
+                                            &inside},
+          {"The VPN's own packet, by the second layer", &outside}}) {
+        std::vector<Contender> all = contenders(*socket);
+        measure(all, 61);
+        print(title, all, kPackets, "ns", 1000);
+    }
+    require(nftables.remove());
+}
+
 }  // namespace
 
 int main() {
@@ -163,5 +225,6 @@ int main() {
     enter_private_network();
     compare_changes();
     compare_packets();
+    compare_devices();
     return 0;
 }

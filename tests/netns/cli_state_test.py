@@ -5,7 +5,8 @@ import signal
 import subprocess
 
 import cli_support
-from cli_support import Case, GOOD, NOBODY, meaning, needs_real_root, nft, run, table_exists, wait_until
+from cli_support import (Case, GOOD, NOBODY, egress_chain, meaning, needs_real_root, nft, run, table_exists,
+                         wait_until)
 
 
 class Status(Case):
@@ -271,7 +272,7 @@ class Intents(Case):
         for command in "arm", "lock", "unlock", "arm":
             self.ks(command, expect=0)
             self.assertIn("no difference", self.ks("diff", expect=0).stdout)
-            self.assertIn("egress_eth0", nft("list", "table", "netdev", "killswitchd"))
+            self.assertIn(egress_chain("eth0"), nft("list", "table", "netdev", "killswitchd"))
         self.assertIn("192.168.7.0/24", nft("list", "table", "inet", "killswitchd"))
         self.ks("disarm", expect=0)
         self.tunnel()

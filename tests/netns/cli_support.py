@@ -78,6 +78,12 @@ def nft(*words, stdin=None):
     return done.stdout
 
 
+def egress_chain(device):
+    """The chain with the rules for what leaves by a device."""
+    everywhere = "chain egress {" in nft("list", "table", "netdev", "killswitchd")
+    return "egress" if everywhere else f"egress_{device}"
+
+
 def without(listing, *dropped):
     """The ruleset of `nft -j` as comparable data, without some keys and the version of nft."""
     def clean(node):
@@ -93,8 +99,9 @@ def ruleset():
 
 
 def meaning():
-    """What the kernel does to packets."""
-    return without(nft("-j", "list", "ruleset"), "packets", "bytes", "handle")
+    """What the kernel does to packets, whichever of its tables is the oldest."""
+    listed = without(nft("-j", "list", "ruleset"), "packets", "bytes", "handle")
+    return sorted(listed, key=lambda item: next(iter(item.values()))["family"])
 
 
 def table_exists():

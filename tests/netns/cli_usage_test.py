@@ -6,7 +6,7 @@ import pty
 import signal
 
 import cli_support
-from cli_support import Case, PROGRAM, meaning, nft, run
+from cli_support import Case, PROGRAM, egress_chain, meaning, nft, run
 
 COMMANDS = ("status", "check", "render", "diff", "explain", "arm", "disarm", "lock", "unlock", "reload",
             "monitor", "test", "run", "boot")
@@ -129,11 +129,12 @@ class Render(Case):
     def test_diff_looks_at_the_tables_of_all_families(self):
         run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
         self.stop(self.start_and_wait(), signal.SIGKILL)  # Which would restore the rules.
-        nft("insert", "rule", "netdev", "killswitchd", "egress_eth0", "accept")
+        chain = egress_chain("eth0")
+        nft("insert", "rule", "netdev", "killswitchd", chain, "accept")
         nft("delete", "rule", "inet", "killswitchd", "output", "handle", self.last_handle())
         nft("add", "quota", "inet", "killswitchd", "mine", "{ over 1 mbytes; }")
         shown = self.ks("diff", expect=1).stdout
-        for text in ("chain netdev killswitchd egress_eth0\n+   1 accept\n",
+        for text in (f"chain netdev killswitchd {chain}\n+   1 accept\n",
                      'drop comment "nothing passes here"\n',
                      "quota inet killswitchd mine\n+ not ours\n"):
             self.assertIn(text, shown)

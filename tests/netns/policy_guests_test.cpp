@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
@@ -307,6 +309,29 @@ TEST_CASE("a second uplink without a default route is no guest, though it is a v
         CHECK(connects(scene.provider(), lab::addr::kHost[1], kPort) == open);
         CHECK(connects(scene.provider(), lab::addr::kHost6[1], kPort) == open);
     });
+}
+
+TEST_CASE("guests stay guests when the VPN takes the only default route", "[policy][guests]") {
+    Scene scene(tun_policy());
+    scene.protect();
+    REQUIRE(guest_reaches_internet(scene));
+    const auto run = [&](const std::string& command) {
+        must_run(scene.host(), {"sh", "-ec", command});
+    };
+    const std::string to_server = fmt::format("203.0.113.7 via {} dev up0", lab::addr::kRouter[0]);
+
+    run("ip route replace " + to_server +
+        "; ip route add default dev tun0 metric 1; "
+        "for d in up0 up1; do ip route del default dev $d; ip -6 route del default dev $d; done");
+    // Any change proves that the service has seen the one before.
+    run("ip address add 10.78.0.1/24 dev br0");
+
+    CHECK(scene.await_rules_with("10.78.0.0/24"));
+    CHECK(guest_reaches_internet(scene));
+    CHECK(guest_leak(scene).empty());
+    // Without it nothing tells which interface is the way out.
+    run("ip route del " + to_server);
+    CHECK(scene.await_rules_without(kGuestRule));
 }
 
 TEST_CASE("a published port of a guest is not open to the internet or the local network",

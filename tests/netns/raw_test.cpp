@@ -13,6 +13,7 @@
 #include "support/node_run.hpp"
 #include "support/packet_socket.hpp"
 #include "support/programs.hpp"
+#include "support/raw_host.hpp"
 #include "support/scene.hpp"
 
 #include <array>
@@ -36,133 +37,22 @@ using namespace ks::test;
 
 namespace {
 
-constexpr std::uint32_t kMark = 0xca6c;
-constexpr int kFrames = 20;
-
-/// Frames by family, in the order of kFamilies.
-using Count = std::array<std::size_t, 2>;
-constexpr Count kAll{kFrames, kFrames};
-constexpr Count kNone{};
-
-/// A lab whose host runs the service with this `raw`.
-class Host {
-  public:
-    explicit Host(const std::string& raw, Phase phase = Phase::locked, const std::string& more = {})
-        : lab_(lab::build()), blocks_(raw == "block") {
-        std::ofstream(lab_.scratch_from_outside() + "/killswitchd.yaml")
-            << "version: 1\nmode: always\ntunnels:\n  - interface: tun0\n"
-            << "    endpoints: [\"203.0.113.7:51820/udp\", \"[2001:db8:9::7]:51820/udp\"]\n"
-            << "    only: { fwmark: 0xca6c }\nipv6: tunnel\nraw: " << raw << "\n"
-            << more;
-        auto started = lab_.host().spawn(argv("run"));
-        REQUIRE(started);
-        service_.emplace(*std::move(started));
-        REQUIRE(lab::eventually(kPatience, [&] { return status().starts_with("LOCKED"); }));
-        if (phase == Phase::protected_) {
-            ip("tuntap add dev tun0 mode tun");
-            ip("link set tun0 up");
-            REQUIRE(lab::eventually(kPatience, [&] { return status().starts_with("PROTECTED"); }));
-        }
-    }
-
-    lab::Lab& lab() { return lab_; }
-
-    std::string status() const {
-        auto asked = const_cast<lab::Lab&>(lab_).host().spawn(argv("status"));
-        REQUIRE(asked);
-        REQUIRE(asked->wait(kPatience));
-        return asked->output();
-    }
-
-    void ip(const std::string& words) { shell("ip " + words); }
-    void shell(const std::string& command) {
-        require(run_to_end(lab_.host(), {"sh", "-c", command}));
-    }
-
-    /// Whether the kernel holds a chain at `device`.
-    bool covers(const std::string& device) {
-        const auto code = lab_.host().run(
-            {"sh", "-c",
-             fmt::format("nft list chain netdev killswitchd egress_{} >/dev/null 2>&1", device)},
-            kPatience);
-        return code && *code == 0;
-    }
-
-    /// Waits until the kernel holds a chain at `device`, where the config asks for one.
-    void await_cover(const std::string& device) {
-        if (blocks_) {
-            REQUIRE(lab::eventually(kPatience, [&] { return covers(device); }));
-        }
-    }
-
-    Mac router() {
-        const auto mac = lab_.provider().net().mac("wan0");
-        REQUIRE(mac);
-        return *mac;
-    }
-
-    /// How many of `kFrames` frames of each family from a packet socket of `node` are seen outside.
-    Count leaks(lab::Node& node, const std::string& device, How how) {
-        Count count{};
-        const PacketSocket socket(node, device, how);
-        for (std::size_t family = 0; family < count.size(); ++family) {
-            const std::uint32_t tag = lab::next_tag();
-            const std::size_t before = lab_.capture().size();
-            for (int i = 0; i < kFrames; ++i) {
-                static_cast<void>(socket.send(packet(kFamilies.at(family), tag), router()));
-            }
-            count.at(family) = captured(tag, before);
-        }
-        return count;
-    }
-
-    static std::string packet(const Addresses& at, std::uint32_t tag) {
-        return ip_bytes({lab::ip(at.host), lab::ip(at.internet), 443, lab::tag_text(tag)});
-    }
-
-    std::size_t captured(std::uint32_t tag, std::size_t before) {
-        require(lab_.capture().settle());
-        REQUIRE(lab_.capture().stats().lost == 0);
-        std::size_t count = 0;
-        for (const lab::FrameInfo& frame : lab_.capture().since(before)) {
-            count += frame.tag == tag ? 1 : 0;
-        }
-        return count;
-    }
-
-    static void require(const Status& status) {
-        INFO((status ? std::string() : status.error().message()));
-        REQUIRE(status);
-    }
-
-  private:
-    std::vector<std::string> argv(const std::string& verb) const {
-        const std::string scratch = lab_.scratch();
-        return {killswitchd(), verb,           "--config",      scratch + "/killswitchd.yaml",
-                "--state-dir", scratch + "/s", "--runtime-dir", scratch + "/r"};
-    }
-
-    lab::Lab lab_;
-    bool blocks_;
-    std::optional<lab::Process> service_;
-};
-
 /// Runs `leaks` without the second layer, where it has to leak, and with it.
-void blocked_only_with_raw_block(Phase phase, const std::function<Count(Host&)>& leaks) {
+void blocked_only_with_raw_block(Phase phase, const std::function<Count(RawHost&)>& leaks) {
     require_programs({"ip", "nft"});
     {
-        Host control("allow", phase);
+        RawHost control("allow", phase);
         REQUIRE(leaks(control) == kAll);
     }
-    Host host("block", phase);
+    RawHost host("block", phase);
     CHECK(leaks(host) == kNone);
 }
 
 /// Frames of both families that a new device lets out before it refuses the first.
 std::size_t window(const PacketSocket& socket, const Mac& to) {
     const std::uint32_t tag = lab::next_tag();
-    const std::string four = Host::packet(kFamilies[0], tag);
-    const std::string six = Host::packet(kFamilies[1], tag);
+    const std::string four = RawHost::packet(kFamilies[0], tag);
+    const std::string six = RawHost::packet(kFamilies[1], tag);
     std::size_t left = 0;
     REQUIRE(lab::eventually(kPatience, [&] {
         std::size_t taken = 1;
@@ -180,7 +70,7 @@ std::size_t window(const PacketSocket& socket, const Mac& to) {
 TEST_CASE("packet sockets reach nobody outside", "[raw][fail-closed]") {
     const How how = GENERATE(How::raw, How::dgram, How::bypass);
 
-    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [&](Host& host) {
+    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [&](RawHost& host) {
         return host.leaks(host.lab().host(), "up0", how);
     });
 }
@@ -190,8 +80,8 @@ TEST_CASE("a sender's exception is none for packet sockets", "[raw][fail-closed]
     const std::string raw = GENERATE(as<std::string>{}, "allow", "block");
     const auto phase = GENERATE(Phase::locked, Phase::protected_);
     constexpr uid_t kUser = 4711;
-    Host host(raw, phase, fmt::format("allow: {{ outbound: [{{ user: {} }}] }}\n", kUser));
-    host.await_cover("up0");
+    RawHost host(raw, phase, fmt::format("allow: {{ outbound: [{{ user: {} }}] }}\n", kUser));
+    host.await_cover();
 
     CHECK(host.leaks(host.lab().host(), "up0", How::raw) == (raw == "allow" ? kAll : kNone));
     const SocketOwner owner(kUser);
@@ -206,18 +96,18 @@ TEST_CASE("a sender's exception is none for packet sockets", "[raw][fail-closed]
 }
 
 TEST_CASE("a guest on a bridge with the uplink reaches nobody outside", "[raw][fail-closed]") {
-    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [](Host& host) {
+    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [](RawHost& host) {
         host.shell("sysctl -qw net.bridge.bridge-nf-call-iptables=0 "
                    "net.bridge.bridge-nf-call-ip6tables=0 2>/dev/null; true");
         host.ip("link set up0 master br0");
         host.ip("route replace default via 192.168.77.1 dev br0 onlink metric 50");
-        host.await_cover("br0");
+        host.await_cover();
         return host.leaks(host.lab().guest(), "eth0", How::raw);
     });
 }
 
 TEST_CASE("a macvlan guest reaches nobody outside", "[raw][fail-closed]") {
-    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [](Host& host) {
+    blocked_only_with_raw_block(GENERATE(Phase::locked, Phase::protected_), [](RawHost& host) {
         auto holder = host.lab().guest().spawn({"sleep", "60"});
         REQUIRE(holder);
         host.lab().host().inside([&] {
@@ -227,15 +117,15 @@ TEST_CASE("a macvlan guest reaches nobody outside", "[raw][fail-closed]") {
                             holder->pid());
             REQUIRE(std::system(commands.c_str()) == 0);
         });
-        Host::require(run_to_end(host.lab().guest(), {"ip", "link", "set", "mv0", "up"}));
+        RawHost::require(run_to_end(host.lab().guest(), {"ip", "link", "set", "mv0", "up"}));
         return host.leaks(host.lab().guest(), "mv0", How::raw);
     });
 }
 
 TEST_CASE("what the uplink needs still passes beside raw: block", "[raw]") {
     require_programs({"ip", "nft"});
-    Host host("block");
-    REQUIRE(host.covers("up0"));
+    RawHost host("block");
+    REQUIRE(host.covered());
     const How how = GENERATE(How::raw, How::bypass);
     const PacketSocket socket(host.lab().host(), "up0", how);
     const std::uint32_t tag = lab::next_tag();
@@ -248,14 +138,14 @@ TEST_CASE("what the uplink needs still passes beside raw: block", "[raw]") {
             ethernet_frame({2, 0, 0, 0, 0, 1}, host.router(), type, lab::tag_text(tag))));
     }
 
-    Host::require(host.lab().capture().settle());
+    RawHost::require(host.lab().capture().settle());
     CHECK(ear.heard(tag) == 5);
 }
 
 TEST_CASE("a large packet of the tunnel passes in fragments", "[raw]") {
     require_programs({"ip", "nft"});
-    Host host("block", GENERATE(Phase::locked, Phase::protected_));
-    REQUIRE(host.covers("up0"));
+    RawHost host("block", GENERATE(Phase::locked, Phase::protected_));
+    REQUIRE(host.covered());
     for (const Addresses& at : kFamilies) {
         CAPTURE(at.endpoint);
         const IpAddress server = lab::ip(at.endpoint);
@@ -270,7 +160,7 @@ TEST_CASE("a large packet of the tunnel passes in fragments", "[raw]") {
         REQUIRE(sendto(socket->get(), payload.data(), payload.size(), 0, to.get(), to.size) ==
                 4000);
 
-        Host::require(host.lab().capture().settle());
+        RawHost::require(host.lab().capture().settle());
         std::size_t bytes = 0;
         for (const lab::FrameInfo& frame : host.lab().capture().since(before)) {
             bytes += frame.destination == server ? frame.length - headers : 0;
@@ -281,15 +171,15 @@ TEST_CASE("a large packet of the tunnel passes in fragments", "[raw]") {
 
 TEST_CASE("a device is covered again when its name has changed", "[raw][fail-closed]") {
     require_programs({"ip", "nft"});
-    Host host("block", GENERATE(Phase::locked, Phase::protected_));
-    REQUIRE(host.covers("up0"));
+    RawHost host("block", GENERATE(Phase::locked, Phase::protected_));
+    REQUIRE(host.covered());
     REQUIRE(host.leaks(host.lab().host(), "up0", How::raw) == kNone);
     const PacketSocket socket(host.lab().host(), "up0", How::raw);
     const Mac to = host.router();
     const std::uint32_t tag = lab::next_tag();
     const auto flood = host.lab().host().start([&]() -> int {
-        const std::string four = Host::packet(kFamilies[0], tag);
-        for (const std::string six = Host::packet(kFamilies[1], tag);;) {
+        const std::string four = RawHost::packet(kFamilies[0], tag);
+        for (const std::string six = RawHost::packet(kFamilies[1], tag);;) {
             static_cast<void>(socket.send(four, to));
             static_cast<void>(socket.send(six, to));
         }
@@ -302,9 +192,9 @@ TEST_CASE("a device is covered again when its name has changed", "[raw][fail-clo
     std::size_t left = 0;
     REQUIRE(lab::eventually(kPatience, [&] {
         left += ear.heard(tag);
-        return host.covers("renamed0");
+        return host.covered();
     }));
-    Host::require(host.lab().capture().settle());
+    RawHost::require(host.lab().capture().settle());
     left += ear.heard(tag);
     fmt::print("renamed: {} frames of a flood left before the rules were back\n", left);
     CHECK(host.leaks(host.lab().host(), "renamed0", How::raw) == kNone);
@@ -314,12 +204,12 @@ TEST_CASE("a device is covered again when its name has changed", "[raw][fail-clo
 TEST_CASE("a new device is covered, and so is its successor of the same name",
           "[raw][fail-closed]") {
     require_programs({"ip", "nft"});
-    Host host("block", GENERATE(Phase::locked, Phase::protected_));
+    RawHost host("block", GENERATE(Phase::locked, Phase::protected_));
     for (const char* const what : {"hot-plugged", "created again"}) {
-        Host::require(
+        RawHost::require(
             host.lab().host().net().add_veth("hot0", "far0", host.lab().provider().netns()));
-        Host::require(host.lab().provider().net().set_link("far0", lab::LinkState::up));
-        Host::require(host.lab().host().net().set_link("hot0", lab::LinkState::up));
+        RawHost::require(host.lab().provider().net().set_link("far0", lab::LinkState::up));
+        RawHost::require(host.lab().host().net().set_link("hot0", lab::LinkState::up));
         const PacketSocket socket(host.lab().host(), "hot0", How::raw);
         Ear ear(host.lab().provider(), "far0");
         fmt::print("{}: {} frames left before the rules were there\n", what,
@@ -328,7 +218,7 @@ TEST_CASE("a new device is covered, and so is its successor of the same name",
         const std::uint32_t tag = lab::next_tag();
         for (int i = 0; i < kFrames; ++i) {
             for (const Addresses& at : kFamilies) {
-                static_cast<void>(socket.send(Host::packet(at, tag), host.router()));
+                static_cast<void>(socket.send(RawHost::packet(at, tag), host.router()));
             }
         }
         const std::uint32_t fence = lab::next_tag();
@@ -337,6 +227,6 @@ TEST_CASE("a new device is covered, and so is its successor of the same name",
         Ear::Heard heard = ear.both(tag, fence, kPatience);
         CHECK(heard.fence);
         CHECK(heard.count == 0);
-        Host::require(host.lab().host().net().delete_link("hot0"));
+        RawHost::require(host.lab().host().net().delete_link("hot0"));
     }
 }

@@ -164,6 +164,8 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             [&](const match::CtReply&) {},
             [&](const match::ArpTarget&) {},
             [&](const match::EtherType&) {},
+            [&](const match::VlanId&) {},
+            [&](const match::SpanningTree&) {},
             [&](const match::LaterFragment&) {},
             [&](const match::ToEncrypt&) {},  // The kernel has no keys to do it with.
             [&](const match::Decrypted&) {},

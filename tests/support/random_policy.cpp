@@ -463,9 +463,7 @@ Ruleset random_ruleset(Dice& dice, const CgroupIds& cgroups, RawSupport raw_supp
     for (;;) {
         const Policy policy = random_policy(dice, cgroups);
         Situation situation = random_situation(dice, policy, cgroups);
-        if (raw_support == RawSupport::kernel_cannot) {
-            situation.around.uplinks.clear();
-        }
+        situation.raw_support = raw_support;
         if (auto ruleset = compile(policy, situation)) {
             return *std::move(ruleset);
         }

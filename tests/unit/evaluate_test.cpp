@@ -175,6 +175,8 @@ TEST_CASE("a later fragment is known by its family, and loopback by its name", "
     CHECK(takes({match::OutLoopback{}}, packet));
     CHECK_FALSE(takes({match::ArpTarget{packet.destination}}, packet));
     CHECK_FALSE(takes({match::EtherType{0x0800}}, packet));
+    CHECK_FALSE(takes({match::VlanId{5}}, packet));
+    CHECK_FALSE(takes({match::SpanningTree{}}, packet));
 }
 
 TEST_CASE("every match of a rule has to fit", "[evaluate]") {

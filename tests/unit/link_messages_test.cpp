@@ -214,6 +214,23 @@ TEST_CASE("a program of XDP is seen, and its end", "[links]") {
     CHECK_FALSE(picture.links().at(kIndex).xdp);
 }
 
+TEST_CASE("a VLAN has the tag of its frames", "[links]") {
+    const auto tag = [](const std::string& data) {
+        LinkPicture picture;
+        announce(picture, name("vlan5") +
+                              attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, "vlan") +
+                                                           attribute(IFLA_INFO_DATA, data)) +
+                              end());
+        return picture.links().at(kIndex).vlan;
+    };
+    const std::string id = attribute(IFLA_VLAN_ID, std::string("\x05\0", 2));
+    const std::string type = attribute(IFLA_VLAN_PROTOCOL, "\x88\xa8");
+
+    CHECK(tag(id + type) == VlanTag{0x88a8, 5});
+    CHECK(tag(id) == VlanTag{0, 5});
+    CHECK(tag(attribute(IFLA_VLAN_ID, "x") + type) == VlanTag{0x88a8, 0});
+}
+
 TEST_CASE("a message that is not whole changes nothing", "[links][fail-closed]") {
     LinkPicture picture;
     announce(picture, name("port0") + attribute(IFLA_MASTER, number(3)) +

@@ -137,6 +137,8 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
             [](const match::CtReply&) { return true; },
             [](const match::ArpTarget&) { return true; },
             [](const match::EtherType&) { return true; },
+            [](const match::VlanId&) { return true; },
+            [](const match::SpanningTree&) { return true; },
             [](const match::Mark&) { return true; },
             [](const match::User&) { return true; },
             [](const match::Group&) { return true; },

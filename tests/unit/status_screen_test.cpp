@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "cli/status_screen.hpp"
 #include "killswitchd/compile.hpp"
+#include "killswitchd/desired_tables.hpp"
 #include "policies.hpp"
 #include "random_policy.hpp"
 #include "random_world.hpp"
@@ -135,4 +136,61 @@ TEST_CASE("who may not look sees one line", "[status]") {
     observed.needs_root = true;
     CHECK(screen_of(report_of(State{}, observed)) ==
           "UNKNOWN: this needs root: sudo killswitchd status\n");
+}
+
+TEST_CASE("packet sockets are blocked where that was read back, and nowhere else",
+          "[status][raw][fail-closed]") {
+    State state;
+    state.raw_support = GENERATE(RawSupport::kernel_can, RawSupport::every_device);
+    const bool every = state.raw_support == RawSupport::every_device;
+    state.policy = wireguard_policy();
+    state.links = {{2, {"eth0", "", true, {}}}, {3, {"eth1", "", true, {}}}};
+    state.situation = decide(state);
+    state.wanted = compile(state.policy, state.situation);
+    ObservedTables tables = *desired_tables(*state.wanted);
+    std::vector<ObservedChain>& chains = tables.at(TableFamily::netdev).chains;
+    const auto report = [&] {
+        const ConfigInfo info{{"/etc/killswitchd/killswitchd.yaml"}, "0", {}};
+        return make_report(state, locks(), {Result<ObservedTables>(tables), false}, info);
+    };
+    using Names = std::vector<std::string>;
+    const Names all = every ? Names{"*"} : Names{"eth0", "eth1"};
+    REQUIRE(report().raw == "blocked");
+    REQUIRE(report().raw_blocked == all);
+    REQUIRE(report().raw_open.empty());
+
+    SECTION("a rule of one is missing") {
+        chains.front().rules.pop_back();
+        CHECK(report().raw == (every ? "allowed" : "partly"));
+        CHECK(report().raw_open == (every ? all : Names{"eth0"}));
+        CHECK_THAT(screen_of(report()),
+                   contains_text(every ? "bridged guests are not blocked" : "not on eth0"));
+    }
+    SECTION("one is attached elsewhere") {
+        chains.back().base = "type filter hook egress device nowhere priority 300; policy drop;";
+        CHECK(report().raw_open == (every ? all : Names{"eth1"}));
+    }
+    SECTION("the table sleeps") {
+        tables.at(TableFamily::netdev).dormant = true;
+        CHECK(report().raw == "allowed");
+        CHECK(report().raw_open == all);
+    }
+    SECTION("the table is gone") {
+        tables.erase(TableFamily::netdev);
+        CHECK(report().raw == "allowed");
+    }
+    SECTION("the kernel cannot") {
+        state.raw_support = RawSupport::kernel_cannot;
+        state.situation = decide(state);
+        state.wanted = compile(state.policy, state.situation);
+        CHECK(report().raw == "unsupported");
+        CHECK(report().holes ==
+              Names{"raw: this kernel cannot block packet sockets and bridged guests"});
+    }
+    SECTION("nobody asked for it") {
+        state.policy.raw = Raw::allow;
+        state.wanted = compile(state.policy, state.situation);
+        CHECK(report().raw == "allowed");
+        CHECK(report().holes == Names{"raw: packet sockets and bridged guests are not blocked"});
+    }
 }

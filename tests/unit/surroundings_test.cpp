@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
+#include "killswitchd/endpoints.hpp"
 #include "killswitchd/links.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
@@ -57,6 +58,53 @@ const std::vector<std::string> kNone;
 const std::vector<std::string> kBridge{"br0 10.77.0.0/24"};
 
 }  // namespace
+
+TEST_CASE("a way to the VPN's server is a way out, where the VPN took the default route",
+          "[surroundings][guests]") {
+    const Policy policy = wireguard_policy();
+    const KnownEndpoints endpoints = known_endpoints(policy);
+    LinkTable links = host_with_bridge();
+    links[kUplink].default_route = false;
+    links[7] = {"wg0", "wireguard", true, {}};
+    links[7].default_route = true;
+    const auto found = [&] {
+        std::vector<std::string> names;
+        for (const LinkNetwork& guest : surroundings(policy, links, endpoints).guests) {
+            names.push_back(guest.interface + " " + guest.network.str());
+        }
+        return names;
+    };
+    REQUIRE(found() == kNone);
+
+    SECTION("by a route to it") {
+        links[kUplink].routes = {{*Prefix::parse("198.51.100.1/32")},
+                                 {*Prefix::parse("203.0.113.7/32")}};
+        CHECK(found() == kBridge);
+    }
+    SECTION("by a route to somebody else") {
+        links[kUplink].routes = {{*Prefix::parse("203.0.113.8/32")},
+                                 {*Prefix::parse("203.0.113.0/24")}};
+        CHECK(found() == kNone);
+    }
+    SECTION("it is on the link") {
+        links[kUplink].addresses = {{address("203.0.113.200"), 24}};
+        CHECK(found() == kBridge);
+        links[kUplink].addresses = {{address("203.0.113.200"), 25}};
+        CHECK(found() == kNone);
+    }
+    SECTION("in a container, where the way out is a veth too") {
+        links[kUplink].routes = {{*Prefix::parse("203.0.113.7/32")}};
+        links[kUplink].kind = "veth";
+        links[8] = link("veth8", "veth", "10.78.0.1", 24);
+        CHECK(found() == kBridge);
+        links[kUplink].kind = "";
+        CHECK(found() == std::vector<std::string>{"br0 10.77.0.0/24", "veth8 10.78.0.0/24"});
+    }
+    SECTION("that is a guest's own") {
+        links[kGuest].addresses = {{address("203.0.113.200"), 24}};
+        CHECK(found() == kNone);
+    }
+}
 
 TEST_CASE("a bridge is a guest only while nothing speaks against it", "[surroundings]") {
     const Policy policy = wireguard_policy();

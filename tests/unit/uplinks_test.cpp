@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "catch.hpp"
 #include "killswitchd/links.hpp"
+#include "killswitchd/policy.hpp"
 #include "killswitchd/surroundings.hpp"
 #include "policies.hpp"
 
@@ -58,31 +59,93 @@ TEST_CASE("what a device is on top of may be elsewhere, or itself", "[uplinks]")
           Names{"vlan1 under vlan2", "vlan2 under vlan1"});
 }
 
-TEST_CASE("the ports of a master that nobody knows have no rules of their own", "[uplinks]") {
+TEST_CASE("by the port of a master that nobody knows leaves what is anybody's", "[uplinks]") {
     const std::string kind = GENERATE("bridge", "bond", "team", "vrf", "", "openvswitch");
     const bool known = kind != "openvswitch" && !kind.empty();
     const LinkTable links{{2, device("eth0", "", 3)}, {3, device("up0", kind.c_str())}};
 
-    CHECK(uplinks(links) == (known ? Names{"eth0 under up0", "up0"} : Names{"up0"}));
+    CHECK(uplinks(links) == Names{"eth0 under up0", "up0"});
+    CHECK(surroundings(wireguard_policy(), links).uplinks.front().of_anybody != known);
+    CHECK_FALSE(surroundings(wireguard_policy(), links).uplinks.back().of_anybody);
 }
 
-TEST_CASE("a tunnel takes nothing away from the device that it sends by, a guest does",
-          "[uplinks]") {
+TEST_CASE("a tunnel takes nothing away from the device that it sends by", "[uplinks]") {
     LinkTable links{{2, device("eth0")},
                     {3, device("vlan1", "vlan", 0, 2)},
                     {4, device("wg0", "wireguard", 0, 2)}};
     CHECK(uplinks(links) == Names{"eth0 under vlan1", "vlan1"});
     links[4].name = "wg1";
     CHECK(uplinks(links) == Names{"eth0 under vlan1 wg1", "vlan1", "wg1"});
+}
 
-    // A guest's bridge, which a macvlan of it makes no less of a guest.
-    links = {{2, device("eth0")}, {4, device("br0", "bridge")}, {5, device("veth1", "veth", 4)}};
+TEST_CASE("a guest takes nothing away from the device that it sends by", "[uplinks]") {
+    Policy policy = wireguard_policy();
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"inner*"};
+    LinkTable links{{2, device("eth0")}, {4, device("inner0", "macvlan", 0, 2)}};
     links[2].default_route = true;
-    links[4].addresses = {{address("10.77.0.1"), 24}};
-    CHECK(uplinks(links) == Names{"eth0"});
-    links[6] = device("eth1", "", 0);
-    links[4].lower = 6;
-    CHECK(uplinks(links) == Names{"eth0"});
+    const auto of = [&](const LinkTable& table) { return surroundings(policy, table); };
+
+    CHECK(of(links).uplinks == std::vector{Uplink{"eth0", 2, {"inner0"}}});
+    CHECK(of(links).inside == std::vector{InsideDevice{"inner0", "macvlan"}});
+
+    SECTION("a VLAN is told by its tag") {
+        links[4].kind = "vlan";
+        links[4].vlan = VlanTag{0x8100, 20};
+        CHECK(of(links).uplinks ==
+              std::vector{Uplink{"eth0", 2, {}, false, {{VlanTag{0x8100, 20}}}}});
+        links[3] = device("eth0.5", "vlan", 0, 2);
+        links[3].vlan = VlanTag{0x88a8, 5};
+        links[4].lower = 3;
+        const std::vector<VlanTag> both{{0x88a8, 5}, {0x8100, 20}};
+        CHECK(of(links).uplinks == std::vector{Uplink{"eth0", 2, {"eth0.5"}, false, {both}},
+                                               Uplink{"eth0.5", 3, {}, false, {{both[1]}}}});
+    }
+    SECTION("by two tags at most") {
+        links[3] = device("a", "vlan", 0, 2);
+        links[5] = device("b", "vlan", 0, 3);
+        links[4].lower = 5;
+        for (const int vlan : {3, 4, 5}) {
+            links[vlan].vlan = VlanTag{0x8100, 7};
+        }
+        CHECK(of(links).uplinks.back().guest_vlans.empty());
+        CHECK(of(links).uplinks.back().above == Names{"a", "b", "inner0"});
+    }
+}
+
+TEST_CASE("the ports of a guest's bridge lead inside, unless they are more than that",
+          "[uplinks]") {
+    Policy policy = wireguard_policy();
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"br0"};
+    LinkTable links{{2, device("eth0")}, {3, device("eth1", "", 4)}, {4, device("br0", "bridge")}};
+    links[2].default_route = true;
+    const auto found = [&] {
+        Names names;
+        for (const Uplink& uplink : surroundings(policy, links).uplinks) {
+            names.push_back(uplink.name);
+        }
+        return names;
+    };
+    REQUIRE(found() == Names{"eth0"});
+    CHECK(surroundings(policy, links).inside ==
+          std::vector{InsideDevice{"br0", "bridge"}, InsideDevice{"eth1", ""}});
+
+    SECTION("one with an address") {
+        links[3].addresses = {{address("192.168.1.2"), 24}};
+    }
+    SECTION("one with a default route") {
+        links[3].default_route = true;
+    }
+    SECTION("one with another device on top") {
+        links[5] = device("eth1.7", "vlan", 0, 3);
+        CHECK(found() == Names{"eth0", "eth1", "eth1.7"});
+        return;
+    }
+    SECTION("one of a master that nobody knows") {
+        links[4].kind = "openvswitch";
+    }
+    CHECK(found() == Names{"eth0", "eth1"});
 }
 
 TEST_CASE("a port leads inside only in a bridge with another way out, or with none", "[uplinks]") {

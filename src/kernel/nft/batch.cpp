@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "batch.hpp"
 
+#include "base_chain.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
@@ -90,10 +92,15 @@ void Batch::delete_table() {
             [&](nlmsghdr* h) { nftnl_table_nlmsg_build_payload(h, table.get()); });
 }
 
-void Batch::create(nftnl_chain* chain, const std::string& name) {
+void Batch::create(nftnl_chain* chain, const Chain& wanted) {
     nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table_);
-    message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, fmt::format("chain {}", name),
-            [&](nlmsghdr* h) { nftnl_chain_nlmsg_build_payload(h, chain); });
+    message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, fmt::format("chain {}", wanted.name), [&](nlmsghdr* h) {
+        if (at_every_device(wanted)) {  // libnftnl knows chains at named devices alone.
+            nftnl_chain_unset(chain, NFTNL_CHAIN_HOOKNUM);
+            put_hook_at_every_device(h, wanted);
+        }
+        nftnl_chain_nlmsg_build_payload(h, chain);
+    });
 }
 
 void Batch::remove_chain(const std::string& name) {
@@ -108,6 +115,15 @@ void Batch::append(nftnl_rule* rule, const std::string& what) {
     nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table_);
     message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, what,
             [&](nlmsghdr* h) { nftnl_rule_nlmsg_build_payload(h, rule); });
+}
+
+void Batch::append_veiled_jump(const std::string& chain, const std::string& target) {
+    message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, fmt::format("jump of chain {}", chain),
+            [&](nlmsghdr* h) {
+                mnl_attr_put_strz(h, NFTA_RULE_TABLE, table_);
+                mnl_attr_put_strz(h, NFTA_RULE_CHAIN, chain.c_str());
+                put_veiled_jump(h, target);
+            });
 }
 
 void Batch::insert(nftnl_rule* rule, std::uint64_t handle, const std::string& what) {

@@ -31,9 +31,12 @@ class Batch {
     void select(TableFamily family) { family_ = family; }
     void create_table(std::uint32_t flags);
     void delete_table();
-    void create(nftnl_chain* chain, const std::string& name);
+    /// \param chain  What make_chain() made of `wanted`.
+    void create(nftnl_chain* chain, const Chain& wanted);
     void remove_chain(const std::string& name);
     void append(nftnl_rule* rule, const std::string& what);
+    /// See put_veiled_jump().
+    void append_veiled_jump(const std::string& chain, const std::string& target);
     /// \param handle  Of the rule that it comes before.
     void insert(nftnl_rule* rule, std::uint64_t handle, const std::string& what);
     void remove_rule(const std::string& chain, std::uint64_t handle);

@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 #include <libnftnl/udata.h>
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
 namespace ks {
@@ -33,41 +32,6 @@ std::string describe_expressions(const nftnl_rule* rule) {
     }
     nftnl_expr_iter_destroy(iter);
     return text;
-}
-
-namespace {
-
-/// The device that the kernel says the chain is attached to. After the device is gone there is
-/// none before Linux 6.16; later kernels attach the chain by itself to the next of that name.
-std::string device_of(const nftnl_chain* chain) {
-    if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_DEV)) {
-        return "nowhere";
-    }
-    return fmt::format("\"{}\"", nftnl_chain_get_str(chain, NFTNL_CHAIN_DEV));
-}
-
-}  // namespace
-
-std::string describe_base(const nftnl_chain* chain, TableFamily family) {
-    if (!nftnl_chain_is_set(chain, NFTNL_CHAIN_HOOKNUM)) {
-        return {};
-    }
-    // Source: linux/netfilter.h, enum nf_inet_hooks.
-    constexpr std::array<const char*, 5> kInet{"prerouting", "input", "forward", "output",
-                                               "postrouting"};
-    constexpr std::array<const char*, 5> kArp{"input", "output", "forward", "?", "?"};
-    constexpr std::array<const char*, 5> kNetdev{"ingress", "egress", "?", "?", "?"};
-    const auto& hooks = family == TableFamily::inet  ? kInet
-                        : family == TableFamily::arp ? kArp
-                                                     : kNetdev;
-    const std::uint32_t hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM);
-    const char* const type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
-    return fmt::format(
-        "type {} hook {}{} priority {}; policy {};", type ? type : "?",
-        hook < hooks.size() ? hooks[hook] : "?",
-        family == TableFamily::netdev ? " device " + device_of(chain) : std::string(),
-        nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
-        nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? "drop" : "accept");
 }
 
 std::string describe_key(const nftnl_set* set) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/desired_tables.hpp"
 
+#include "base_chain.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/observed_tables.hpp"
 #include "objects.hpp"
@@ -47,16 +48,11 @@ class Describer {
     Result<ObservedTable> table(const TablePart& part) const {
         ObservedTable table;
         for (const Chain* const chain : part.chains) {
-            const NftChain made = make_chain(*chain);
-            if (!made) {
-                return kOutOfMemory;
-            }
             auto rules = describe_rules(*chain);
             if (!rules) {
                 return std::move(rules).error();
             }
-            table.chains.push_back(
-                {chain->name, describe_base(made.get(), family_), *std::move(rules)});
+            table.chains.push_back({chain->name, describe_base(*chain), *std::move(rules)});
         }
         for (const Set* const set : part.sets) {
             auto described = describe_set(*set);
@@ -76,6 +72,9 @@ class Describer {
   private:
     /// A change is about a few rules of a chain; those in front of them and after them are known.
     Result<std::vector<ObservedRule>> describe_rules(const Chain& chain) const {
+        if (is_veiled(chain)) {
+            return std::vector{ObservedRule{veiled_jump(chain.rules.front().target), {}}};
+        }
         const auto found = chains_.find(chain.name);
         const KnownChain known = found == chains_.end() ? KnownChain() : found->second;
         const auto [front, known_front] = std::ranges::mismatch(chain.rules, known.rules);

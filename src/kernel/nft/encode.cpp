@@ -243,6 +243,23 @@ class RuleBuilder : private Expressions {
         payload(NFT_PAYLOAD_LL_HEADER, m.tagged ? kBehindTag : kBehindAddresses, 2);
         equals(htons(m.type));
     }
+    void encode(const match::SpanningTree&) {
+        constexpr std::array<std::uint8_t, 6> kGroup{0x01, 0x80, 0xc2, 0, 0, 0};
+        constexpr std::uint32_t kBehindLength = 14;
+        constexpr std::uint16_t kServiceAccessPoints = 0x4242;
+        payload(NFT_PAYLOAD_LL_HEADER, 0, kGroup.size());
+        equals(kGroup);
+        payload(NFT_PAYLOAD_LL_HEADER, kBehindLength, 2);
+        equals(htons(kServiceAccessPoints));
+    }
+    void encode(const match::VlanId& m) {
+        constexpr std::uint32_t kInTag = 14;
+        constexpr std::uint32_t kInSecondTag = 18;
+        const std::uint16_t number = htons(0x0fff);  // Beside it stand priority and drop bit.
+        payload(NFT_PAYLOAD_LL_HEADER, m.tagged ? kInSecondTag : kInTag, 2);
+        mask(&number, sizeof number);
+        equals(htons(m.id));
+    }
     void encode(const match::LaterFragment& m) {
         // Source: RFC 791, section 3.1; RFC 8200, section 4.5.
         constexpr std::uint32_t kOffsetInIp = 6, kOffsetInFragmentHeader = 2;

@@ -24,26 +24,6 @@ namespace ks {
 
 namespace {
 
-constexpr std::uint32_t kNetdevEgress = 1;  // NF_NETDEV_EGRESS is younger than our headers.
-
-std::uint32_t hook_number(Hook hook) {
-    switch (hook) {
-    case Hook::input:
-        return NF_INET_LOCAL_IN;
-    case Hook::forward:
-        return NF_INET_FORWARD;
-    case Hook::output:
-        return NF_INET_LOCAL_OUT;
-    case Hook::postrouting:
-        return NF_INET_POST_ROUTING;
-    case Hook::arp_input:
-        return NF_ARP_IN;
-    case Hook::egress:
-        return kNetdevEgress;
-    }
-    return NF_INET_LOCAL_OUT;
-}
-
 constexpr std::uint32_t kField = 4;  // Every field of a key begins at a multiple of it.
 
 std::string bytes_of(const IpAddress& address) {
@@ -109,6 +89,25 @@ KeyShape shape_of(const SetKey& key) {
 
 }  // namespace
 
+std::uint32_t hook_number(Hook hook) noexcept {
+    constexpr std::uint32_t kNetdevEgress = 1;  // NF_NETDEV_EGRESS is younger than our headers.
+    switch (hook) {
+    case Hook::input:
+        return NF_INET_LOCAL_IN;
+    case Hook::forward:
+        return NF_INET_FORWARD;
+    case Hook::output:
+        return NF_INET_LOCAL_OUT;
+    case Hook::postrouting:
+        return NF_INET_POST_ROUTING;
+    case Hook::arp_input:
+        return NF_ARP_IN;
+    case Hook::egress:
+        return kNetdevEgress;
+    }
+    return NF_INET_LOCAL_OUT;
+}
+
 std::uint16_t number_of(TableFamily family) noexcept {
     switch (family) {
     case TableFamily::inet:
@@ -132,7 +131,7 @@ NftChain make_chain(const Chain& chain) {
             nftnl_chain_set_s32(made.get(), NFTNL_CHAIN_PRIO, kPriority);
             nftnl_chain_set_u32(made.get(), NFTNL_CHAIN_POLICY, NF_DROP);
         }
-        if (chain.device) {
+        if (chain.hook && chain.device && !at_every_device(chain)) {
             nftnl_chain_set_str(made.get(), NFTNL_CHAIN_DEV, chain.device->name.c_str());
         }
     }

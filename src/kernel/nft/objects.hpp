@@ -29,6 +29,8 @@ using NftObject = CHandle<nftnl_obj, nftnl_obj_free>;
 /// Typed values to libnftnl objects of our tables. Null only when out of memory.
 [[nodiscard]] NftChain make_chain(const Chain& chain);
 [[nodiscard]] NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family);
+/// The kernel's number of a hook in its family.
+[[nodiscard]] std::uint32_t hook_number(Hook hook) noexcept;
 /// The kernel's number of a family: NFPROTO_INET, NFPROTO_ARP, NFPROTO_NETDEV.
 [[nodiscard]] std::uint16_t number_of(TableFamily family) noexcept;
 [[nodiscard]] NftSet make_set(const Set& set);
@@ -39,7 +41,6 @@ using NftObject = CHandle<nftnl_obj, nftnl_obj_free>;
 
 /// libnftnl objects to text in which two are equal exactly when the kernel does the same with them.
 [[nodiscard]] std::string describe_expressions(const nftnl_rule* rule);
-[[nodiscard]] std::string describe_base(const nftnl_chain* chain, TableFamily family);
 [[nodiscard]] std::string describe_key(const nftnl_set* set);
 [[nodiscard]] std::string comment_of(const nftnl_rule* rule);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plan.hpp"
 
+#include "base_chain.hpp"
 #include "killswitchd/render_text.hpp"
 #include "rule_edits.hpp"
 
@@ -110,7 +111,7 @@ class Planner {
             if (!made) {
                 return kOutOfMemory;
             }
-            batch_.create(made.get(), chain.name);
+            batch_.create(made.get(), chain);
         }
         return Done{};
     }
@@ -172,6 +173,12 @@ class Planner {
     }
 
     Status add_rules(const Chain& chain) {
+        if (is_veiled(chain)) {
+            if (!kept_.at(chain.name).front()) {
+                batch_.append_veiled_jump(chain.name, chain.rules.front().target);
+            }
+            return Done{};
+        }
         const Kept& stands = kept_.at(chain.name);
         std::size_t next = 0;  // The first rule behind this one that stands already.
         for (std::size_t i = 0; i < chain.rules.size(); ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "read.hpp"
 
+#include "base_chain.hpp"
 #include "batch.hpp"
 #include "decode.hpp"
 #include "killswitchd/error.hpp"
@@ -172,12 +173,9 @@ class Reader {
         return each_table([&](TableFamily family, ObservedTable& table) {
             const Request request(socket_, number_of(family), NFT_MSG_GETCHAIN, NLM_F_DUMP);
             auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
-                const NftChain chain{nftnl_chain_alloc()};
-                if (table_of(message, NFTA_CHAIN_TABLE) == &table &&
-                    nftnl_chain_nlmsg_parse(message, chain.get()) >= 0) {
-                    table.chains.push_back({nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME),
-                                            describe_base(chain.get(), family),
-                                            {}});
+                if (table_of(message, NFTA_CHAIN_TABLE) == &table) {
+                    table.chains.push_back(
+                        {text_of(message, NFTA_CHAIN_NAME), base_in(message, family), {}});
                 }
             });
             std::ranges::sort(table.chains, {}, &ObservedChain::name);
@@ -212,6 +210,8 @@ class Reader {
         if (nftnl_rule_nlmsg_parse(message, rule.get()) >= 0) {
             observed.expressions = describe_expressions(rule.get());
             observed.comment = comment_of(rule.get());
+        } else if (std::string jump = veiled_jump_in(message); !jump.empty()) {
+            observed.expressions = std::move(jump);
         }
         return observed;
     }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "render_set.hpp"
+
+#include "killswitchd/net.hpp"
+#include "killswitchd/ruleset.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace ks {
+
+namespace {
+
+std::string element_text(const Endpoint& element, SetKey::Of of) {
+    return of == SetKey::Of::address ? element.address.str()
+                                     : fmt::format("{} . {} . {}", element.address.str(),
+                                                   proto::name(element.protocol), element.port);
+}
+
+std::string element_text(const LinkNetwork& element, SetKey::Of of) {
+    const std::string network = element.network.address.str();
+    const std::string interface = fmt::format("\"{}\"", element.interface);
+    return of == SetKey::Of::network     ? network
+           : of == SetKey::Of::interface ? interface
+                                         : fmt::format("{} . {}", interface, network);
+}
+
+std::string type_text(const SetKey& key) {
+    const std::string address = key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
+    switch (key.of) {
+    case SetKey::Of::address:
+    case SetKey::Of::network:
+        return address;
+    case SetKey::Of::endpoint:
+        return address + " . inet_proto . inet_service";
+    case SetKey::Of::interface:
+        return "ifname";
+    case SetKey::Of::link_network:
+        return "ifname . " + address;
+    case SetKey::Of::flow:
+        return fmt::format("{0} . inet_service . {0} . inet_service", address);
+    }
+    return address;
+}
+
+}  // namespace
+
+std::string set_definition(const Set& set) {
+    if (set.key.of == SetKey::Of::flow) {
+        return fmt::format("\tset {} {{\n\t\ttype {}\n\t\tsize {}\n\t\tflags dynamic,timeout\n"
+                           "\t\ttimeout {}s\n\t}}\n\n",
+                           set.name, type_text(set.key), kMostFlows,
+                           std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count());
+    }
+    std::vector<std::string> elements;
+    for (const Endpoint& element : set.elements) {
+        elements.push_back(element_text(element, set.key.of));
+    }
+    for (const LinkNetwork& element : set.networks) {
+        elements.push_back(element_text(element, set.key.of));
+    }
+    return fmt::format("\tset {} {{\n\t\ttype {}\n\t\telements = {{ {} }}\n\t}}\n\n", set.name,
+                       type_text(set.key), fmt::join(elements, ",\n\t\t\t     "));
+}
+
+}  // namespace ks

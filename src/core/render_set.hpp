@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "killswitchd/ruleset.hpp"
+
+#include <string>
+
+namespace ks {
+
+/// A set with its elements as nft text.
+[[nodiscard]] std::string set_definition(const Set& set);
+
+}  // namespace ks
