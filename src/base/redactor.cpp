@@ -163,9 +163,13 @@ std::string Redactor::replace(const std::string& word, bool in_path) {
     }
     // A range, a part of a unit's name.
     const std::size_t cut = word.find_first_of("-@_");
-    return cut == std::string::npos ? word
-                                    : replace(word.substr(0, cut), in_path) + word[cut] +
-                                          replace(word.substr(cut + 1), in_path);
+    if (cut == std::string::npos) {
+        return word;
+    }
+    // Order: numbers are given from left to right, whichever operand a compiler takes first.
+    std::string out = replace(word.substr(0, cut), in_path);
+    out += word[cut];
+    return out + replace(word.substr(cut + 1), in_path);
 }
 
 std::string Redactor::operator()(std::string_view given) {
