@@ -11,7 +11,8 @@ namespace ks {
 [[nodiscard]] std::string utc_now();
 /// The same for another moment.
 [[nodiscard]] std::string utc_text(std::chrono::system_clock::time_point moment);
-/// The moment in such a text, to the second; absent for any other text.
+/// The moment in such a text, to the second; absent for any other text, and for a moment that the
+/// clock cannot show.
 [[nodiscard]] std::optional<std::chrono::system_clock::time_point>
 moment_in(const std::string& utc_text);
 

@@ -32,7 +32,13 @@ std::optional<std::chrono::system_clock::time_point> moment_in(const std::string
     if (rest == nullptr || !utc_text.ends_with('Z')) {
         return std::nullopt;
     }
-    return std::chrono::system_clock::from_time_t(timegm(&parts));
+    using Clock = std::chrono::system_clock;
+    constexpr auto kLast = std::chrono::duration_cast<std::chrono::seconds>(Clock::duration::max());
+    const std::time_t seconds = timegm(&parts);
+    if (seconds < -kLast.count() || seconds > kLast.count()) {  // The clock ends in 2262.
+        return std::nullopt;
+    }
+    return Clock::from_time_t(seconds);
 }
 
 std::chrono::nanoseconds since_boot() noexcept {

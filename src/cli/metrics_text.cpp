@@ -30,7 +30,7 @@ std::string in_lower_case(std::string_view text) {
 }
 
 /// Of a label: a quoted string.
-std::string quoted(std::string_view text) {
+std::string label_value(std::string_view text) {
     std::string all = "\"";
     for (const char c : text) {
         all += c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : std::string(1, c);
@@ -59,11 +59,11 @@ class Writer {
 void add_counters(const StatusReport& report, Writer& writer) {
     writer.family("refused_packets", "counter", "Packets refused since the table was made.");
     for (const auto& [reason, value] : report.counters) {
-        writer.sample("refused_packets_total", "reason=" + quoted(reason), value.packets);
+        writer.sample("refused_packets_total", "reason=" + label_value(reason), value.packets);
     }
     writer.family("refused_bytes", "counter", "Bytes of those packets.");
     for (const auto& [reason, value] : report.counters) {
-        writer.sample("refused_bytes_total", "reason=" + quoted(reason), value.bytes);
+        writer.sample("refused_bytes_total", "reason=" + label_value(reason), value.bytes);
     }
 }
 
@@ -87,7 +87,7 @@ std::string metrics_text(const StatusReport& report, std::time_t now) {
     Writer writer;
     writer.family("state", "gauge", "1 for the first word of status, 0 for all others.");
     for (const Summary summary : kSummaries) {
-        writer.sample("state", "state=" + quoted(in_lower_case(word(summary))),
+        writer.sample("state", "state=" + label_value(in_lower_case(word(summary))),
                       summary == report.judgement.summary ? 1 : 0);
     }
     if (report.judgement.summary == Summary::unknown) {  // Then nothing else is known.
@@ -100,7 +100,7 @@ std::string metrics_text(const StatusReport& report, std::time_t now) {
     writer.gauge("holes", "Holes that are open now.", report.judgement.holes);
     writer.family("tunnel_up", "gauge", "Whether a tunnel is up.");
     for (const TunnelReport& tunnel : report.tunnels) {
-        writer.sample("tunnel_up", "tunnel=" + quoted(tunnel.name), tunnel.up ? 1 : 0);
+        writer.sample("tunnel_up", "tunnel=" + label_value(tunnel.name), tunnel.up ? 1 : 0);
     }
     add_counters(report, writer);
     add_times(report, now, writer);

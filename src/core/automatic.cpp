@@ -113,8 +113,9 @@ std::string base64_of_key(std::span<const std::uint8_t> key) {
 }
 
 std::optional<Moment> moment_of_handshake(std::int64_t seconds) {
-    constexpr std::int64_t kLast = 253'402'300'799;  // The year 9999.
-    if (seconds <= 0 || seconds > kLast) {
+    constexpr std::chrono::seconds kLast =
+        std::chrono::duration_cast<std::chrono::seconds>(Moment::duration::max());
+    if (seconds <= 0 || seconds > kLast.count()) {
         return std::nullopt;
     }
     return Moment(std::chrono::seconds(seconds));

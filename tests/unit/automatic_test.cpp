@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -206,4 +207,15 @@ TEST_CASE("a key is shown as wg does", "[automatic]") {
     CHECK(base64_of_key(std::span(bytes).first(2)) == "ABA=");
     CHECK(base64_of_key(bytes) == "ABCD/w==");
     CHECK(base64_of_key({}).empty());
+}
+
+TEST_CASE("a handshake is a moment that the clock can show, or none", "[automatic]") {
+    CHECK(moment_of_handshake(1));
+    CHECK(moment_of_handshake(9'223'372'035));
+    for (const std::int64_t seconds :
+         {std::int64_t{0}, std::int64_t{-1}, std::int64_t{9'223'372'037},
+          std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
+        CAPTURE(seconds);
+        CHECK_FALSE(moment_of_handshake(seconds));
+    }
 }

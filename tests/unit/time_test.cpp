@@ -16,7 +16,8 @@ TEST_CASE("a moment that is written in UTC is read as the same second", "[time]"
 }
 
 TEST_CASE("what is no moment in UTC is none", "[time]") {
-    for (const char* const text : {"", "now", "2026-11-22", "2026-11-22T00:00:00+01:00"}) {
+    for (const char* const text : {"", "now", "2026-11-22", "2026-11-22T00:00:00+01:00",
+                                   "2263-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
         CAPTURE(text);
         CHECK_FALSE(moment_in(text));
     }
