@@ -10,6 +10,7 @@
 #include "killswitchd/routes.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <utility>
 

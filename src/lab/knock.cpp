@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -6,6 +6,7 @@
 #include "members.hpp"
 
 #include <array>
+#include <cstdint>
 
 #include <nlohmann/json.hpp>
 

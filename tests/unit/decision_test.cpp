@@ -10,6 +10,7 @@
 #include "random_policy.hpp"
 #include "random_world.hpp"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

@@ -5,6 +5,7 @@
 #include "killswitchd/lease.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
