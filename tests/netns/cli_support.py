@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -53,6 +54,11 @@ def run(*words, stdin=None, user=None, env=None):
     as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(words, input=stdin, capture_output=True, text=True, env=env,
                           timeout=DEADLINE_SECONDS * 3, check=False, **as_user)
+
+
+def timeless(text):
+    """Without clock times and ages, for two outputs that are not of the same second."""
+    return re.sub(r"\d\d:\d\d(:\d\d)?|\(\d+ [a-z]+\)", "-", text)
 
 
 def traced():
