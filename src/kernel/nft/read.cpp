@@ -65,11 +65,13 @@ std::uint16_t family_of(const nlmsghdr* message) {
     return static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
 }
 
-/// Waits for a commit under way. It counts its generation before its objects are the ones seen, so
-/// that a picture taken in between is of two, under one number. The kernel takes up a transaction,
-/// an empty one too, after the one before.
-/// Source: Linux nf_tables_commit(), nf_tables_valid_genid().
-void await_commit(NftSocket& socket) {
+/// Waits for a transaction under way: the kernel takes up the next, an empty one too, after it.
+/// Two moments of one are not of a single generation, though the number does not say so. One that
+/// is committed counts its generation before its objects are the ones seen. One that is still
+/// prepared has put its rules in the lists, which moves the position where the next part of a dump
+/// begins: rules come twice, or not at all. Source: Linux nf_tables_commit(),
+/// nf_tables_valid_genid(), __nf_tables_dump_rules().
+void await_transaction(NftSocket& socket) {
     constexpr std::uint32_t kAnyGeneration = 0;
     // Whoever may not send it may not read either, and hears so next.
     static_cast<void>(Batch(socket, kAnyGeneration).commit());
@@ -86,8 +88,8 @@ class Reader {
             return before.error();
         }
         snapshot_.generation = *before;
-        // Order: only now is every object of that number seen, and whoever comes later counts on.
-        await_commit(socket_);
+        // Order: only now is every object of that number seen, and whoever commits later counts on.
+        await_transaction(socket_);
         if (auto done = read_tables(); !done) {
             return std::move(done).error();
         }
@@ -99,6 +101,8 @@ class Reader {
                 }
             }
         }
+        // Order: whoever was at work on the lists meanwhile has counted when this returns.
+        await_transaction(socket_);
         const auto after = read_generation(socket_);
         if (!after) {
             return after.error();

@@ -15,6 +15,8 @@ constexpr int kAttempts = 100;
 [[nodiscard]] Result<std::uint32_t> read_generation(NftSocket& socket);
 
 /// The tables called `name`. Whole and of one generation, or an error; see Nftables::read().
+/// What a transaction that the kernel gives up in the end does to the lists meanwhile cannot be
+/// seen: rules may then come twice or not at all, which the next picture does not repeat.
 [[nodiscard]] Result<Snapshot> read_snapshot(NftSocket& socket, const char* name);
 
 }  // namespace ks
