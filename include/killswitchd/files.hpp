@@ -14,6 +14,14 @@ namespace ks {
 /// Where the file `path` lies; "." when it has no '/'.
 [[nodiscard]] std::string directory_of(const std::string& path);
 
+/// Reads from `fd` to the end. \param path  For errors. \return the errno of read(2); EFBIG for
+/// more than `max_bytes`.
+[[nodiscard]] Result<std::string> read_at_most(int fd, const std::string& path,
+                                               std::size_t max_bytes);
+
+/// Writes all of `text`. \return the errno of write(2); then a part of it may be written.
+[[nodiscard]] Status write_all(int fd, std::string_view text);
+
 /// Reads a file that decides about safety.
 ///
 /// Opened once (O_NOFOLLOW is not set: an administrator may link it); all checks are made on the

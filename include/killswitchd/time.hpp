@@ -15,6 +15,8 @@ namespace ks {
 /// clock cannot show.
 [[nodiscard]] std::optional<std::chrono::system_clock::time_point>
 moment_in(const std::string& utc_text);
+/// The time of day there, "23:59:59" in the machine's time zone; absent as in moment_in().
+[[nodiscard]] std::optional<std::string> local_clock(const std::string& utc_text);
 
 /// A moment of one boot of the machine. Time spent in suspend counts; setting the clock does not.
 struct Instant {

@@ -38,17 +38,6 @@ Status sync_directory_of(const std::string& path) {
     return Done{};
 }
 
-Status write_all(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(fd, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            return Error{"cannot write", errno};
-        }
-        text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
-    }
-    return Done{};
-}
-
 /// `path` as a word of a shell command that people may copy.
 std::string shell_word(const std::string& path) {
     constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -76,6 +65,8 @@ Status check_trust(const std::string& path, const struct stat& info) {
     return Done{};
 }
 
+}  // namespace
+
 Result<std::string> read_at_most(int fd, const std::string& path, std::size_t max_bytes) {
     std::string text;
     std::array<char, 65536> chunk{};
@@ -97,7 +88,16 @@ Result<std::string> read_at_most(int fd, const std::string& path, std::size_t ma
     }
 }
 
-}  // namespace
+Status write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(fd, text.data(), text.size());
+        if (written < 0 && errno != EINTR) {
+            return Error{"cannot write", errno};
+        }
+        text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
+    }
+    return Done{};
+}
 
 Result<std::string> read_trusted_file(const std::string& path, std::size_t max_bytes) {
     // O_NONBLOCK: a FIFO in the file's place must not hang us before the check below.

@@ -41,6 +41,17 @@ std::optional<std::chrono::system_clock::time_point> moment_in(const std::string
     return Clock::from_time_t(seconds);
 }
 
+std::optional<std::string> local_clock(const std::string& utc_text) {
+    const auto moment = moment_in(utc_text);
+    if (!moment) {
+        return std::nullopt;
+    }
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(*moment);
+    std::tm parts{};
+    localtime_r(&seconds, &parts);
+    return fmt::format("{:02}:{:02}:{:02}", parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
 std::chrono::nanoseconds since_boot() noexcept {
     timespec now{};
     clock_gettime(CLOCK_BOOTTIME, &now);

@@ -7,9 +7,7 @@
 #include "killswitchd/wrap.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -23,19 +21,6 @@ namespace {
 constexpr std::chrono::seconds kBetweenRows{5};
 constexpr std::size_t kMostKinds = 1024;  ///< Of packets that are told apart.
 constexpr std::size_t kAdviceColumn = 12;
-
-std::string local_time(const std::string& utc) {
-    const auto moment = moment_in(utc);
-    if (!moment) {
-        return "?";
-    }
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(*moment);
-    std::tm parts{};
-    std::array<char, 16> text{};
-    localtime_r(&seconds, &parts);
-    std::strftime(text.data(), text.size(), "%H:%M:%S", &parts);
-    return text.data();
-}
 
 std::string with_port(const IpAddress& address, std::uint16_t port) {
     if (port == 0) {
@@ -90,8 +75,9 @@ std::string BlockedScreen::line(const BlockedRow& row, std::size_t times) const 
     if (times > 1) {
         what = fmt::format("{:<23} x{}", what, times);
     }
-    const std::string text = fmt::format("  {:<9} {:<14} {:<28} {}", local_time(row.blocked.time),
-                                         row.blocked.reason, what, who_of(row));
+    const std::string text =
+        fmt::format("  {:<9} {:<14} {:<28} {}", local_clock(row.blocked.time).value_or("?"),
+                    row.blocked.reason, what, who_of(row));
     return escaped(text) + "\n";
 }
 

@@ -8,6 +8,7 @@
 #include "killswitchd/evaluate.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/routes.hpp"
+#include "known_links.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -21,30 +22,6 @@ namespace ks::cli {
 namespace {
 
 constexpr std::size_t kMostConnections = 4096;  ///< That are looked at; each takes a question.
-
-/// The interface that has this address; empty when none has.
-std::string interface_with(const State& state, const IpAddress& address) {
-    if (state.links) {
-        for (const auto& [index, link] : *state.links) {
-            if (std::ranges::find(link.addresses, address, &Prefix::address) !=
-                link.addresses.end()) {
-                return link.name;
-            }
-        }
-    }
-    return {};
-}
-
-std::string kind_of(const State& state, const std::string& interface) {
-    if (state.links) {
-        for (const auto& [index, link] : *state.links) {
-            if (link.name == interface) {
-                return link.kind;
-            }
-        }
-    }
-    return {};
-}
 
 /// A packet in the middle of the connection, as this host sends it.
 PacketView outward(const OpenSocket& socket, bool incoming) {

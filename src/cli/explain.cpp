@@ -8,6 +8,7 @@
 #include "killswitchd/lack.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/wrap.hpp"
+#include "known_links.hpp"
 #include "options.hpp"
 #include "present.hpp"
 #include "terminal.hpp"
@@ -41,18 +42,6 @@ struct Answer {
     std::vector<Cure> cures;
     std::string note;
 };
-
-/// As rtnetlink calls it; empty for hardware and for no interface.
-std::string kind_of(const State& state, const std::string& interface) {
-    if (state.links) {
-        for (const auto& [index, link] : *state.links) {
-            if (link.name == interface) {
-                return link.kind;
-            }
-        }
-    }
-    return {};
-}
 
 std::string note_of(const StatusReport& report) {
     if (report.config.changed) {

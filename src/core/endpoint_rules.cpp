@@ -6,6 +6,7 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "places.hpp"
+#include "sort_unique.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -125,9 +126,7 @@ std::vector<Endpoint> addresses(const Situation& situation, IpFamily family) {
             }
         }
     }
-    std::ranges::sort(all);
-    const auto repeated = std::unique(all.begin(), all.end());
-    all.erase(repeated, all.end());
+    sort_unique(all);
     return all;
 }
 

@@ -9,6 +9,7 @@
 #include "places.hpp"
 #include "raw_matches.hpp"
 #include "raw_writer.hpp"
+#include "sort_unique.hpp"
 
 #include <algorithm>
 #include <map>
@@ -154,9 +155,7 @@ class EveryDevice : public RawWriter {
                 }
             }
         }
-        std::ranges::sort(all);
-        const auto repeated = std::unique(all.begin(), all.end());
-        all.erase(repeated, all.end());
+        sort_unique(all);
         if (all == set.networks) {
             return in;
         }

@@ -8,6 +8,7 @@
 #include "killswitchd/surroundings.hpp"
 #include "raw_matches.hpp"
 #include "raw_writer.hpp"
+#include "sort_unique.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -84,9 +85,7 @@ class OneDevice : public RawWriter {
         for (LinkNetwork& one : set.networks) {
             one.interface.clear();
         }
-        std::ranges::sort(set.networks);
-        const auto repeated = std::unique(set.networks.begin(), set.networks.end());
-        set.networks.erase(repeated, set.networks.end());
+        sort_unique(set.networks);
         ensure(std::move(set));
         return found;
     }

@@ -6,6 +6,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "raw_matches.hpp"
+#include "sort_unique.hpp"
 
 #include <algorithm>
 #include <array>
@@ -24,13 +25,6 @@ namespace ks {
 namespace {
 
 constexpr std::uint16_t kTag = 0x8100;
-
-template <class T>
-void sort_unique(std::vector<T>& all) {
-    std::ranges::sort(all);
-    const auto repeated = std::unique(all.begin(), all.end());
-    all.erase(repeated, all.end());
-}
 
 }  // namespace
 

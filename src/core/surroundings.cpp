@@ -6,10 +6,10 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/tunnels.hpp"
+#include "sort_unique.hpp"
 #include "uplinks.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <iterator>
 #include <map>
@@ -193,13 +193,6 @@ void refuse_networks(Surroundings& around, const std::vector<IpAddress>& beyond)
         }
         return !why.empty();
     });
-}
-
-template <class T>
-void sort_unique(std::vector<T>& all) {
-    std::ranges::sort(all);
-    const auto repeated = std::unique(all.begin(), all.end());
-    all.erase(repeated, all.end());
 }
 
 }  // namespace

@@ -3,9 +3,7 @@
 
 #include "killswitchd/time.hpp"
 
-#include <array>
 #include <cstddef>
-#include <ctime>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -17,19 +15,6 @@ namespace {
 constexpr std::string_view kNobody = "nobody confirmed ";
 constexpr std::string_view kAt = " armed at ";
 constexpr std::string_view kFor = " for ";
-
-std::string local_clock(const std::string& utc) {
-    const auto moment = moment_in(utc);
-    if (!moment) {
-        return utc;
-    }
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(*moment);
-    std::tm parts{};
-    std::array<char, 16> text{};
-    localtime_r(&seconds, &parts);
-    std::strftime(text.data(), text.size(), "%H:%M:%S", &parts);
-    return text.data();
-}
 
 }  // namespace
 
@@ -54,9 +39,9 @@ std::optional<std::string> unconfirmed(const std::string& by) {
     }
     const std::size_t time = at + kAt.size();
     const std::size_t seconds = within + kFor.size();
+    const std::string when = by.substr(time, within - time);
     return fmt::format("arming at {} was not confirmed within {} s, and was undone",
-                       local_clock(by.substr(time, within - time)),
-                       by.substr(seconds, end - seconds));
+                       local_clock(when).value_or(when), by.substr(seconds, end - seconds));
 }
 
 }  // namespace ks

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hosts_file.hpp"
 
+#include "killswitchd/files.hpp"
 #include "killswitchd/handle.hpp"
 
 #include <algorithm>
@@ -34,27 +35,6 @@ std::string real_path(const std::string& path) {
     return real ? real.get() : path;
 }
 
-Result<std::string> read_all(int fd, const std::string& path) {
-    std::string text;
-    std::array<char, 65536> piece{};
-    for (;;) {
-        const ssize_t got = ::read(fd, piece.data(), piece.size());
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return Error{fmt::format("cannot read '{}'", path), errno};
-        }
-        if (got == 0) {
-            return text;
-        }
-        text.append(piece.data(), static_cast<std::size_t>(got));
-        if (text.size() > kMaxHostsBytes) {
-            return Error{fmt::format("'{}' is too long", path), EFBIG};
-        }
-    }
-}
-
 /// What SELinux calls the file; without it the new one would have another label than its readers
 /// may read.
 void copy_label(int from, int to) {
@@ -64,17 +44,6 @@ void copy_label(int from, int to) {
         static_cast<void>(
             ::fsetxattr(to, "security.selinux", label.data(), static_cast<std::size_t>(size), 0));
     }
-}
-
-Status write_all(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(fd, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            return Error{"cannot write", errno};
-        }
-        text.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
-    }
-    return ::fsync(fd) == 0 ? Status(Done{}) : Error{"cannot sync", errno};
 }
 
 Status replace(const std::string& path, int old, const struct stat& info, std::string_view text) {
@@ -93,6 +62,9 @@ Status replace(const std::string& path, int old, const struct stat& info, std::s
         return Error{fmt::format("cannot give '{}' its owner and mode", fresh), why};
     }
     Status written = write_all(fd.get(), text);
+    if (written && ::fsync(fd.get()) != 0) {
+        written = Error{"cannot sync", errno};
+    }
     if (written && ::rename(fresh.c_str(), path.c_str()) != 0) {
         written = Error{fmt::format("cannot replace '{}'", path), errno};
     }
@@ -145,7 +117,7 @@ Status publish_hosts(const std::string& path, std::string_view lines) {
     if (!S_ISREG(info.st_mode)) {
         return Error{fmt::format("'{}' is not a regular file", path), EINVAL};
     }
-    const auto text = read_all(old.get(), path);
+    const auto text = read_at_most(old.get(), path, kMaxHostsBytes);
     if (!text) {
         return text.error();
     }

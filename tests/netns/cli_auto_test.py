@@ -93,20 +93,6 @@ class Auto(Case):
         self.addCleanup(program.listener.close)
         return program
 
-    @staticmethod
-    def opens(endpoint):
-        address, port = endpoint.split(":")
-        rules = nft("list", "table", "inet", "killswitchd")
-        return address in rules and port in rules
-
-    def wait_for(self, endpoint):
-        wait_until(lambda: self.opens(endpoint),
-                   "{} may be reached; the service said: {}".format(endpoint, self.log()))
-
-    def wait_for_log(self, text):
-        wait_until(lambda: text in self.log(),
-                   "the log says '{}'; it says: {}".format(text, self.log()))
-
 
 class Learned(Auto):
     def test_nothing_is_open_before_anything_was_learned(self):
@@ -120,7 +106,7 @@ class Learned(Auto):
         self.program(answer(FIRST))
         tunnel = cli_support.Tun("wg0")
         tunnel.up()
-        self.wait_for(FIRST)
+        self.wait_for_endpoint(FIRST)
         self.wait_for_log("endpoint-learned: tunnel home: wg0 talks to " + FIRST + "/udp")
         shown = self.ks("endpoints", expect=0).stdout
         self.assertRegex(shown, FIRST + r"/udp +auto: wg0 peer uFmW/syJ\.\.\., \d+ s ago")
@@ -148,12 +134,12 @@ class Learned(Auto):
         program = self.program(answer(FIRST, handshake=int(time.time()), received=92))
         tunnel = cli_support.Tun("wg0")
         tunnel.up()
-        self.wait_for(FIRST)
+        self.wait_for_endpoint(FIRST)
         tunnel.close()
         self.wait_for_state("locked")
         program.text = answer(SECOND)
         self.tunnel()
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
         self.assertFalse(self.opens(FIRST))
 
     def test_a_server_that_moved_is_followed_only_with_follow_roaming(self):
@@ -161,7 +147,7 @@ class Learned(Auto):
         self.start_and_wait()
         program = self.program(answer(FIRST, handshake=now, received=92))
         self.tunnel()
-        self.wait_for(FIRST)
+        self.wait_for_endpoint(FIRST)
         program.text = answer(SECOND, handshake=now, received=184)
         self.ks("reload", expect=0)
         self.wait_for_log("endpoint-not-followed: tunnel home: the server " + FIRST)
@@ -177,7 +163,7 @@ class Learned(Auto):
         self.start_and_wait()
         self.program(answer("[2001:db8::7]:443", key="a" * 64).replace("errno=0\n\n", "") + answer(FIRST))
         self.tunnel()
-        self.wait_for(FIRST)
+        self.wait_for_endpoint(FIRST)
         for before, after in (
                 (CONFIG.format("").replace("[auto]", "\n      # mine\n      - auto  # learned"),
                  "    endpoints: \n      # mine\n      - \"[2001:db8::7]:443/udp\"\n      - {}/udp\n"
@@ -333,7 +319,7 @@ class WithWireguardGo(Auto):
         self.assertFalse(self.opens(FIRST))
         begin = time.monotonic()
         self.assertEqual(run("ip", "link", "set", "wg0", "up").returncode, 0)
-        self.wait_for(FIRST)
+        self.wait_for_endpoint(FIRST)
         self.assertLess(time.monotonic() - begin, DEADLINE_SECONDS)
         self.wait_for_state("protected")
         self.assertIn("auto: wg0 peer " + public[:8], self.ks("endpoints", expect=0).stdout)

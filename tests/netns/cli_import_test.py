@@ -43,27 +43,13 @@ class Imports(Case):
         self.write(text, self.file + ".new")
         os.rename(self.file + ".new", self.file)
 
-    @staticmethod
-    def opens(endpoint):
-        address, port = endpoint.split(":")
-        rules = nft("list", "table", "inet", "killswitchd")
-        return address in rules and port in rules
-
-    def wait_for(self, endpoint):
-        wait_until(lambda: self.opens(endpoint),
-                   "{} may be reached; the service said: {}".format(endpoint, self.log()))
-
-    def wait_for_log(self, text):
-        wait_until(lambda: text in self.log(),
-                   "the log says '{}'; it says: {}".format(text, self.log()))
-
 
 class Followed(Imports):
     def test_a_file_that_is_replaced_is_applied_at_once(self):
         self.start_and_wait()
         self.assertTrue(self.opens(FIRST))
         self.replace(WIREGUARD.format(SECOND))
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
         self.assertFalse(self.opens(FIRST))
         self.wait_for_log("import-changed: {}: added {}/udp; removed {}/udp".format(
             self.file, SECOND, FIRST))
@@ -77,14 +63,14 @@ class Followed(Imports):
     def test_a_file_that_is_written_in_place_is_applied(self):
         self.start_and_wait()
         self.write(WIREGUARD.format(SECOND), self.file)
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
         self.assertFalse(self.opens(FIRST))
 
     def test_a_file_that_is_moved_in_from_elsewhere_is_applied(self):
         self.start_and_wait()
         self.write(WIREGUARD.format(SECOND), self.dir + "/elsewhere")
         os.rename(self.dir + "/elsewhere", self.file)
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
 
     def test_what_cannot_be_used_keeps_the_servers_that_were_known(self):
         self.start_and_wait()
@@ -97,7 +83,7 @@ class Followed(Imports):
         os.unlink(self.file)
         self.wait_for_log("ENOENT")
         self.replace(WIREGUARD.format(SECOND))
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
 
     def test_a_file_that_others_may_write_is_not_believed(self):
         self.start_and_wait()
@@ -107,7 +93,7 @@ class Followed(Imports):
         self.wait_for_log("may be written by group or others")
         self.assertEqual(ruleset(), before)
         os.chmod(self.file, 0o600)
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
 
     def test_a_file_that_is_missing_is_seen_when_it_appears(self):
         late = self.dir + "/a/b/late.conf"
@@ -115,7 +101,7 @@ class Followed(Imports):
         self.start_and_wait()
         os.makedirs(self.dir + "/a/b", mode=0o700)
         self.write(WIREGUARD.format(FIRST), late)
-        self.wait_for(FIRST)
+        self.wait_for_endpoint(FIRST)
 
     def test_a_directory_that_is_replaced_is_still_followed(self):
         self.start_and_wait()
@@ -123,7 +109,7 @@ class Followed(Imports):
         self.wait_for_log("servers known from it stay")
         os.mkdir(self.folder, mode=0o700)
         self.write(WIREGUARD.format(SECOND), self.file)
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
 
     def test_the_target_of_a_link_is_followed(self):
         real = self.dir + "/real"
@@ -133,7 +119,7 @@ class Followed(Imports):
         self.start_and_wait()
         self.write(WIREGUARD.format(SECOND), real + "/new")
         os.rename(real + "/new", real + "/wg0.conf")
-        self.wait_for(SECOND)
+        self.wait_for_endpoint(SECOND)
 
     def test_a_reload_follows_another_file(self):
         self.start_and_wait()
@@ -144,7 +130,7 @@ class Followed(Imports):
         self.assertTrue(self.opens(SECOND))
         self.assertFalse(self.opens(FIRST))
         self.write(WIREGUARD.format(FIRST), other)
-        self.wait_for(FIRST)
+        self.wait_for_endpoint(FIRST)
 
 
 class Offline(Imports):

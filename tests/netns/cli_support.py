@@ -149,6 +149,20 @@ class Case(unittest.TestCase):
         self.service = None
         self.write(GOOD)
 
+    @staticmethod
+    def opens(endpoint):
+        address, port = endpoint.split(":")
+        rules = nft("list", "table", "inet", "killswitchd")
+        return address in rules and port in rules
+
+    def wait_for_endpoint(self, endpoint):
+        wait_until(lambda: self.opens(endpoint),
+                   "{} may be reached; the service said: {}".format(endpoint, self.log()))
+
+    def wait_for_log(self, text):
+        wait_until(lambda: text in self.log(),
+                   "the log says '{}'; it says: {}".format(text, self.log()))
+
     def write(self, text, path=None, mode=0o644):
         path = path or self.config
         with open(path, "wb") as file:
