@@ -39,7 +39,7 @@ struct KnownEndpoint {
 using KnownEndpoints = std::map<std::string, std::vector<KnownEndpoint>>;
 
 /// Leases belong to no tunnel. No tunnel has this name.
-inline constexpr const char* kLeases = "";
+inline const std::string kLeases;
 
 /// `known`, but of `source` only what `news` has.
 [[nodiscard]] KnownEndpoints with_source(KnownEndpoints known, EndpointSource source,
