@@ -110,6 +110,28 @@ TEST_CASE("a guest talks to the host and through the tunnel, and never past it",
     CHECK(guest_leak(scene).empty());
 }
 
+TEST_CASE("a device is a guest's while it is in their group", "[policy][guests][groups]") {
+    Policy policy = tun_policy();
+    policy.guests.automatic = false;
+    policy.guests.interfaces = {"group:2"};
+    Scene scene(policy);
+    scene.lock();
+    scene.stage().connect();
+    CHECK_FALSE(guest_reaches_internet(scene));
+    CHECK_FALSE(pings(scene.host(), lab::addr::kGuest));
+
+    must_run(scene.host(), {"ip", "link", "set", "br0", "group", "2"});
+
+    CHECK(scene.await_rules_with(kGuestRule));
+    CHECK(guest_reaches_internet(scene));
+    check_neighbours(scene);
+    CHECK(guest_leak(scene).empty());
+    must_run(scene.host(), {"ip", "link", "set", "br0", "group", "0"});
+    CHECK(scene.await_rules_without(kGuestRule));
+    CHECK_FALSE(guest_reaches_internet(scene));
+    scene.check_steps();
+}
+
 TEST_CASE("with IPv6 in the tunnel, a guest has it there and nowhere else", "[policy][guests]") {
     Policy policy = tun_policy();
     policy.ipv6 = Ipv6::tunnel;
