@@ -31,6 +31,9 @@ struct PacketView {
     std::optional<IpAddress> inner_destination;  ///< Of an ICMP error.
     bool ct_established = false;                 ///< Conntrack's state is established or related.
     bool ct_reply = false;
+    /// The destination port from before another table translated the destination; absent: none did.
+    std::optional<std::uint16_t> translated_from{};
+    bool known_flow = false;      ///< UDP whose flow some rule has learned.
     bool later_fragment = false;  ///< Has no transport header, whatever the fields above say.
     std::uint8_t hop_limit = 64;
     bool tcp_opening = false;       ///< SYN without ACK.
@@ -54,6 +57,7 @@ struct Evaluation {
     std::uint32_t carried = 0;  ///< Bits of Carry that the packet takes to Hook::postrouting.
     std::string counted_in{};   ///< The chain of that rule, and its index.
     std::size_t counted_at = 0;
+    bool learned = false;  ///< A rule on the way has learned its flow.
 };
 
 /// What the kernel would do with `packet` at its hook. Pure.

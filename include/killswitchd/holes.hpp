@@ -10,7 +10,9 @@
 namespace ks {
 
 /// What an administrator should know about the exceptions of this policy, one sentence each:
-/// endpoints without `only`, patterns, the LAN, every exception. Stable order.
-[[nodiscard]] std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpoints);
+/// endpoints without `only`, patterns, ports that may be opened from the VPN's side, the LAN, every
+/// exception. Stable order.
+[[nodiscard]] std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpoints,
+                                             const OpenPorts& open_ports = {});
 
 }  // namespace ks

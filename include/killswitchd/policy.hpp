@@ -5,7 +5,9 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/rate.hpp"
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +33,30 @@ struct Only {
     friend bool operator==(const Only&, const Only&) = default;
 };
 
+/// Ports of one protocol, "443/tcp" or "5000-5010/udp".
+struct PortSpec {
+    PortRange ports;
+    std::uint8_t protocol = proto::kTcp;    ///< kTcp or kUdp.
+    [[nodiscard]] std::string str() const;  ///< "443/tcp"
+    friend auto operator<=>(const PortSpec&, const PortSpec&) = default;
+};
+
+/// Name of a tunnel -> the ports that its `inbound_file` names.
+using OpenPorts = std::map<std::string, std::vector<PortSpec>>;
+
+/// What may open a connection from the VPN's side.
+struct Inbound {
+    bool all = false;
+    std::vector<PortSpec> ports;  ///< Besides answers; empty with `all`.
+    friend bool operator==(const Inbound&, const Inbound&) = default;
+};
+
+/// Private and link-local destinations inside a tunnel.
+enum class PrivateUse : std::uint8_t {
+    allow,
+    refuse,  ///< But for the tunnel's own networks and the resolvers of the config.
+};
+
 struct Tunnel {
     std::string name;  ///< Label in status; never empty.
     /// Exact name, a pattern with one trailing '*', or "group:7"; empty with `ipsec`.
@@ -46,6 +72,12 @@ struct Tunnel {
     bool automatic = false;
     /// Follows a server that moved by itself, which is then free to name any address.
     bool follow_roaming = false;
+    Inbound inbound{};
+    std::string inbound_file{};  ///< Absolute path of a file with further ports, or empty.
+    PrivateUse private_use = PrivateUse::allow;
+    /// Name of the tunnel that its endpoints are reached through, and that carries nothing else; or
+    /// empty.
+    std::string via{};
     friend bool operator==(const Tunnel&, const Tunnel&) = default;
 };
 
@@ -76,13 +108,6 @@ struct Guests {
     std::vector<std::string> interfaces;  ///< Names, patterns or groups.
     enum class Reach : std::uint8_t { tunnel, block } reach = Reach::tunnel;
     friend bool operator==(const Guests&, const Guests&) = default;
-};
-
-/// Ports of one protocol, "443/tcp" or "5000-5010/udp".
-struct PortSpec {
-    PortRange ports;
-    std::uint8_t protocol = proto::kTcp;  ///< kTcp or kUdp.
-    friend bool operator==(const PortSpec&, const PortSpec&) = default;
 };
 
 /// One hole outside the tunnel. At least one condition is given; all given must match.

@@ -45,6 +45,7 @@ struct SetKey {
         interface,     ///< The name of an interface; of no family.
         link_network,  ///< Interface and network: a network is near by its own interface alone.
         flow,          ///< Addresses and ports of a TCP connection; see Rule::remember.
+        answer,        ///< The far address and port of UDP, and our port: see Rule::learn.
     } of = Of::address;
     std::uint8_t length = 0;  ///< Of every network in the set.
     friend bool operator==(const SetKey&, const SetKey&) = default;
@@ -151,6 +152,13 @@ struct CtEstablished {
 struct CtReply {
     friend bool operator==(const CtReply&, const CtReply&) = default;
 };
+/// `ct status dnat`, and `ct original proto-dst` where `ports` is given: another table has
+/// translated the destination, which had that port before. Only in Hook::forward and
+/// Hook::postrouting; with `ports` it must come after a Protocol that has ports.
+struct Translated {
+    std::optional<PortRange> ports;
+    friend bool operator==(const Translated&, const Translated&) = default;
+};
 /// `arp daddr ip`: the IPv4 address that an ARP packet asks for. Only in Hook::arp_input.
 struct ArpTarget {
     IpAddress address;
@@ -240,7 +248,7 @@ struct Decrypted {
 };
 /// The far side is in a named set: `destination` is the address that a packet goes to and the
 /// interface that it leaves by, `source` the address that it is from and the interface that it came
-/// in by. Flows have both sides in them; they must come after Protocol tcp too.
+/// in by. Flows have both sides in them, and must come after Protocol tcp too; answers after udp.
 struct InSet {
     enum class Far : std::uint8_t { destination, source } far = Far::destination;
     SetKey key;  ///< Of the set that is named; with addresses after a Family of the same family.
@@ -255,11 +263,11 @@ using Match =
                  match::InGroup, match::OutGroup, match::InLoopback, match::OutLoopback,
                  match::Family, match::Source, match::Destination, match::Protocol,
                  match::SourcePort, match::DestinationPort, match::IcmpType, match::IcmpCode,
-                 match::InnerDestination, match::CtEstablished, match::CtReply, match::ArpTarget,
-                 match::EtherType, match::VlanId, match::SpanningTree, match::LaterFragment,
-                 match::HopLimit, match::TcpNotOpening, match::TcpFlags, match::Mark, match::User,
-                 match::Group, match::HasUser, match::Cgroup, match::Carried, match::ToEncrypt,
-                 match::Decrypted, match::InSet>;
+                 match::InnerDestination, match::CtEstablished, match::CtReply, match::Translated,
+                 match::ArpTarget, match::EtherType, match::VlanId, match::SpanningTree,
+                 match::LaterFragment, match::HopLimit, match::TcpNotOpening, match::TcpFlags,
+                 match::Mark, match::User, match::Group, match::HasUser, match::Cgroup,
+                 match::Carried, match::ToEncrypt, match::Decrypted, match::InSet>;
 
 /// A set of flows that rules fill, by name.
 struct FlowSet {
@@ -304,6 +312,8 @@ struct Rule {
     /// The packet's flow is added to it. Where it is full, the rule does not match. Must come after
     /// Family and Protocol tcp.
     std::optional<FlowSet> remember{};
+    /// The same of answers, after Protocol udp.
+    std::optional<match::InSet> learn{};
     friend bool operator==(const Rule&, const Rule&) = default;
 };
 
@@ -317,7 +327,7 @@ struct Device {
 struct Chain {
     std::string name;
     std::optional<Hook>
-        hook;  ///< Present: base chain, type filter, priority kPriority, policy drop.
+        hook;  ///< Present: base chain, type filter, priority_of(hook), policy drop.
     std::vector<Rule> rules;
     std::optional<Device> device{};  ///< Of all chains of netdev, and of no others.
     friend bool operator==(const Chain&, const Chain&) = default;
@@ -333,12 +343,17 @@ struct Chain {
 /// its program has closed sends again after two minutes at the latest. Source: Linux TCP_RTO_MAX.
 inline constexpr std::uint32_t kMostFlows = 262'144;
 inline constexpr std::chrono::milliseconds kFlowMemory{300'000};
+/// The same of answers, and how often the kernel looks for those that are over: in each family
+/// about 7 MB of its memory. Source: RFC 4787, section 4.3: at least two minutes.
+inline constexpr std::uint32_t kMostAnswers = 65536;
+inline constexpr std::chrono::minutes kAnswerTimeout{3};
+inline constexpr std::chrono::seconds kAnswersCollected{30};
 
 /// Hash set. There are no interval sets: the kernel may miss an element of one while others change
 /// (before Linux 6.17), and it takes seconds to load a large one.
 struct Set {
     std::string name;
-    SetKey key;  ///< Of flows: rules fill it, and nobody is to know its elements.
+    SetKey key;  ///< Of flows and answers: rules fill it, and nobody is to know its elements.
     /// Of addresses and endpoints. Sorted, unique; only `address` counts in a set of addresses.
     std::vector<Endpoint> elements;
     /// Of networks and interfaces. Sorted, unique; what the key does not name is as in
@@ -372,5 +387,11 @@ inline constexpr const char* kTable = "killswitchd";
 /// before those chains, at any priority; `postrouting` knows the one that the packet leaves by.
 /// Source: Linux nf_hook_state, made once for all chains of a hook.
 inline constexpr int kPriority = 300;
+/// Of Hook::input: before connection tracking gives an answer the address that a program has asked,
+/// where `output` saw the one that another table had made of it (srcnat 100).
+inline constexpr int kInputPriority = 70;
+[[nodiscard]] constexpr int priority_of(Hook hook) noexcept {
+    return hook == Hook::input ? kInputPriority : kPriority;
+}
 
 }  // namespace ks

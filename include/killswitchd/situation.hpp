@@ -44,6 +44,9 @@ struct Situation {
     KnownEndpoints endpoints{};           ///< Of every tunnel, whatever the state.
     LogSupport log = LogSupport::kernel_can;
     RawSupport raw_support = RawSupport::kernel_can;
+    OpenPorts open_ports{};
+    /// Tunnels that are up and carry nothing but another one's packets. Sorted.
+    std::vector<LiveTunnel> carriers{};
     friend bool operator==(const Situation&, const Situation&) = default;
 };
 

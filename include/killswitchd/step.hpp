@@ -44,11 +44,16 @@ struct PolicyLoaded {
     std::optional<KnownEndpoints> learned{};
     /// As CgroupsChanged, the same: whom the policy names must be known when it goes into force.
     std::optional<CgroupsChanged> cgroups{};
+    std::optional<OpenPorts> ports{};  ///< As PortsChanged, the same.
 };
 /// All that is known of endpoints from one source, in place of what was. What others say stays.
 struct EndpointsChanged {
     EndpointSource source = EndpointSource::imported;
     KnownEndpoints learned;
+};
+/// The same of ports that may be opened from the VPN's side.
+struct PortsChanged {
+    OpenPorts ports;
 };
 struct IntentsChanged {
     Intents intents;
@@ -83,9 +88,9 @@ struct TableUnreadable {
 };
 struct RetryDue {};
 using Event = std::variant<LinksChanged, LinksUnknown, IpsecChanged, IpsecUnknown, PolicyLoaded,
-                           EndpointsChanged, IntentsChanged, TimeIs, Remembered, NotRemembered,
-                           CgroupsChanged, CommitSucceeded, CommitFailed, TableTouched,
-                           TableUnreadable, RetryDue>;
+                           EndpointsChanged, PortsChanged, IntentsChanged, TimeIs, Remembered,
+                           NotRemembered, CgroupsChanged, CommitSucceeded, CommitFailed,
+                           TableTouched, TableUnreadable, RetryDue>;
 
 /// Make the kernel hold exactly this; no ruleset: remove the table.
 struct Commit {
@@ -115,6 +120,7 @@ struct State {
     std::optional<LinkTable> links;  ///< Absent: unknown, and so no tunnel is up.
     IpsecGateways ipsec;             ///< None also while it is unknown.
     KnownEndpoints learned;          ///< Besides the endpoints of the config.
+    OpenPorts ports;                 ///< Besides those of the config.
     Intents intents;
     std::string asked_by;         ///< Who changed the intents last.
     Intents remembered;           ///< What the disk holds.

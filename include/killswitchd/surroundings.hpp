@@ -43,6 +43,8 @@ struct Surroundings {
     /// or with an address in them that is beyond the tunnel.
     std::vector<std::string> lan_refused{};
     std::vector<InsideDevice> inside{};  ///< Guests, and the ports that they are plugged into.
+    std::vector<LinkNetwork>
+        tunnel_networks{};  ///< On-link networks of interfaces named as tunnels.
     friend bool operator==(const Surroundings&, const Surroundings&) = default;
 };
 

@@ -31,6 +31,10 @@ struct LiveTunnel {
 /// Interfaces that are a tunnel of `policy`, trusted (see refused_tunnels) and IFF_UP. Sorted.
 [[nodiscard]] std::vector<LiveTunnel> live_tunnels(const Policy& policy, const LinkTable& links);
 
+/// The tunnel of `policy` that an interface is: the one that has its very name, else the first
+/// whose pattern fits. Null when there is none.
+[[nodiscard]] const Tunnel* tunnel_of(const Policy& policy, const LiveTunnel& live);
+
 /// Tunnels by IPsec policy of which the kernel holds one to an address of their endpoints: their
 /// names, sorted.
 [[nodiscard]] std::vector<std::string>

@@ -2,6 +2,7 @@
 #include "../host/imports.hpp"
 #include "../host/machine.hpp"
 #include "../host/names.hpp"
+#include "../host/ports_watch.hpp"
 #include "killswitchd/config.hpp"
 #include "killswitchd/diagnostic.hpp"
 #include "killswitchd/endpoints.hpp"
@@ -64,6 +65,8 @@ int check(const Options& options) {
     if (config.ok()) {
         std::ranges::move(findings_in(files, *config.policy), std::back_inserter(findings));
     }
+    const PortsFiles port_files = config.ok() ? read_ports_files(*config.policy) : PortsFiles{};
+    std::ranges::move(findings_in(port_files), std::back_inserter(findings));
     complain(findings);
     const auto errors =
         std::ranges::count(findings, Diagnostic::Severity::error, &Diagnostic::severity);
@@ -76,7 +79,7 @@ int check(const Options& options) {
     const Policy& policy = *config.policy;
     const KnownEndpoints known =
         known_endpoints(policy, learned_endpoints(options.paths, policy, files));
-    for (const std::string& hole : holes(policy, known)) {
+    for (const std::string& hole : holes(policy, known, ports_in(port_files, policy))) {
         fmt::print("hole: {}\n", hole);
     }
     if (const auto names = wanted_names(policy, files); !names.empty()) {

@@ -60,8 +60,9 @@ void show(const StatusReport& report) {
         }
         for (const auto& known : tunnel.endpoints) {
             const std::string age = age_of(known.learned);
-            fmt::print("{:<{}}  {:<{}}  {}{}{}\n", escaped(tunnel.name), name, known.endpoint,
-                       server, escaped(known.source), age.empty() ? "" : ", ", age);
+            fmt::print("{:<{}}  {:<{}}  {}{}{}{}\n", escaped(tunnel.name), name, known.endpoint,
+                       server, escaped(known.source), age.empty() ? "" : ", ", age,
+                       tunnel.via.empty() ? "" : ", through " + escaped(tunnel.via));
         }
     }
     for (const LeaseReport& lease : report.leases) {

@@ -3,6 +3,7 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
+#include "set_json.hpp"
 #include "writable_chains.hpp"
 
 #include <algorithm>
@@ -17,7 +18,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 namespace ks::cli {
 
@@ -69,6 +69,19 @@ json flow_json(IpFamily family) {
                                     payload(ip, "daddr"), payload("th", "dport")})}};
 }
 
+/// The far side and our port.
+json answer_json(const match::InSet& m) {
+    const bool to = m.far == match::InSet::Far::destination;
+    return {{"concat", json::array({payload(ip_word(m.key.family), to ? "daddr" : "saddr"),
+                                    payload("udp", to ? "dport" : "sport"),
+                                    payload("udp", to ? "sport" : "dport")})}};
+}
+
+json timed_json(const match::InSet& m) {
+    const std::chrono::seconds timeout = kAnswerTimeout;
+    return {{"elem", {{"val", answer_json(m)}, {"timeout", timeout.count()}}}};
+}
+
 json set_json(const match::InSet& m) {
     const bool to = m.far == match::InSet::Far::destination;
     const json interface = meta(to ? "oifname" : "iifname");
@@ -91,6 +104,8 @@ json set_json(const match::InSet& m) {
         return equals({{"concat", json::array({interface, network})}}, set);
     case SetKey::Of::flow:
         return equals(flow_json(m.key.family), set);
+    case SetKey::Of::answer:
+        return equals(answer_json(m), set);
     }
     return {};
 }
@@ -102,6 +117,16 @@ json inner_json(const IpAddress& address) {
     const auto* const first = address.bytes.data();
     return equals(json{{"payload", raw}},
                   fmt::format("0x{:02x}", fmt::join(first, first + address.size(), "")));
+}
+
+/// `ct status` is a word of bits, of which one is asked for.
+json translated_json(const match::Translated& m) {
+    json all = json::array({compare("in", json{{"ct", {{"key", "status"}}}}, "dnat")});
+    if (m.ports) {
+        all.push_back(equals(json{{"ct", {{"key", "proto-dst"}, {"dir", "original"}}}},
+                             ports_json(*m.ports)));
+    }
+    return all;
 }
 
 /// Like nft's own output, a list where it takes two; only IcmpType needs to know which protocol
@@ -163,6 +188,7 @@ json match_json(const Match& match, std::uint8_t protocol, TableFamily table) {
             [&](const match::CtReply&) {
                 return equals(json{{"ct", {{"key", "direction"}}}}, "reply");
             },
+            [&](const match::Translated& m) { return translated_json(m); },
             [&](const match::ArpTarget& m) {
                 return equals(payload("arp", "daddr ip"), m.address.str());
             },
@@ -259,6 +285,12 @@ json rule_json(const Chain& chain, const Rule& rule) {
             expr.push_back(std::move(each));
         }
     }
+    if (rule.learn) {
+        expr.push_back({{"set",
+                         {{"op", "update"},
+                          {"elem", timed_json(*rule.learn)},
+                          {"set", "@" + rule.learn->set}}}});
+    }
     if (rule.remember) {
         expr.push_back({{"set",
                          {{"op", "update"},
@@ -291,60 +323,12 @@ json rule_json(const Chain& chain, const Rule& rule) {
     return out;
 }
 
-json type_json(const SetKey& key) {
-    const char* const address = key.family == IpFamily::v4 ? "ipv4_addr" : "ipv6_addr";
-    switch (key.of) {
-    case SetKey::Of::address:
-    case SetKey::Of::network:
-        return address;
-    case SetKey::Of::endpoint:
-        return {address, "inet_proto", "inet_service"};
-    case SetKey::Of::interface:
-        return "ifname";
-    case SetKey::Of::link_network:
-        return {"ifname", address};
-    case SetKey::Of::flow:
-        return {address, "inet_service", address, "inet_service"};
-    }
-    return address;
-}
-
-json set_definition(const Set& set, TableFamily family) {
-    json elements = json::array();
-    for (const Endpoint& element : set.elements) {
-        const std::string address = element.address.str();
-        elements.push_back(
-            set.key.of == SetKey::Of::address
-                ? json(address)
-                : json{{"concat", {address, proto::name(element.protocol), element.port}}});
-    }
-    for (const LinkNetwork& element : set.networks) {
-        const std::string network = element.network.address.str();
-        elements.push_back(
-            set.key.of == SetKey::Of::network     ? json(network)
-            : set.key.of == SetKey::Of::interface ? json(element.interface)
-                                                  : json{{"concat", {element.interface, network}}});
-    }
-    json out{{"family", word(family)},
-             {"table", kTable},
-             {"name", set.name},
-             {"type", type_json(set.key)}};
-    if (set.key.of == SetKey::Of::flow) {
-        out["size"] = kMostFlows;
-        out["flags"] = {"timeout"};  // nft 1.0 knows no word for `dynamic` here.
-        out["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count();
-    } else {
-        out["elem"] = std::move(elements);
-    }
-    return out;
-}
-
 json chain_json(const Chain& chain) {
     json out{{"family", word(family_of(chain))}, {"table", kTable}, {"name", chain.name}};
     if (chain.hook) {
         out["type"] = "filter";
         out["hook"] = word(*chain.hook);
-        out["prio"] = kPriority;
+        out["prio"] = priority_of(*chain.hook);
         out["policy"] = "drop";
         if (chain.device) {
             out["dev"] = chain.device->name;

@@ -141,8 +141,9 @@ std::string report_text(const Options& options) {
     add(text, "events", events_text(options));
     add(text, "config, as it is understood", config_or_findings(world.config));
     add(text, "holes",
-        fmt::format("{}",
-                    fmt::join(holes(world.state.policy, world.state.situation.endpoints), "\n")));
+        fmt::format("{}", fmt::join(holes(world.state.policy, world.state.situation.endpoints,
+                                          world.state.situation.open_ports),
+                                    "\n")));
     add(text, "links", links_text(world.state.links));
     add(text, "rules", rules_text(world));
     return fmt::format(

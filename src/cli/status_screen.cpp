@@ -102,8 +102,9 @@ std::string endpoints_text(const TunnelReport& tunnel) {
         first.push_back(fmt::format("{} ({})", known.endpoint, known.source));
     }
     const std::size_t rest = tunnel.endpoints.size() - first.size();
-    return fmt::format("to {}{}", fmt::join(first, ", "),
-                       rest == 0 ? "" : fmt::format(" and {} more", rest));
+    return fmt::format("to {}{}{}", fmt::join(first, ", "),
+                       rest == 0 ? "" : fmt::format(" and {} more", rest),
+                       tunnel.via.empty() ? "" : fmt::format(", through {}", tunnel.via));
 }
 
 /// ", 203.0.113.7:51820/udp answered 12 s ago"; nothing where nobody could be asked.

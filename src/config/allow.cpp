@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "inbound_keys.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/printable.hpp"
@@ -20,51 +21,17 @@ namespace ks {
 namespace {
 
 constexpr std::size_t kMaxAllowRules = 64;
-constexpr std::size_t kMaxPorts = 32;
 /// Prefixes that are shorter hold more than any one network has.
 constexpr std::uint8_t kMinUsualLength = 8;
 
 constexpr const char* kPrefixHint = "write an address, or a prefix such as 192.0.2.0/24";
 
-bool overlap(const PortSpec& a, const PortSpec& b) noexcept {
-    return a.protocol == b.protocol && a.ports.first <= b.ports.last &&
-           b.ports.first <= a.ports.last;
+void read_rule_ports(Context& context, const Node& node, AllowRule& exception) {
+    exception.ports = read_ports(context, node);
 }
 
-void read_ports(Context& context, const Node& node, AllowRule& exception) {
-    exception.ports =
-        read_list(context, node, "ports", Empty::refused, kMaxPorts, [](Context& c, const Node& n) {
-            return read_value(c, n, "a port", parse_ports,
-                              "write PORT/tcp, PORT/udp or a range such as 5000-5010/udp");
-        });
-    const std::vector<PortSpec>& ports = exception.ports;
-    if (ports.size() != node.items.size()) {
-        return;  // One of them was refused, so places and values no longer agree.
-    }
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        for (std::size_t j = 0; j < i; ++j) {
-            if (overlap(ports[i], ports[j])) {
-                context.findings.error(node.items[i].at,
-                                       fmt::format("ports {} overlap with {}",
-                                                   in_quotes(node.items[i].text),
-                                                   in_quotes(node.items[j].text)),
-                                       "write each port once");
-                break;
-            }
-        }
-    }
-}
-
-Node write_ports(const AllowRule& exception) {
-    return exception.ports.empty()
-               ? left_out()
-               : write_list(exception.ports, [](const PortSpec& spec) {
-                     const std::string name = proto::name(spec.protocol);
-                     return write_plain(
-                         spec.ports.first == spec.ports.last
-                             ? fmt::format("{}/{}", spec.ports.first, name)
-                             : fmt::format("{}-{}/{}", spec.ports.first, spec.ports.last, name));
-                 });
+Node write_rule_ports(const AllowRule& exception) {
+    return exception.ports.empty() ? left_out() : write_ports(exception.ports);
 }
 
 Node write_far(const AllowRule& exception) {
@@ -89,7 +56,7 @@ constexpr char kUser[] = "user";
 constexpr char kGroup[] = "group";
 constexpr char kCgroup[] = "cgroup";
 
-constexpr Key<AllowRule> kPortsKey{"ports", read_ports, write_ports};
+constexpr Key<AllowRule> kPortsKey{"ports", read_rule_ports, write_rule_ports};
 constexpr Key<AllowRule> kInterfaceKey{"interface", read_interface, [](const AllowRule& exception) {
                                            return write_name(exception.interface);
                                        }};

@@ -4,11 +4,16 @@
 #include "killswitchd/printable.hpp"
 #include "killswitchd/special.hpp"
 #include "killswitchd/tunnels.hpp"
+#include "killswitchd/via.hpp"
 #include "schema.hpp"
 #include "values.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -73,6 +78,36 @@ void check_ipsec(Context& context, const Node& root, const Policy& policy) {
             "ipsec: policy: without 'raw: block' and 'scope: all' nothing stops packets that a "
             "masquerade rule of this host takes out of the IPsec policy",
             "let such rules skip what will be encrypted: 'rt ipsec exists accept' before them");
+    }
+}
+
+/// A tunnel around another one, as far as there can be one.
+void check_via(Context& context, const Node& root, const Policy& policy) {
+    const Node* const tunnels = root.find("tunnels");
+    for (std::size_t i = 0; tunnels && i < tunnels->items.size(); ++i) {
+        const Node* const via = tunnels->items[i].find("via");
+        const Node* const named = tunnels->items[i].find("name");
+        const Node* const label = named ? named : tunnels->items[i].find("interface");
+        const auto tunnel = label == nullptr
+                                ? policy.tunnels.end()
+                                : std::ranges::find(policy.tunnels, label->text, &Tunnel::name);
+        if (via == nullptr || tunnel == policy.tunnels.end() || tunnel->via.empty()) {
+            continue;
+        }
+        const Tunnel* const outer = outer_of(policy, *tunnel);
+        if (outer == nullptr) {
+            std::vector<std::string> names;
+            std::ranges::transform(policy.tunnels, std::back_inserter(names), &Tunnel::name);
+            report_unknown(context, via->at, "tunnel", tunnel->via, names);
+        } else if (goes_in_circles(policy, *tunnel)) {
+            context.findings.error(
+                via->at, fmt::format("tunnel {} would go through itself", in_quotes(tunnel->name)),
+                "name the tunnel that is around this one");
+        } else if (tunnel->ipsec || outer->ipsec) {
+            context.findings.error(via->at,
+                                   "via: nothing tells the packets of 'ipsec: policy' apart there",
+                                   "use an xfrm interface, which is a tunnel like others");
+        }
     }
 }
 
@@ -209,6 +244,7 @@ void check_policy(Context& context, const Node& root, const Policy& policy) {
                       "name interfaces of guests, without the tunnels");
     check_scope(context, root, policy);
     check_ipsec(context, root, policy);
+    check_via(context, root, policy);
 }
 
 }  // namespace ks

@@ -14,7 +14,6 @@
 #include <iterator>
 #include <map>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -45,16 +44,8 @@ bool is_repeated(Context& context, const Node& node, const std::string& what, Dr
     return !added;
 }
 
-/// The service sees nothing there. Source: systemd.exec(5), ProtectHome=; systemd/sandbox.conf.
-bool is_hidden(const std::string& path) {
-    constexpr std::array<std::string_view, 3> kHidden{"/home", "/root", "/run/user"};
-    return std::ranges::any_of(kHidden, [&](std::string_view directory) {
-        return path.starts_with(fmt::format("{}/", directory));
-    });
-}
-
 void read_import(Context& context, const Node& node, Draft& draft) {
-    const auto path = read_value(context, node, "import", parse_import,
+    const auto path = read_value(context, node, "import", parse_path,
                                  "write the whole path, such as /etc/wireguard/wg0.conf");
     if (!path || is_repeated(context, node, fmt::format("import {}", *path), draft)) {
         return;
@@ -64,13 +55,7 @@ void read_import(Context& context, const Node& node, Draft& draft) {
             node.at, fmt::format("more than {} imports in one tunnel", kMaxImports), "remove some");
         return;
     }
-    if (is_hidden(*path)) {
-        context.findings.warning(node.at,
-                                 fmt::format("import {}: the service of systemd cannot read files "
-                                             "of users",
-                                             in_quotes(*path)),
-                                 "move it to /etc, as root's");
-    }
+    warn_if_hidden(context, node, "import", *path);
     draft.tunnel.imports.push_back(*path);
 }
 

@@ -5,6 +5,8 @@
 #include "killswitchd/printable.hpp"
 #include "values.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -111,6 +113,22 @@ std::optional<std::uint32_t> to_account(Context& context, const Node& node, cons
                                       fmt::format("create the {}, or write its number", what));
     }
     return id;
+}
+
+/// Source: systemd.exec(5), ProtectHome=; systemd/sandbox.conf.
+void warn_if_hidden(Context& context, const Node& node, std::string_view what,
+                    const std::string& path) {
+    constexpr std::array<std::string_view, 3> kHidden{"/home", "/root", "/run/user"};
+    const bool hidden = std::ranges::any_of(kHidden, [&](std::string_view directory) {
+        return path.starts_with(fmt::format("{}/", directory));
+    });
+    if (hidden) {
+        context.findings.warning(
+            node.at,
+            fmt::format("{} {}: the service of systemd cannot read files of users", what,
+                        in_quotes(path)),
+            "move it to /etc, as root's");
+    }
 }
 
 std::optional<std::uint32_t> read_user(Context& context, const Node& node) {

@@ -133,6 +133,10 @@ std::optional<std::string> read_interface(Context& context, const Node& node, st
 std::vector<std::string> read_interfaces(Context& context, const Node& node, std::string_view what,
                                          Empty empty);
 
+/// Says it where the service would see nothing at `path`.
+void warn_if_hidden(Context& context, const Node& node, std::string_view what,
+                    const std::string& path);
+
 std::optional<std::uint32_t> read_user(Context& context, const Node& node);
 std::optional<std::uint32_t> read_group(Context& context, const Node& node);
 std::optional<std::string> read_cgroup(Context& context, const Node& node);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "endpoint_list.hpp"
+#include "inbound_keys.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/printable.hpp"
@@ -35,6 +36,8 @@ struct TunnelDraft {
     Place interface_at;
     Place only_at;
     Place roaming_at;
+    Place inbound_at;
+    Place private_at;
 };
 
 void read_mark(Context& context, const Node& node, Only& only) {
@@ -96,7 +99,10 @@ void read_roaming(Context& context, const Node& node, TunnelDraft& draft) {
     draft.tunnel.follow_roaming = read_flag(context, node, "follow_roaming").value_or(false);
 }
 
-constexpr std::array<Key<TunnelDraft>, 7> kTunnelKeys{{
+constexpr std::array<Word<PrivateUse>, 2> kPrivateUses{
+    {{"allow", PrivateUse::allow}, {"refuse", PrivateUse::refuse}}};
+
+constexpr std::array<Key<TunnelDraft>, 11> kTunnelKeys{{
     {"name",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.name_at = n.at;
@@ -128,6 +134,33 @@ constexpr std::array<Key<TunnelDraft>, 7> kTunnelKeys{{
      }},
     {"ipsec", read_ipsec,
      [](const TunnelDraft& d) { return d.tunnel.ipsec ? write_plain("policy") : left_out(); }},
+    {"inbound",
+     [](Context& c, const Node& n, TunnelDraft& d) {
+         d.inbound_at = n.at;
+         read_inbound(c, n, d.tunnel.inbound);
+     },
+     [](const TunnelDraft& d) { return write_inbound(d.tunnel.inbound); }},
+    {"inbound_file",
+     [](Context& c, const Node& n, TunnelDraft& d) {
+         d.inbound_at = n.at;
+         d.tunnel.inbound_file =
+             read_value(c, n, "inbound_file", parse_path, "write the whole path, from '/' on")
+                 .value_or("");
+         warn_if_hidden(c, n, "inbound_file", d.tunnel.inbound_file);
+     },
+     [](const TunnelDraft& d) { return write_name(d.tunnel.inbound_file); }},
+    {"private",
+     [](Context& c, const Node& n, TunnelDraft& d) {
+         d.private_at = n.at;
+         set_word(c, n, "private", kPrivateUses, d.tunnel.private_use);
+     },
+     [](const TunnelDraft& d) { return write_word(kPrivateUses, d.tunnel.private_use); }},
+    {"via",
+     [](Context& c, const Node& n, TunnelDraft& d) {
+         d.tunnel.via =
+             read_value(c, n, "via", parse_label, "write the name of another tunnel").value_or("");
+     },
+     [](const TunnelDraft& d) { return write_name(d.tunnel.via); }},
 }};
 
 /// Whether `pattern` matches names that network cards and modems usually have.
@@ -288,6 +321,7 @@ std::optional<TunnelDraft> read_tunnel(Context& context, const Node& node) {
             warn_about_interface(context, draft.tunnel, node.at);
         }
         warn_about_endpoints(context, draft.tunnel, node.at);
+        warn_about_inbound(context, draft.tunnel, draft.inbound_at);
     }
     return draft;
 }
@@ -329,6 +363,11 @@ void read_tunnels(Context& context, const Node& node, Policy& policy) {
         }
         claim(context, names, "name", draft->tunnel.name, draft->name_at);
         claim(context, interfaces, "interface", draft->tunnel.interface, draft->interface_at);
+        if (draft->tunnel.ipsec) {
+            const auto at = [&](const Place& key) { return key.line == 0 ? draft->name_at : key; };
+            require_agreement(context, policy, draft->tunnel, at(draft->inbound_at),
+                              at(draft->private_at));
+        }
         endpoints += draft->tunnel.endpoints.size() + draft->tunnel.names.size();
         policy.tunnels.push_back(std::move(draft->tunnel));
         if (endpoints > kMaxEndpoints) {

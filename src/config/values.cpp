@@ -275,15 +275,15 @@ Result<Prefix> parse_source(std::string_view text) {
     return range ? refuse("{} is {}", in_quotes(text), range->noun) : prefix;
 }
 
-Result<std::string> parse_import(std::string_view text) {
+Result<std::string> parse_path(std::string_view text) {
     if (!text.starts_with('/')) {
-        return refuse("import {} is not a whole path", in_quotes(text));
+        return refuse("{} is not a whole path", in_quotes(text));
     }
     if (text.ends_with('/') || text.size() >= PATH_MAX) {
-        return refuse("import {} is not the path of a file", in_quotes(text));
+        return refuse("{} is not the path of a file", in_quotes(text));
     }
     if (printable(text) != text) {
-        return refuse("import {} has a control character", in_quotes(text));
+        return refuse("{} has a control character", in_quotes(text));
     }
     return std::string(text);
 }

@@ -32,7 +32,7 @@ namespace ks {
 /// Where packets to this host may come from: also every address.
 [[nodiscard]] Result<Prefix> parse_source(std::string_view text);
 /// The whole path of a file.
-[[nodiscard]] Result<std::string> parse_import(std::string_view text);
+[[nodiscard]] Result<std::string> parse_path(std::string_view text);
 /// ADDRESS:PORT/PROTO, [IPV6]:PORT/PROTO or ADDRESS/esp; the address may be a host name.
 [[nodiscard]] Result<std::variant<Endpoint, NamedEndpoint>> parse_endpoint(std::string_view text);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "bootstrap_rules.hpp"
 
+#include "inbound_rules.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
@@ -38,6 +39,10 @@ std::vector<std::vector<Match>> questions(const Bootstrap& bootstrap) {
     return all;
 }
 
+bool is_udp(const std::vector<Match>& matches) {
+    return std::ranges::find(matches, Match{match::Protocol{proto::kUdp}}) != matches.end();
+}
+
 }  // namespace
 
 void add_bootstrap(Draft& draft) {
@@ -60,7 +65,7 @@ void add_bootstrap(Draft& draft) {
     }
 }
 
-void add_bootstrap_in(Draft& draft, const std::vector<Match>& into) {
+void add_bootstrap_in(Draft& draft, const std::vector<Match>& into, Answers answers) {
     if (!draft.policy.bootstrap.user) {
         return;
     }
@@ -71,7 +76,12 @@ void add_bootstrap_in(Draft& draft, const std::vector<Match>& into) {
         }
         std::vector<Match> matches = into;
         matches.insert(matches.end(), question.begin(), question.end());
-        draft.output.rules.push_back(accept(std::move(matches), kComment));
+        Rule rule = accept(std::move(matches), kComment);
+        if (answers == Answers::remembered && is_udp(question)) {
+            draft.output.rules.push_back(rule);
+            draft.output.rules.back().learn = flow_of(family.family);
+        }
+        draft.output.rules.push_back(std::move(rule));  // Also where the set of flows is full.
     }
 }
 

@@ -59,6 +59,9 @@ inline constexpr const char* kGuest = "guest";
 inline constexpr const char* kUplink = "uplink";
 inline constexpr const char* kSpoof = "spoof";
 inline constexpr const char* kInbound = "inbound";
+inline constexpr const char* kTunnelInbound = "tunnel-inbound";
+inline constexpr const char* kVia = "via";
+inline constexpr const char* kPrivate = "private";
 inline constexpr const char* kRaw = "raw";  ///< Of the table `netdev killswitchd`.
 }  // namespace reason
 

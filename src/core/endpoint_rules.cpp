@@ -44,9 +44,15 @@ std::optional<std::vector<Match>> senders(const Draft& draft, const Only& only) 
 struct Side {
     std::vector<Match> only;
     std::string comment;
+    std::vector<Rule>& output;
+    std::vector<Rule>& input;
 };
 
-void add_one(Draft& draft, const Endpoint& endpoint, const Side& side) {
+bool goes_directly(const Tunnel& tunnel) {
+    return tunnel.via.empty();
+}
+
+void add_one(const Endpoint& endpoint, const Side& side) {
     const Prefix host = Prefix::of(endpoint.address, endpoint.address.bits());
     const match::Family family{endpoint.address.family};
     std::vector<Match> out{family, match::Destination{host}, match::Protocol{endpoint.protocol}};
@@ -59,8 +65,8 @@ void add_one(Draft& draft, const Endpoint& endpoint, const Side& side) {
         in.emplace_back(match::TcpNotOpening{});  // The server answers, it never calls us.
     }
     out.insert(out.end(), side.only.begin(), side.only.end());
-    draft.output.rules.push_back(accept(std::move(out), side.comment));
-    draft.input.rules.push_back(accept(std::move(in), side.comment));
+    side.output.push_back(accept(std::move(out), side.comment));
+    side.input.push_back(accept(std::move(in), side.comment));
 }
 
 void add_set(Draft& draft, Set set, const Side& side) {
@@ -69,15 +75,14 @@ void add_set(Draft& draft, Set set, const Side& side) {
         set.elements, [](const Endpoint& e) { return e.protocol == proto::kTcp; });
     std::vector<Match> out{family, match::InSet{Far::destination, set.key, set.name}};
     out.insert(out.end(), side.only.begin(), side.only.end());
-    draft.output.rules.push_back(accept(std::move(out), side.comment));
+    side.output.push_back(accept(std::move(out), side.comment));
     const match::InSet from_set{Far::source, set.key, set.name};
     if (any_tcp) {
-        draft.input.rules.push_back(
+        side.input.push_back(
             accept({family, match::Protocol{proto::kTcp}, from_set, match::TcpNotOpening{}},
                    side.comment));
     }
-    draft.input.rules.push_back(
-        accept({family, match::Protocol{proto::kUdp}, from_set}, side.comment));
+    side.input.push_back(accept({family, match::Protocol{proto::kUdp}, from_set}, side.comment));
     draft.sets.push_back(std::move(set));
 }
 
@@ -90,14 +95,14 @@ void add_family(Draft& draft, std::size_t number, IpFamily family, const Side& s
             continue;
         }
         if (endpoint.port == 0) {
-            add_one(draft, endpoint, side);
+            add_one(endpoint, side);
         } else {
             with_ports.push_back(endpoint);
         }
     }
     if (with_ports.size() <= kLinear) {
         for (const Endpoint& endpoint : with_ports) {
-            add_one(draft, endpoint, side);
+            add_one(endpoint, side);
         }
         return;
     }
@@ -111,20 +116,30 @@ void add_family(Draft& draft, std::size_t number, IpFamily family, const Side& s
 void add_leases(Draft& draft) {
     for (const KnownEndpoint& lease : endpoints_of(draft.situation.endpoints, kLeases)) {
         if (auto only = senders(draft, lease.only.value_or(Only{}))) {
-            add_one(draft, lease.endpoint, {*std::move(only), "lease"});
+            add_one(lease.endpoint,
+                    {*std::move(only), "lease", draft.output.rules, draft.input.rules});
         }
     }
 }
 
-/// The addresses of all endpoints, sorted, as elements of a set of addresses.
-std::vector<Endpoint> addresses(const Situation& situation, IpFamily family) {
+/// The addresses of the endpoints of some tunnels, sorted, as elements of a set of addresses.
+/// Leases are for no tunnel in particular, and go directly.
+std::vector<Endpoint> addresses(const Draft& draft, const SomeTunnels& some, IpFamily family) {
     std::vector<Endpoint> all;
-    for (const auto& [tunnel, endpoints] : situation.endpoints) {
-        for (const KnownEndpoint& known : endpoints) {
+    const auto add = [&](const std::string& name) {
+        for (const KnownEndpoint& known : endpoints_of(draft.situation.endpoints, name)) {
             if (known.endpoint.address.family == family) {
                 all.push_back({known.endpoint.address, 0, 0});
             }
         }
+    };
+    for (const Tunnel& tunnel : draft.policy.tunnels) {
+        if (some(tunnel)) {
+            add(tunnel.name);
+        }
+    }
+    if (some(Tunnel{})) {
+        add(kLeases);
     }
     sort_unique(all);
     return all;
@@ -132,21 +147,31 @@ std::vector<Endpoint> addresses(const Situation& situation, IpFamily family) {
 
 }  // namespace
 
+void add_endpoints_of(Draft& draft, std::size_t number, std::vector<Rule>& output,
+                      std::vector<Rule>& input) {
+    const Tunnel& tunnel = draft.policy.tunnels[number];
+    if (auto only = senders(draft, tunnel.only)) {
+        const Side side{*std::move(only), fmt::format("endpoint of {}", tunnel.name), output,
+                        input};
+        add_family(draft, number, IpFamily::v4, side);
+        add_family(draft, number, IpFamily::v6, side);
+    }
+}
+
 void add_endpoints(Draft& draft) {
     for (std::size_t i = 0; i < draft.policy.tunnels.size(); ++i) {
-        const Tunnel& tunnel = draft.policy.tunnels[i];
-        auto only = senders(draft, tunnel.only);
-        if (!only) {
-            continue;
+        if (goes_directly(draft.policy.tunnels[i])) {
+            add_endpoints_of(draft, i, draft.output.rules, draft.input.rules);
         }
-        const Side side{*std::move(only), fmt::format("endpoint of {}", tunnel.name)};
-        add_family(draft, i, IpFamily::v4, side);
-        add_family(draft, i, IpFamily::v6, side);
     }
     add_leases(draft);
 }
 
 void add_path_mtu(Draft& draft) {
+    add_path_mtu_of(draft, goes_directly, draft.input.rules);
+}
+
+void add_path_mtu_of(Draft& draft, const SomeTunnels& some, std::vector<Rule>& input) {
     struct Kind {
         IpFamily family;
         std::vector<Match> matches;
@@ -163,23 +188,27 @@ void add_path_mtu(Draft& draft) {
           match::IcmpType{kPacketTooBig}}},
     };
     for (const Kind& kind : kinds) {
-        const std::vector<Endpoint> far = addresses(draft.situation, kind.family);
+        const std::vector<Endpoint> far = addresses(draft, some, kind.family);
         if (far.size() > kMostPathMtuRules) {
-            draft.input.rules.push_back(accept(kind.matches, "path MTU"));
+            input.push_back(accept(kind.matches, "path MTU"));
             continue;
         }
         for (const Endpoint& endpoint : far) {
             std::vector<Match> matches = kind.matches;
             matches.emplace_back(match::InnerDestination{endpoint.address});
-            draft.input.rules.push_back(accept(std::move(matches), "path MTU"));
+            input.push_back(accept(std::move(matches), "path MTU"));
         }
     }
 }
 
 /// They would leave in clear, towards the one address that is sure to be watched.
 void add_endpoint_guard(Draft& draft) {
+    add_guard_of(draft, goes_directly, "guarded");
+}
+
+void add_guard_of(Draft& draft, const SomeTunnels& some, const std::string& sets) {
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
-        std::vector<Endpoint> far = addresses(draft.situation, family);
+        std::vector<Endpoint> far = addresses(draft, some, family);
         if (far.size() <= kLinear) {
             for (const Endpoint& endpoint : far) {
                 const Prefix host = Prefix::of(endpoint.address, endpoint.address.bits());
@@ -189,7 +218,7 @@ void add_endpoint_guard(Draft& draft) {
             continue;
         }
         const SetKey key{family, SetKey::Of::address};
-        const std::string name = family == IpFamily::v4 ? "guarded4" : "guarded6";
+        const std::string name = fmt::format("{}{}", sets, family == IpFamily::v4 ? 4 : 6);
         draft.sets.push_back({name, key, std::move(far)});
         draft.output.rules.push_back(
             refuse({match::Family{family}, match::InSet{Far::destination, key, name}},

@@ -54,6 +54,8 @@ bool in_set(const Ruleset& ruleset, const match::InSet& match, const PacketView&
         return same_family && has({interface, Prefix::of(address, match.key.length)});
     case SetKey::Of::flow:  // Nobody but the kernel knows what is in it.
         return same_family && has_ports(packet) && packet.remembered;
+    case SetKey::Of::answer:
+        return same_family && has_ports(packet) && packet.known_flow;
     }
     return false;
 }
@@ -108,6 +110,11 @@ bool matches(const Ruleset& ruleset, const Match& match, const PacketView& packe
             [&](const match::InnerDestination& m) { return packet.inner_destination == m.address; },
             [&](const match::CtEstablished&) { return packet.ct_established; },
             [&](const match::CtReply&) { return packet.ct_reply; },
+            [&](const match::Translated& m) {
+                return packet.translated_from &&
+                       (!m.ports ||
+                        (has_ports(packet) && m.ports->contains(*packet.translated_from)));
+            },
             [&](const match::ArpTarget&) { return false; },  // A PacketView is never ARP.
             [&](const match::EtherType&) { return false; },
             [&](const match::VlanId&) { return false; },
@@ -153,6 +160,7 @@ class Walk {
                 continue;
             }
             result.carried |= bits(rule.carry);
+            result.learned = result.learned || rule.learn.has_value();
             if (!rule.counter.empty()) {
                 result.counter = rule.counter;
                 result.counted_in = chain.name;
@@ -215,6 +223,7 @@ Evaluation follow(const Ruleset& ruleset, PacketView packet) {
     packet.hook = Hook::postrouting;
     packet.carried = first.carried;
     Evaluation last = evaluate(ruleset, packet);
+    last.learned = first.learned;
     return last.verdict == Verdict::accept ? first : last;
 }
 

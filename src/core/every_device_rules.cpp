@@ -37,20 +37,12 @@ class EveryDevice : public RawWriter {
 
     Chain write() {
         // Order: the packets that there are most of meet the first rules.
-        for (const LiveTunnel& tunnel : draft().situation.tunnels_up) {
-            std::vector<Match> into;
-            if (!tunnel.interface.empty()) {
-                into.emplace_back(match::OutInterface{tunnel.interface});
+        const Situation& situation = draft().situation;
+        for (const auto* const tunnels : {&situation.tunnels_up, &situation.carriers}) {
+            for (const LiveTunnel& tunnel : *tunnels) {
+                add(accept(device_of(tunnel, match::InSet::Far::destination),
+                           fmt::format("tunnel {}", name_of(tunnel))));
             }
-            if (!tunnel.kind.empty()) {
-                into.emplace_back(match::OutKind{tunnel.kind});
-            }
-            if (tunnel.group) {
-                into.emplace_back(match::OutGroup{*tunnel.group});
-            }
-            add(accept(std::move(into), tunnel.interface.empty()
-                                            ? std::string("tunnel by group")
-                                            : fmt::format("tunnel {}", tunnel.interface)));
         }
         add(accept({match::OutLoopback{}}, "loopback"));
         add_inside();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/holes.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -13,18 +14,22 @@ namespace ks {
 
 namespace {
 
+constexpr std::size_t kMostNamed = 4;  ///< Of one kind, in one sentence.
+
+/// "443/tcp, 5000-5010/udp"
+std::string ports_text(const std::vector<PortSpec>& all) {
+    std::vector<std::string> ports;
+    for (const PortSpec& spec : all) {
+        ports.push_back(spec.str());
+    }
+    return fmt::format("{}", fmt::join(ports, ", "));
+}
+
 std::string place_of(const AllowRule& exception, std::string_view preposition) {
     std::string text = exception.far ? fmt::format(" {} {}", preposition, exception.far->str())
                                      : fmt::format(" {} anywhere", preposition);
-    std::vector<std::string> ports;
-    for (const PortSpec& spec : exception.ports) {
-        ports.push_back(spec.ports.first == spec.ports.last
-                            ? fmt::format("{}/{}", spec.ports.first, proto::name(spec.protocol))
-                            : fmt::format("{}-{}/{}", spec.ports.first, spec.ports.last,
-                                          proto::name(spec.protocol)));
-    }
-    if (!ports.empty()) {
-        text += fmt::format(" port {}", fmt::join(ports, ", "));
+    if (!exception.ports.empty()) {
+        text += fmt::format(" port {}", ports_text(exception.ports));
     }
     if (!exception.interface.empty()) {
         text += fmt::format(" by {}", exception.interface);
@@ -61,6 +66,28 @@ std::string lan_hole(const Lan& lan) {
                        lan.inbound ? ", and may connect to this host" : "");
 }
 
+/// What may be opened from the VPN's side.
+void add_inbound_hole(const Tunnel& tunnel, const OpenPorts& open_ports,
+                      std::vector<std::string>& found) {
+    std::vector<PortSpec> ports = tunnel.inbound.ports;
+    if (const auto more = open_ports.find(tunnel.name); more != open_ports.end()) {
+        ports.insert(ports.end(), more->second.begin(), more->second.end());
+    }
+    std::ranges::sort(ports);
+    const auto repeated = std::unique(ports.begin(), ports.end());
+    ports.erase(repeated, ports.end());
+    if (tunnel.inbound.all) {
+        found.push_back(
+            fmt::format("tunnel {}: anyone in the VPN may connect to this host", tunnel.name));
+    } else if (ports.size() > kMostNamed) {
+        found.push_back(fmt::format("tunnel {}: anyone in the VPN may connect to {} ports",
+                                    tunnel.name, ports.size()));
+    } else if (!ports.empty()) {
+        found.push_back(fmt::format("tunnel {}: anyone in the VPN may connect to port {}",
+                                    tunnel.name, ports_text(ports)));
+    }
+}
+
 void add_tunnel_holes(const Tunnel& tunnel, const std::vector<KnownEndpoint>& endpoints,
                       std::vector<std::string>& found) {
     if (const auto group = group_in(tunnel.interface)) {
@@ -73,7 +100,6 @@ void add_tunnel_holes(const Tunnel& tunnel, const std::vector<KnownEndpoint>& en
     if (!tunnel.only.empty()) {
         return;
     }
-    constexpr std::size_t kMostNamed = 4;
     if (endpoints.size() > kMostNamed) {
         found.push_back(fmt::format("tunnel {}: any program may send to its {} endpoints",
                                     tunnel.name, endpoints.size()));
@@ -96,10 +122,12 @@ void add_lease_holes(const std::vector<KnownEndpoint>& leases, std::vector<std::
 
 }  // namespace
 
-std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpoints) {
+std::vector<std::string> holes(const Policy& policy, const KnownEndpoints& endpoints,
+                               const OpenPorts& open_ports) {
     std::vector<std::string> found;
     for (const Tunnel& tunnel : policy.tunnels) {
         add_tunnel_holes(tunnel, endpoints_of(endpoints, tunnel.name), found);
+        add_inbound_hole(tunnel, open_ports, found);
     }
     add_lease_holes(endpoints_of(endpoints, kLeases), found);
     if (policy.lan.allow) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,38 +37,25 @@ bool any_opens_ipv6(const Draft& draft, const std::vector<AllowRule>& exceptions
     });
 }
 
+bool has_endpoint6(const Draft& draft, const std::string& tunnel) {
+    return std::ranges::any_of(
+        endpoints_of(draft.situation.endpoints, tunnel),
+        [](const KnownEndpoint& known) { return known.endpoint.address.family == IpFamily::v6; });
+}
+
 /// IPv6 leaves an uplink for an IPv6 endpoint or the server of its name, an IPv6 LAN or an IPv6
 /// exception.
 bool needs_ipv6(const Draft& draft) {
     return bootstraps_by_ipv6(draft) || any_opens_ipv6(draft, draft.policy.outbound) ||
            any_opens_ipv6(draft, draft.policy.inbound) ||
-           std::ranges::any_of(draft.situation.endpoints,
-                               [](const auto& tunnel) {
-                                   return std::ranges::any_of(
-                                       tunnel.second, [](const KnownEndpoint& known) {
-                                           return known.endpoint.address.family == IpFamily::v6;
-                                       });
+           std::ranges::any_of(draft.policy.tunnels,
+                               [&](const Tunnel& tunnel) {
+                                   return tunnel.via.empty() && has_endpoint6(draft, tunnel.name);
                                }) ||
+           has_endpoint6(draft, kLeases) ||
            std::ranges::any_of(draft.situation.around.lan, [](const LinkNetwork& lan) {
                return lan.network.address.family == IpFamily::v6;
            });
-}
-
-/// Questions go to a group that routers do not pass on, answers come from the link.
-/// Source: RFC 8415, sections 7.1 and 7.2.
-void add_dhcp6(Draft& draft) {
-    const match::Family v6{IpFamily::v6};
-    const match::Source link_local{link_local6()};
-    const match::Protocol udp{proto::kUdp};
-    const PortRange client{kDhcp6ClientPort, kDhcp6ClientPort};
-    const PortRange server{kDhcp6ServerPort, kDhcp6ServerPort};
-    draft.output.rules.push_back(
-        accept({v6, link_local, match::Destination{*Prefix::parse("ff02::1:2")}, udp,
-                match::SourcePort{client}, match::DestinationPort{server}},
-               "DHCPv6 request"));
-    draft.input.rules.push_back(
-        accept({v6, link_local, udp, match::SourcePort{server}, match::DestinationPort{client}},
-               "DHCPv6 answer"));
 }
 
 /// One type of neighbour discovery.
@@ -100,6 +88,26 @@ std::vector<Match> outside(const Policy& policy, const std::optional<Prefix>& to
         matches.emplace_back(match::Destination{*to});
     }
     return matches;
+}
+
+/// Questions go to a group that routers do not pass on, answers come from the link.
+/// Source: RFC 8415, sections 7.1 and 7.2.
+void add_dhcp6(Draft& draft) {
+    const match::Family v6{IpFamily::v6};
+    const match::Source link_local{link_local6()};
+    const match::Protocol udp{proto::kUdp};
+    const PortRange client{kDhcp6ClientPort, kDhcp6ClientPort};
+    const PortRange server{kDhcp6ServerPort, kDhcp6ServerPort};
+    std::vector<Match> request =
+        outside<match::OutInterface, match::OutGroup>(draft.policy, *Prefix::parse("ff02::1:2"));
+    for (const Match& match : std::initializer_list<Match>{
+             link_local, udp, match::SourcePort{client}, match::DestinationPort{server}}) {
+        request.push_back(match);
+    }
+    draft.output.rules.push_back(accept(std::move(request), "DHCPv6 request"));
+    draft.input.rules.push_back(
+        accept({v6, link_local, udp, match::SourcePort{server}, match::DestinationPort{client}},
+               "DHCPv6 answer"));
 }
 
 /// To neighbours alone: a packet with hop limit 255 may well travel, if a program makes it.

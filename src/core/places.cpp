@@ -39,6 +39,28 @@ Place one_network(const LinkNetwork& one, Far far) {
 
 }  // namespace
 
+std::vector<Match> device_of(const LiveTunnel& tunnel, Far far) {
+    const bool out = far == Far::destination;
+    std::vector<Match> device;
+    if (!tunnel.interface.empty()) {
+        device.push_back(interface_match(tunnel.interface, far));
+    }
+    if (!tunnel.kind.empty()) {
+        device.push_back(out ? Match{match::OutKind{tunnel.kind}}
+                             : Match{match::InKind{tunnel.kind}});
+    }
+    if (tunnel.group) {
+        device.push_back(out ? Match{match::OutGroup{*tunnel.group}}
+                             : Match{match::InGroup{*tunnel.group}});
+    }
+    return device;
+}
+
+std::string name_of(const LiveTunnel& tunnel) {
+    return tunnel.interface.empty() ? fmt::format("group {}", tunnel.group.value_or(0))
+                                    : tunnel.interface;
+}
+
 std::vector<LinkNetwork> of_family(const std::vector<LinkNetwork>& networks, IpFamily family) {
     std::vector<LinkNetwork> some;
     std::ranges::copy_if(networks, std::back_inserter(some), [&](const LinkNetwork& one) {

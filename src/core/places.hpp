@@ -4,6 +4,7 @@
 #include "draft.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
+#include "killswitchd/tunnels.hpp"
 
 #include <cstddef>
 #include <string>
@@ -31,6 +32,12 @@ struct Place {
 /// The interfaces of `networks` (sorted), as lists of matches likewise.
 [[nodiscard]] std::vector<Match> interfaces(Draft& draft, const std::vector<LinkNetwork>& networks,
                                             match::InSet::Far far, const std::string& name);
+
+/// What tells that a packet leaves by a tunnel (`destination`), or came in by it: all that is known
+/// of its device.
+[[nodiscard]] std::vector<Match> device_of(const LiveTunnel& tunnel, match::InSet::Far far);
+/// Its name, or of one that is told by its group alone the group.
+[[nodiscard]] std::string name_of(const LiveTunnel& tunnel);
 
 /// Those of `networks` that are of `family`.
 [[nodiscard]] std::vector<LinkNetwork> of_family(const std::vector<LinkNetwork>& networks,

@@ -11,6 +11,8 @@
 #include <system_error>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace ks {
 
 std::vector<std::string> confined_cgroups(const Policy& policy) {
@@ -20,6 +22,13 @@ std::vector<std::string> confined_cgroups(const Policy& policy) {
     std::vector<std::string> paths = policy.apps.cgroups;
     paths.emplace_back(kConfinedSlice);
     return paths;
+}
+
+std::string PortSpec::str() const {
+    const std::string range = ports.first == ports.last
+                                  ? std::to_string(ports.first)
+                                  : fmt::format("{}-{}", ports.first, ports.last);
+    return fmt::format("{}/{}", range, proto::name(protocol));
 }
 
 bool interface_matches(std::string_view pattern, std::string_view name) noexcept {

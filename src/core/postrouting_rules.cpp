@@ -2,8 +2,11 @@
 #include "postrouting_rules.hpp"
 
 #include "apps_rules.hpp"
+#include "carrier_rules.hpp"
+#include "inbound_rules.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
+#include "private_rules.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -39,10 +42,10 @@ Carry word_of(const Rule& rule) {
     return by_cgroup ? Carry::confined : Carry::none;
 }
 
-/// Whether a rule is about what is known by then: whose a segment is that nobody sends, and that
-/// a connection is free.
+/// Whether a rule is about what is known by then: whose a segment is that nobody sends, that a
+/// connection is free, and what may be answered.
 bool is_done_once(const Rule& rule) {
-    return rule.remember || std::ranges::any_of(rule.matches, [](const Match& match) {
+    return rule.learn || rule.remember || std::ranges::any_of(rule.matches, [](const Match& match) {
                return std::holds_alternative<match::HasUser>(match);
            });
 }
@@ -68,6 +71,18 @@ class LastWord {
     }
 
   private:
+    [[nodiscard]] const Chain& chain(const std::string& name) const {
+        return *std::ranges::find(draft_.others, name, &Chain::name);
+    }
+    /// Whether nothing is left of a chain but that it accepts.
+    [[nodiscard]] bool only_accepts(const std::string& name) const {
+        const auto& rules = chain(name).rules;
+        return std::ranges::all_of(rules, [&](const Rule& rule) {
+            return rule.learn || (&rule == &rules.back() && rule.matches.empty() &&
+                                  rule.verdict == Verdict::accept);
+        });
+    }
+
     Rule copy(const Rule& rule) {
         Rule copied = rule;
         if (rule.target == kUnownedChain) {
@@ -84,6 +99,9 @@ class LastWord {
         if (refuses(rule)) {  // Nothing can be answered here.
             copied.verdict = Verdict::drop;
             copied.target.clear();
+        } else if (rule.verdict == Verdict::jump && only_accepts(rule.target)) {
+            copied.verdict = Verdict::accept;
+            copied.target.clear();
         } else if (rule.verdict == Verdict::jump) {
             copied.target = chain_like(copied.target);
         }
@@ -93,8 +111,7 @@ class LastWord {
     std::string chain_like(const std::string& name) {
         const std::string own = fmt::format("leaving_{}", name);
         if (std::ranges::find(draft_.others, own, &Chain::name) == draft_.others.end()) {
-            const auto found = std::ranges::find(draft_.others, name, &Chain::name);
-            std::vector<Rule> rules = copy(std::vector<Rule>(found->rules));
+            std::vector<Rule> rules = copy(std::vector<Rule>(chain(name).rules));
             draft_.others.push_back({own, std::nullopt, std::move(rules)});
         }
         return own;
@@ -146,18 +163,32 @@ void add_postrouting(Draft& draft) {
     Chain& judging = by_program ? *confined : draft.output;
     std::vector<Chain*> all{&draft.output};
     if (by_program) {
+        Chain& free = *std::ranges::find(draft.others, kFreeChain, &Chain::name);
+        const std::vector<Rule> own = remembering_the_free(draft, free.rules.back().comment);
+        free.rules.insert(free.rules.end() - 1, own.begin(), own.end());
         all.push_back(&judging);
-        all.push_back(&*std::ranges::find(draft.others, kFreeChain, &Chain::name));
+        all.push_back(&free);
     }
     share_work(draft.forward);
+    for (Chain& chain : draft.others) {
+        if (chain.name.starts_with(kPublicChain) || chain.name.starts_with(kCarrierChain)) {
+            all.push_back(&chain);
+        }
+    }
     std::ranges::for_each(all, [](Chain* chain) { share_work(*chain); });
-    if (ways_out(draft.situation).empty()) {
+    if (ways_out(draft.situation).empty() && draft.situation.carriers.empty()) {
         return;
     }
     std::ranges::for_each(all, [](Chain* chain) { leave_marked_packets(*chain); });
-    judging.rules.insert(judging.rules.end() - 1,
-                         accept({match::Mark{0, ~0U, /*negated=*/true}},
-                                "marked: judged by the device that it leaves by"));
+    const Match marked = match::Mark{0, ~0U, /*negated=*/true};
+    const std::string comment = "marked: judged by the device that it leaves by";
+    std::vector<Rule> left = remembering(draft, {marked}, comment);
+    if (by_program) {  // Whoever is not confined may be sent into a tunnel as well.
+        std::vector<Rule>& free = std::ranges::find(draft.others, kFreeChain, &Chain::name)->rules;
+        free.insert(free.end() - 1, left.begin(), left.end());
+    }
+    left.push_back(accept({marked}, comment));
+    judging.rules.insert(judging.rules.end() - 1, left.begin(), left.end());
 }
 
 }  // namespace ks

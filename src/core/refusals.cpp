@@ -75,6 +75,9 @@ std::string in_words(const std::string& reason) {
         {reason::kUplink, "nothing but the VPN's own packets may leave outside the tunnel"},
         {reason::kSpoof, "it is for a tunnel's address, but came another way"},
         {reason::kInbound, "nobody may open a connection to this host"},
+        {reason::kTunnelInbound, "nobody may open a connection to this host through the tunnel"},
+        {reason::kVia, "this tunnel carries nothing but the packets of another one"},
+        {reason::kPrivate, "private addresses may not be reached through this tunnel"},
         {reason::kRaw, "it leaves by a device in a way that no rule allows"},
     };
     const auto found = kWords.find(reason);
@@ -111,12 +114,22 @@ std::string key_of(const std::string& reason, const Policy& policy) {
         return policy.inbound.empty() ? "allow.inbound is empty (default)"
                                       : "allow.inbound has no entry for it";
     }
+    if (reason == reason::kTunnelInbound) {
+        return "tunnels: `inbound` of the tunnel does not include it";
+    }
+    if (reason == reason::kPrivate) {
+        return "tunnels: `private` of the tunnel is refuse";
+    }
+    if (reason == reason::kVia) {
+        return "tunnels: `via` of another tunnel names it";
+    }
     return {};
 }
 
 std::vector<std::string> all_reasons() {
-    return {reason::kIpv6,  reason::kDns,    reason::kLan,   reason::kEndpointGuard,
-            reason::kGuest, reason::kUplink, reason::kSpoof, reason::kInbound};
+    return {reason::kIpv6,          reason::kDns,     reason::kLan,   reason::kEndpointGuard,
+            reason::kGuest,         reason::kUplink,  reason::kSpoof, reason::kInbound,
+            reason::kTunnelInbound, reason::kPrivate, reason::kVia};
 }
 
 }  // namespace ks

@@ -43,6 +43,8 @@ std::string type_text(const SetKey& key) {
         return "ifname . " + address;
     case SetKey::Of::flow:
         return fmt::format("{0} . inet_service . {0} . inet_service", address);
+    case SetKey::Of::answer:
+        return address + " . inet_service . inet_service";
     }
     return address;
 }
@@ -50,6 +52,12 @@ std::string type_text(const SetKey& key) {
 }  // namespace
 
 std::string set_definition(const Set& set) {
+    if (set.key.of == SetKey::Of::answer) {
+        return fmt::format("\tset {} {{\n\t\ttype {}\n\t\tsize {}\n\t\tflags dynamic,timeout\n"
+                           "\t\ttimeout {}m\n\t\tgc-interval {}s\n\t}}\n\n",
+                           set.name, type_text(set.key), kMostAnswers, kAnswerTimeout.count(),
+                           kAnswersCollected.count());
+    }
     if (set.key.of == SetKey::Of::flow) {
         return fmt::format("\tset {} {{\n\t\ttype {}\n\t\tsize {}\n\t\tflags dynamic,timeout\n"
                            "\t\ttimeout {}s\n\t}}\n\n",

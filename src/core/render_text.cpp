@@ -59,6 +59,13 @@ std::string flow_text(IpFamily family) {
     return fmt::format("{0} saddr . th sport . {0} daddr . th dport", ip_word(family));
 }
 
+/// The far side and our port.
+std::string answer_text(const match::InSet& m) {
+    const bool to = m.far == match::InSet::Far::destination;
+    return fmt::format("{} {} . udp {} . udp {}", ip_word(m.key.family), to ? "daddr" : "saddr",
+                       to ? "dport" : "sport", to ? "sport" : "dport");
+}
+
 std::string set_text(const match::InSet& m) {
     const bool to = m.far == match::InSet::Far::destination;
     const char* const interface = to ? "oifname" : "iifname";
@@ -76,6 +83,8 @@ std::string set_text(const match::InSet& m) {
         return fmt::format("{} . {}{} @{}", interface, address, mask_text(m.key), m.set);
     case SetKey::Of::flow:
         return fmt::format("{} @{}", flow_text(m.key.family), m.set);
+    case SetKey::Of::answer:
+        return fmt::format("{} @{}", answer_text(m), m.set);
     }
     return {};
 }
@@ -205,6 +214,11 @@ class MatchWriter {
     }
     void write(const match::CtEstablished&) { add("ct state established,related"); }
     void write(const match::CtReply&) { add("ct direction reply"); }
+    void write(const match::Translated& m) {
+        const std::string from =
+            m.ports ? fmt::format(" ct original proto-dst {}", ports_text(*m.ports)) : "";
+        add("ct status dnat" + from);
+    }
     void write(const match::ArpTarget& m) { add(fmt::format("arp daddr ip {}", m.address.str())); }
     void write(const match::EtherType& m) {
         add(fmt::format("@ll,{},16 0x{:04x}", m.tagged ? 128 : 96, m.type));
@@ -243,6 +257,9 @@ class MatchWriter {
     void write(const match::ToEncrypt&) { add("rt ipsec exists"); }
     void write(const match::Decrypted&) { add("meta ipsec exists"); }
     void write(const match::InSet& m) {
+        if (m.key.of == SetKey::Of::answer) {
+            protocol_.reset();
+        }
         m.key.of == SetKey::Of::interface ? add(set_text(m)) : add_implying_family(set_text(m));
     }
 
@@ -303,8 +320,9 @@ std::string chain_text(const Chain& chain, const std::vector<std::string>& devic
     }
     text += fmt::format("\tchain {} {{\n", chain.name);
     if (chain.hook) {
-        text += fmt::format("\t\ttype filter hook {}{} priority {}; policy drop;\n",
-                            word(*chain.hook), device_text(chain, devices), kPriority);
+        text +=
+            fmt::format("\t\ttype filter hook {}{} priority {}; policy drop;\n", word(*chain.hook),
+                        device_text(chain, devices), priority_of(*chain.hook));
     }
     for (const Rule& rule : chain.rules) {
         text += fmt::format("\t\t{}\n", render_text(rule, family_of(chain)));
@@ -342,6 +360,10 @@ std::string render_text(const Rule& rule, TableFamily family) {
     if (rule.carry != Carry::none) {
         words.push_back(
             fmt::format("meta priority set meta priority | {}", class_text(rule.carry)));
+    }
+    if (rule.learn) {
+        words.push_back(fmt::format("update @{} {{ {} timeout {}m }}", rule.learn->set,
+                                    answer_text(*rule.learn), kAnswerTimeout.count()));
     }
     if (!rule.counter.empty()) {
         words.push_back(fmt::format("counter name \"{}\"", rule.counter));

@@ -29,6 +29,9 @@ struct Named {
                     sets.insert(in->set);
                 }
             }
+            if (rule.learn) {
+                sets.insert(rule.learn->set);
+            }
         }
     }
 };

@@ -8,6 +8,7 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/surroundings.hpp"
 #include "killswitchd/tunnels.hpp"
+#include "killswitchd/via.hpp"
 
 #include <algorithm>
 #include <array>
@@ -55,29 +56,33 @@ std::string confined(const Apps& apps) {
 
 std::string meaning_when_locked(const Policy& policy, const Situation& situation,
                                 std::size_t holes) {
+    const std::string down =
+        situation.carriers.empty()
+            ? "no tunnel is up"
+            : fmt::format("no tunnel inside {} is up", situation.carriers.front().interface);
     if (policy.scope == Scope::apps) {
-        return fmt::format("no tunnel is up, nothing of {} leaves{}; all others are free",
+        return fmt::format("{}, nothing of {} leaves{}; all others are free", down,
                            confined(policy.apps), holes > 1 ? " but by the holes" : "");
     }
     const bool no_server = std::ranges::all_of(
         situation.endpoints, [](const auto& known) { return known.second.empty(); });
     const bool asks = policy.bootstrap.user.has_value();
     if (holes != 0) {
-        return fmt::format("no tunnel is up, traffic leaves only {}{}by the holes",
+        return fmt::format("{}, traffic leaves only {}{}by the holes", down,
                            no_server ? "" : "to the VPN server and ",
                            asks ? "to ask for its address, and " : "");
     }
     if (asks) {
-        return fmt::format("no tunnel is up, only {}questions for the VPN server's address leave",
+        return fmt::format("{}, only {}questions for the VPN server's address leave", down,
                            no_server ? "" : "packets to the VPN server and ");
     }
-    return fmt::format("no tunnel is up, {}",
+    return fmt::format("{}, {}", down,
                        no_server ? "nothing leaves" : "only packets to the VPN server leave");
 }
 
 std::string meaning_when_protected(const Policy& policy, const Situation& situation,
                                    std::size_t holes) {
-    const std::string ways = fmt::format("{}", fmt::join(ways_out(situation), ", "));
+    const std::string ways = fmt::format("{}", fmt::join(ways_in_words(policy, situation), ", "));
     if (policy.scope == Scope::apps) {
         return fmt::format("traffic of {} leaves {}through {}{}; all others are free",
                            confined(policy.apps), holes > 1 ? "" : "only ", ways,
@@ -100,7 +105,7 @@ std::optional<StateName> state_from(std::string_view word) noexcept {
 }
 
 std::vector<std::string> all_holes(const Policy& policy, const Situation& situation) {
-    std::vector<std::string> all = holes(policy, situation.endpoints);
+    std::vector<std::string> all = holes(policy, situation.endpoints, situation.open_ports);
     const bool asked = policy.raw == Raw::block && policy.scope == Scope::all;
     if (asked && situation.raw_support == RawSupport::kernel_cannot) {
         all.emplace_back("raw: this kernel cannot block packet sockets and bridged guests");
@@ -164,7 +169,9 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         return situation;
     }
     if (links) {
-        situation.tunnels_up = live_tunnels(policy, *links);
+        TunnelsUp up = of_use(policy, live_tunnels(policy, *links));
+        situation.tunnels_up = std::move(up.ways);
+        situation.carriers = std::move(up.carriers);
         situation.ipsec_up = live_ipsec(policy, situation.endpoints, ipsec);
         situation.around = surroundings(policy, *links, situation.endpoints);
     }

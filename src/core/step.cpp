@@ -186,6 +186,7 @@ Situation decide(const State& state) {
     Situation situation =
         decide(state.policy, state.links, state.intents, state.cgroups, state.ipsec, state.learned);
     situation.raw_support = state.raw_support;
+    situation.open_ports = state.ports;
     if (state.raw_support == RawSupport::kernel_cannot) {
         situation.around.uplinks.clear();
     }
@@ -225,8 +226,13 @@ Step step(State state, const Event& event) {
             [&](const PolicyLoaded& e) {
                 state.policy = e.policy;
                 state.learned = e.learned.value_or(std::move(state.learned));
+                state.ports = e.ports.value_or(std::move(state.ports));
                 return e.cgroups ? with_cgroups(std::move(state), *e.cgroups)
                                  : settle(std::move(state));
+            },
+            [&](const PortsChanged& e) {
+                state.ports = e.ports;
+                return settle(std::move(state));
             },
             [&](const EndpointsChanged& e) {
                 state.learned = with_source(std::move(state.learned), e.source, e.learned);

@@ -218,6 +218,10 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links,
                 if (!link_local6().contains(own.address)) {
                     around.tunnel_addresses.push_back(own.address);
                 }
+                if (nameable(link.name) && own.length != 0 && own.length != own.address.bits()) {
+                    around.tunnel_networks.push_back(
+                        {link.name, Prefix::of(own.address, own.length)});
+                }
             }
             continue;
         }
@@ -248,6 +252,7 @@ Surroundings surroundings(const Policy& policy, const LinkTable& links,
         }
     }
     sort_unique(around.tunnel_addresses);
+    sort_unique(around.tunnel_networks);
     sort_unique(around.guests);
     sort_unique(around.lan);
     if (policy.lan.networks == Lan::Networks::on_link) {

@@ -140,6 +140,24 @@ std::vector<LiveTunnel> live_tunnels(const Policy& policy, const LinkTable& link
     return live;
 }
 
+const Tunnel* tunnel_of(const Policy& policy, const LiveTunnel& live) {
+    const Tunnel* found = nullptr;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        const bool kind_fits = tunnel.kind.empty() || live.kind.empty() || tunnel.kind == live.kind;
+        const auto group = group_in(tunnel.interface);
+        const bool fits =
+            group ? group == live.group : interface_matches(tunnel.interface, live.interface);
+        if (tunnel.ipsec || !kind_fits || !fits) {
+            continue;
+        }
+        if (tunnel.interface == live.interface) {
+            return &tunnel;
+        }
+        found = found == nullptr ? &tunnel : found;
+    }
+    return found;
+}
+
 bool uses_ipsec(const Policy& policy) noexcept {
     return std::ranges::any_of(policy.tunnels, &Tunnel::ipsec);
 }

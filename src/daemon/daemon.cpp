@@ -9,6 +9,7 @@
 #include "../host/learned_store.hpp"
 #include "../host/names.hpp"
 #include "../host/open_nftables.hpp"
+#include "../host/ports_watch.hpp"
 #include "../host/service_lock.hpp"
 #include "../host/state_line.hpp"
 #include "../host/without_config.hpp"
@@ -58,9 +59,13 @@ Result<Loop::Sources> open_sources(const Policy& policy) {
     if (!links) {
         return std::move(links).error();
     }
-    return Loop::Sources{*std::move(reactor),      *std::move(nftables),
-                         *std::move(rules),        *std::move(links),
-                         IpsecWatch::open(policy), ImportWatch::open(policy, nullptr)};
+    return Loop::Sources{*std::move(reactor),
+                         *std::move(nftables),
+                         *std::move(rules),
+                         *std::move(links),
+                         IpsecWatch::open(policy),
+                         ImportWatch::open(policy, nullptr),
+                         PortsWatch::open(policy, nullptr)};
 }
 
 }  // namespace
@@ -106,6 +111,7 @@ int run_daemon(const Paths& paths) {
     state.links = sources->links.links();
     state.ipsec = sources->ipsec.gateways();
     state.learned = learned_endpoints(paths, state.policy, sources->imports.files());
+    state.ports = ports_in(sources->ports.files(), state.policy);
     state.intents = loaded.intents;
     state.remembered = loaded.intents;
     state.asked_by = loaded.by;

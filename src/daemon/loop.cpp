@@ -22,7 +22,6 @@ namespace ks {
 namespace {
 
 constexpr int kFailed = 1;
-
 // Keys of the timers.
 constexpr const char* kRetry = "retry";
 constexpr const char* kDeadline = "deadline";
@@ -38,6 +37,7 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
       imports_(std::move(sources.imports)),
       engine_(std::move(sources.nftables), std::move(state), hooks()),
       service_(actions(), config.policy->control), listener_(paths_, reactor_, service_),
+      ports_(reactor_, engine_, service_, std::move(sources.ports)),
       learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)),
       blocked_(reactor_, service_, [this]() -> const State& { return engine_.state(); }),
       reporter_(paths_),
@@ -105,13 +105,13 @@ Status Loop::watch_everything() {
     if (!on_links) {
         return on_links;
     }
-    auto on_ipsec = watch_ipsec();
-    if (!on_ipsec) {
-        return on_ipsec;
+    for (const auto watch : {&Loop::watch_ipsec, &Loop::watch_imports}) {
+        if (auto watching = (this->*watch)(); !watching) {
+            return watching;
+        }
     }
-    auto on_imports = watch_imports();
-    if (!on_imports) {
-        return on_imports;
+    if (auto watching = ports_.follow([this] { tell_systemd(); }); !watching) {
+        return watching;
     }
     auto on_rules = reactor_.on_readable(rules_.fd(), [this] { rules_changed(); });
     if (!on_rules) {
@@ -285,12 +285,15 @@ Answer Loop::reload(const std::string& who) {
         reactor_.forget(imports_.fd());
     }
     imports_ = ImportWatch::open(*config.policy, &imports_);
+    const auto ports_watched = ports_.reopen(*config.policy);
     names_.use(*config.policy, imports_.files());
     // One event: between a policy and its cgroups, whom it confines by them would be free.
     engine_.handle(PolicyLoaded{*config.policy, learned(*config.policy),
-                                cgroups_.follow(*config.policy, service_.leases().cgroups())});
-    if (auto watching = watch_imports(); !watching) {
-        log(Severity::error, "import-unwatched", watching.error().message());
+                                cgroups_.follow(*config.policy, service_.leases().cgroups()),
+                                ports_.ports(*config.policy)});
+    if (auto watching = watch_imports(); !watching || !ports_watched) {
+        log(Severity::error, "import-unwatched",
+            (watching ? ports_watched : watching).error().message());
     }
     if (auto watching = watch_ipsec(); !watching) {
         lock_and_leave(IpsecUnknown{watching.error()});

@@ -6,6 +6,7 @@
 #include "../host/import_watch.hpp"
 #include "../host/intent_store.hpp"
 #include "../host/ipsec_watch.hpp"
+#include "../host/ports_watch.hpp"
 #include "blocked_reader.hpp"
 #include "cgroup_follower.hpp"
 #include "killswitchd/config.hpp"
@@ -19,6 +20,7 @@
 #include "learner.hpp"
 #include "listener.hpp"
 #include "name_keeper.hpp"
+#include "ports_follower.hpp"
 #include "reporter.hpp"
 #include "service.hpp"
 
@@ -39,6 +41,7 @@ class Loop {
         LinkMonitor links;
         IpsecWatch ipsec;
         ImportWatch imports;
+        PortsWatch ports;
         LearnedServers learned{};
     };
 
@@ -94,6 +97,7 @@ class Loop {
     Engine engine_;
     Service service_;
     Listener listener_;
+    PortsFollower ports_;
     Learner learner_;
     BlockedReader blocked_;
     Reporter reporter_;

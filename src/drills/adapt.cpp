@@ -5,6 +5,7 @@
 #include "killswitchd/host_name.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
+#include "killswitchd/via.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -136,6 +137,18 @@ void adapt_senders(Policy& policy, std::vector<std::string>& notes) {
     stand_ins.replace(policy.apps);
 }
 
+/// The lab has one tunnel.
+void adapt_nesting(Policy& policy, std::vector<std::string>& notes) {
+    const Policy whole = policy;
+    std::erase_if(policy.tunnels, [&](const Tunnel& tunnel) { return is_carrier(whole, tunnel); });
+    for (Tunnel& tunnel : policy.tunnels) {
+        if (!tunnel.via.empty()) {
+            notes.push_back(fmt::format("{}: played without the tunnel around it", tunnel.name));
+            tunnel.via.clear();
+        }
+    }
+}
+
 }  // namespace
 
 Adapted adapt(Policy policy) {
@@ -149,6 +162,7 @@ Adapted adapt(Policy policy) {
         policy.mode = Mode::always;
         policy.boot = BootLock::lock;
     }
+    adapt_nesting(policy, adapted.notes);
     for (std::size_t i = 0; i < policy.tunnels.size(); ++i) {
         adapt(policy.tunnels[i], i, adapted.notes);
     }

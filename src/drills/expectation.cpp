@@ -145,7 +145,11 @@ std::vector<Endpoint> playable_endpoints(const Policy& policy) {
 
 Expectation::Expectation(const Policy& policy)
     : policy_(policy), allowances_(drills::allowances(policy)), local_(local_space(policy)) {
-    always_.endpoints = playable_endpoints(policy);
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (tunnel.via.empty()) {  // The others are spoken to inside one of these.
+            std::ranges::copy(playable_endpoints(tunnel), std::back_inserter(always_.endpoints));
+        }
+    }
     always_.neighbour_discovery =
         has_v6(local_) || opens_v6(policy, policy.outbound) || opens_v6(policy, policy.inbound) ||
         std::ranges::any_of(always_.endpoints,

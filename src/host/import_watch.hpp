@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "file_watch.hpp"
 #include "imports.hpp"
 #include "killswitchd/diagnostic.hpp"
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/error.hpp"
-#include "killswitchd/handle.hpp"
 #include "killswitchd/policy.hpp"
 
 #include <cstddef>
@@ -17,7 +17,6 @@ namespace ks {
 
 /// Follows the files that a policy imports endpoints from. What a file named last stays known while
 /// it is missing, unreadable, not to be trusted or half written.
-/// Source: inotify(7); it reports renames in the directory of a file, and directories that appear.
 class ImportWatch {
   public:
     /// What became of one file.
@@ -32,24 +31,21 @@ class ImportWatch {
     /// \param before  What was known stays known where a file cannot be used now.
     [[nodiscard]] static ImportWatch open(const Policy& policy, const ImportWatch* before);
 
-    [[nodiscard]] int fd() const noexcept { return inotify_.get(); }  ///< -1: nothing to watch.
+    [[nodiscard]] int fd() const noexcept { return changes_.fd(); }  ///< -1: nothing to watch.
     /// Reads what is queued, and every file again. \return what is new.
     [[nodiscard]] std::vector<News> drain();
 
     /// Each as it was when it could last be used; else as it is.
     [[nodiscard]] const VpnFiles& files() const noexcept { return files_; }
     [[nodiscard]] const VpnFiles& seen() const noexcept { return seen_; }  ///< Each as it is.
-    [[nodiscard]] const std::optional<Error>& problem() const noexcept { return problem_; }
+    [[nodiscard]] const std::optional<Error>& problem() const noexcept {
+        return changes_.problem();
+    }
 
   private:
-    void watch(const std::string& path);
-    void watch_directory(const std::string& path);
-    [[nodiscard]] bool add(const std::string& directory) const;
-
     VpnFiles files_;
     VpnFiles seen_;  ///< As they were when they were last read.
-    Fd inotify_;
-    std::optional<Error> problem_;
+    FileWatch changes_;
 };
 
 }  // namespace ks

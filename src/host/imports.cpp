@@ -34,15 +34,6 @@ Diagnostic whole_file(Diagnostic::Severity severity, const std::string& path, st
     return finding;
 }
 
-Result<std::string> read_trusted(const std::string& path) {
-    // Nobody can replace a file of another user in a directory with the sticky bit.
-    auto directory = open_trusted_directory(directory_of(path), StickyBit::suffices);
-    if (!directory) {
-        return std::move(directory).error();
-    }
-    return read_trusted_file(path, kMaxVpnFileBytes);
-}
-
 bool looks_up(const Policy& policy) {
     return !policy.bootstrap.servers.empty();
 }
@@ -101,8 +92,17 @@ std::string missing(std::string_view verb, const std::set<std::string>& a,
 
 }  // namespace
 
+Result<std::string> read_trusted(const std::string& path, std::size_t most) {
+    // Nobody can replace a file of another user in a directory with the sticky bit.
+    auto directory = open_trusted_directory(directory_of(path), StickyBit::suffices);
+    if (!directory) {
+        return std::move(directory).error();
+    }
+    return read_trusted_file(path, most);
+}
+
 VpnFile read_vpn_file(const std::string& path) {
-    const auto text = read_trusted(path);
+    const auto text = read_trusted(path, kMaxVpnFileBytes);
     if (text) {
         return parse_vpn_file(path, *text);
     }

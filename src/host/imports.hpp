@@ -3,9 +3,11 @@
 
 #include "killswitchd/diagnostic.hpp"
 #include "killswitchd/endpoints.hpp"
+#include "killswitchd/error.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/vpn_file.hpp"
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,7 +18,9 @@ namespace ks {
 using VpnFiles = std::map<std::string, VpnFile>;
 
 /// Reads one file that decides about safety: it and its directory must belong to root or the
-/// effective user, and nobody else may write to them. What is wrong is in `findings`.
+/// effective user, and nobody else may write to them.
+[[nodiscard]] Result<std::string> read_trusted(const std::string& path, std::size_t most);
+/// The same of the file of a VPN program. What is wrong is in `findings`.
 [[nodiscard]] VpnFile read_vpn_file(const std::string& path);
 
 /// Every file that `policy` imports, as it is now.

@@ -77,6 +77,8 @@ World observe(const Paths& paths) {
     }
     world.imports = read_vpn_files(state.policy);
     state.learned = learned_endpoints(paths, state.policy, world.imports);
+    world.port_files = read_ports_files(state.policy);
+    state.ports = ports_in(world.port_files, state.policy);
     state.ipsec = IpsecWatch::open(state.policy).gateways();
     if (auto nftables = Nftables::open(Ownership::off)) {
         state.raw_support = nftables->raw_support();

@@ -10,6 +10,7 @@
 #include "killswitchd/observed_tables.hpp"
 #include "killswitchd/paths.hpp"
 #include "killswitchd/step.hpp"
+#include "ports_watch.hpp"
 
 #include <optional>
 #include <string>
@@ -21,8 +22,9 @@ namespace ks {
 struct World {
     LoadedConfig config;
     BootClock clock;
-    State state;         ///< `situation` and `wanted` are decided; nothing is in force yet.
-    VpnFiles imports{};  ///< What the config imports endpoints from.
+    State state;              ///< `situation` and `wanted` are decided; nothing is in force yet.
+    VpnFiles imports{};       ///< What the config imports endpoints from.
+    PortsFiles port_files{};  ///< What it takes open ports from.
     std::optional<Error> intents_problem{};  ///< Why the intents on the disk are not believed.
 };
 

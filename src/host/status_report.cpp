@@ -11,6 +11,7 @@
 #include "killswitchd/situation.hpp"
 #include "killswitchd/time.hpp"
 #include "killswitchd/tunnels.hpp"
+#include "killswitchd/via.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,7 +32,14 @@ namespace {
 
 TunnelUse use_of(const Tunnel& tunnel, const State& state) {
     if (!tunnel.ipsec) {
-        return use_of(tunnel, state.links);
+        TunnelUse use = use_of(tunnel, state.links);
+        const Tunnel* const outer = outer_of(state.policy, tunnel);
+        if (use.up && outer != nullptr && !use_of(*outer, state).up) {
+            use = {false, false,
+                   fmt::format("{} is up but not used: it goes through {}, which is not up",
+                               tunnel.interface, outer->name)};
+        }
+        return use;
     }
     const auto live = live_ipsec(state.policy, state.situation.endpoints, state.ipsec);
     const bool up = std::ranges::find(live, tunnel.name) != live.end();
@@ -78,6 +86,7 @@ std::vector<TunnelReport> tunnels_of(const State& state, const AnswerWatch::All&
                                      known.learned ? utc_text(*known.learned) : std::string()});
         }
         one.answers = answers_of(tunnel, answers);
+        one.via = tunnel.via;
         all.push_back(std::move(one));
     }
     return all;

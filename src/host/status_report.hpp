@@ -39,6 +39,7 @@ struct TunnelReport {
     std::string problem;   ///< Why it is not up, as a clause; empty when it is.
     std::vector<KnownEndpoint> endpoints;
     std::optional<Answers> answers{};  ///< Absent: not up, or nobody can be asked.
+    std::string via{};  ///< The tunnel that it goes through; empty where none is around it.
 };
 
 /// An endpoint that somebody holds.

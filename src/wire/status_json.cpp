@@ -79,6 +79,7 @@ json tunnel_json(const TunnelReport& tunnel) {
         {"problem", tunnel.problem},
         {"endpoints", std::move(endpoints)},
         {"answers", tunnel.answers ? answers_json(*tunnel.answers) : json()},
+        {"via", tunnel.via.empty() ? json() : json(tunnel.via)},
     };
 }
 
@@ -90,6 +91,7 @@ TunnelReport tunnel_from(const json& object) {
     tunnel.up = member(object, "up", false);
     tunnel.refused = member(object, "refused", false);
     tunnel.problem = member(object, "problem", std::string());
+    tunnel.via = member(object, "via", std::string());
     for (const json& known : member(object, "endpoints", json::array())) {
         if (known.is_object()) {
             tunnel.endpoints.push_back({member(known, "endpoint", std::string()),

@@ -214,7 +214,7 @@ class Status(Case):
             self.assertIn(field, report)
         self.assertEqual(set(report["tunnels"][0]),
                          {"name", "interface", "up", "refused", "problem", "kind", "endpoints",
-                          "answers"})
+                          "answers", "via"})
         self.assertEqual(set(report["config"]), {"files", "hash", "loaded", "changed"})
         self.assertEqual(report["config"]["files"], [self.config])
         self.assertRegex(report["config"]["loaded"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*Z$")

@@ -10,12 +10,15 @@
 #include "random_policy.hpp"
 #include "support/kernel_judge.hpp"
 #include "support/mutations.hpp"
+#include "support/private_network.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -65,9 +68,18 @@ class Oracle {
         const Status applied = nftables_->apply(trial.ruleset);
         INFO((applied ? std::string() : applied.error().message()));
         REQUIRE(applied);
+        forget_flows(trial.ruleset);
         PacketMaker maker(dice, trial.ruleset, judge_.senders());
+        std::vector<PacketView> questions;
         for (std::size_t i = 0; i < kPacketsPerPolicy; ++i) {
-            trial.packets.push_back(judged(maker.make()));
+            const bool answers = !questions.empty() && dice.chance(20);
+            trial.packets.push_back(
+                judged(answers ? maker.answer_to(dice.pick(questions)) : maker.make()));
+            const PacketView& last = trial.packets.back().packet;
+            if (last.hook == Hook::output && last.protocol == proto::kUdp &&
+                last.out_interface != "lo" && is_unicast(last.destination)) {
+                questions.push_back(last);
+            }
         }
         return trial;
     }
@@ -93,6 +105,15 @@ class Oracle {
     Dice dice;
 
   private:
+    /// Those of the policy before, where the set stayed.
+    static void forget_flows(const Ruleset& ruleset) {
+        for (const Set& set : ruleset.sets) {
+            if (set.key.of == SetKey::Of::answer) {
+                must(fmt::format("nft flush set inet killswitchd {}", set.name));
+            }
+        }
+    }
+
     Cgroups cgroups_;
     KernelJudge judge_;
     std::optional<Nftables> nftables_;
@@ -122,12 +143,13 @@ Evaluation rerouted(const Ruleset& ruleset, const Judged& judged) {
     packet.hook = Hook::postrouting;
     packet.carried = first.carried;
     Evaluation last = evaluate(ruleset, packet);
+    last.learned = first.learned;
     return last.verdict == Verdict::accept ? first : last;
 }
 
 /// What decides about a packet: the rules of its hooks, or after them those of the device it goes
 /// to.
-Evaluation judge(const Ruleset& ruleset, const Judged& judged) {
+Evaluation verdict_on(const Ruleset& ruleset, const Judged& judged) {
     PacketView packet = judged.packet;
     Evaluation inet = judged.first.empty() ? follow(ruleset, packet) : rerouted(ruleset, judged);
     if (inet.verdict != Verdict::accept || packet.hook == Hook::input) {
@@ -139,12 +161,34 @@ Evaluation judge(const Ruleset& ruleset, const Judged& judged) {
     }
     packet.hook = Hook::egress;
     Evaluation device = evaluate(ruleset, packet);
+    device.learned = inet.learned;
     return device.verdict == Verdict::accept ? inet : device;
 }
 
-bool agrees(const Ruleset& ruleset, const Judged& judged) {
-    return (judge(ruleset, judged).verdict == Verdict::accept) == judged.passes;
-}
+/// Judges the packets of one policy in turn, and remembers with the rules the flows that they
+/// learn.
+class Evaluator {
+  public:
+    explicit Evaluator(const Ruleset& ruleset) : ruleset_(ruleset) {}
+
+    Evaluation judge(Judged judged) {
+        PacketView& packet = judged.packet;
+        packet.known_flow =
+            flows_.contains({packet.source, packet.source_port, packet.destination_port});
+        Evaluation evaluation = verdict_on(ruleset_, judged);
+        if (evaluation.learned) {
+            flows_.insert({packet.destination, packet.destination_port, packet.source_port});
+        }
+        return evaluation;
+    }
+    bool agrees(const Judged& judged) {
+        return (judge(judged).verdict == Verdict::accept) == judged.passes;
+    }
+
+  private:
+    const Ruleset& ruleset_;
+    std::set<std::tuple<IpAddress, std::uint16_t, std::uint16_t>> flows_;
+};
 
 }  // namespace
 
@@ -170,18 +214,21 @@ TEST_CASE("the evaluator and the kernel judge every packet alike", "[oracle]") {
     Oracle oracle(seed());
     std::size_t packets = 0;
     std::size_t accepted = 0;
+    std::size_t answers = 0;
     std::map<std::string, std::uint64_t> refused;  // Counters outlive a change of the rules.
 
     for (std::size_t i = 0; i < kPolicies; ++i) {
         const Trial trial = oracle.next();
+        Evaluator evaluator(trial.ruleset);
         for (const Judged& judged : trial.packets) {
             ++packets;
             accepted += judged.passes ? 1 : 0;
-            if (const Evaluation ours = judge(trial.ruleset, judged); !ours.counter.empty()) {
+            const Evaluation ours = evaluator.judge(judged);
+            answers += ours.comment == "answers by UDP" ? 1 : 0;
+            if (!ours.counter.empty()) {
                 ++refused[ours.counter];
             }
-            if (!agrees(trial.ruleset, judged)) {
-                const Evaluation ours = judge(trial.ruleset, judged);
+            if ((ours.verdict == Verdict::accept) != judged.passes) {
                 FAIL(fmt::format(
                     "{}\n{} first {}\nkernel: {}, evaluator: {} by rule {} of chain {} ({})",
                     render_text(trial.ruleset), show(judged.packet), judged.first,
@@ -202,6 +249,7 @@ TEST_CASE("the evaluator and the kernel judge every packet alike", "[oracle]") {
     fmt::print("{} packets, {} of them accepted, under {} policies\n", packets, accepted,
                kPolicies);
     CHECK(packets >= 20'000);
+    CHECK(answers > 100);
     CHECK(accepted > packets / 20);
     CHECK(accepted < packets * 19 / 20);
 }
@@ -222,8 +270,9 @@ TEST_CASE("every kind of mistake in the evaluator's rules is noticed", "[oracle]
                 if (!mutation.apply(mutant, oracle.dice)) {
                     return false;
                 }
+                Evaluator evaluator(mutant);
                 for (const Judged& judged : trial.packets) {
-                    if (!agrees(mutant, judged)) {
+                    if (!evaluator.agrees(judged)) {
                         return true;
                     }
                 }

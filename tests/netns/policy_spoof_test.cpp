@@ -105,7 +105,9 @@ TEST_CASE("packets to the tunnel's address that come by another way find nobody 
 }
 
 TEST_CASE("the tunnel's own traffic to its address passes", "[policy][spoof]") {
-    Scene scene(generous_policy());
+    Policy policy = generous_policy();
+    policy.tunnels[0].inbound.all = true;
+    Scene scene(policy);
     scene.protect();
     const Listener listener(scene.host(), kPort);
 

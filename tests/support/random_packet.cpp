@@ -162,6 +162,7 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
             [&](const match::InnerDestination& m) { packet.inner_destination = m.address; },
             [&](const match::CtEstablished&) {},  // What conntrack knows is not in one packet.
             [&](const match::CtReply&) {},
+            [&](const match::Translated&) {},
             [&](const match::ArpTarget&) {},
             [&](const match::EtherType&) {},
             [&](const match::VlanId&) {},
@@ -389,6 +390,27 @@ PacketView PacketMaker::make() {
     if (dice_.chance(3)) {
         packet.source = random_address(dice_, other(packet.source.family));
         packet.destination = random_address(dice_, packet.source.family);
+    }
+    make_routable(packet);
+    packet.in_kind = kind_of(packet.in_interface);
+    packet.out_kind = kind_of(packet.out_interface);
+    packet.in_group = group_of(packet.in_interface);
+    packet.out_group = group_of(packet.out_interface);
+    return packet;
+}
+
+PacketView PacketMaker::answer_to(const PacketView& sent) {
+    PacketView packet = blank();
+    packet.hook = Hook::input;
+    packet.in_interface = dice_.chance(80) ? sent.out_interface : dice_.pick(devices());
+    packet.source = sent.destination;
+    packet.destination = random_address(dice_, sent.source.family);
+    packet.protocol = sent.protocol;
+    packet.source_port = sent.destination_port;
+    packet.destination_port = sent.source_port;
+    packet.tcp_opening = false;
+    if (dice_.chance(30)) {
+        bend(packet);
     }
     make_routable(packet);
     packet.in_kind = kind_of(packet.in_interface);

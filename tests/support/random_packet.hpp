@@ -32,6 +32,8 @@ class PacketMaker {
     PacketMaker(Dice& dice, const Ruleset& ruleset, const std::vector<Sender>& senders)
         : dice_(dice), ruleset_(ruleset), senders_(senders) {}
     [[nodiscard]] PacketView make();
+    /// What the far side may send back, or nearly; unless `sent` went where nobody answers.
+    [[nodiscard]] PacketView answer_to(const PacketView& sent);
 
   private:
     [[nodiscard]] PacketView blank();

@@ -3,6 +3,7 @@
 
 #include "killswitchd/compile.hpp"
 #include "killswitchd/config_text.hpp"
+#include "killswitchd/via.hpp"
 #include "random_world.hpp"
 
 #include <algorithm>
@@ -50,7 +51,14 @@ std::string free_interface(Dice& dice, const Policy& policy) {
 }
 
 void settle(Dice& dice, Policy& policy, Tunnel& tunnel) {
+    if (tunnel.inbound.all) {
+        tunnel.inbound.ports.clear();
+    }
     if (tunnel.ipsec) {
+        const auto first = std::ranges::find(policy.tunnels, true, &Tunnel::ipsec);
+        tunnel.inbound = first->inbound;
+        tunnel.inbound_file = first->inbound_file;
+        tunnel.private_use = first->private_use;
         tunnel.interface.clear();
         tunnel.kind.clear();
         tunnel.automatic = false;
@@ -86,6 +94,12 @@ void settle(Dice& dice, Policy& policy) {
         }
     } else if (!bootstrap.user) {
         bootstrap.user = kSomeResolver;
+    }
+    for (Tunnel& tunnel : policy.tunnels) {
+        const Tunnel* const outer = outer_of(policy, tunnel);
+        if (outer == nullptr || outer->ipsec || tunnel.ipsec) {
+            tunnel.via.clear();
+        }
     }
     Lan& lan = policy.lan;
     lan.unsafe = lan.unsafe && lan.networks == Lan::Networks::listed;
@@ -226,6 +240,29 @@ void tunnel_imports(Dice& dice, const CgroupIds&, Policy& policy) {
     }
 }
 
+void tunnel_inbound(Dice& dice, const CgroupIds&, Policy& policy) {
+    for (Tunnel& tunnel : policy.tunnels) {
+        tunnel.inbound = {dice.chance(15), {}};
+        if (dice.chance(40)) {
+            tunnel.inbound.ports = some_ports(dice);
+        }
+    }
+}
+
+void inbound_files(Dice& dice, const CgroupIds&, Policy& policy) {
+    for (Tunnel& tunnel : policy.tunnels) {
+        tunnel.inbound_file = dice.chance(30) ? "/run/provider/port" : "";
+    }
+}
+
+/// Through one of those before it, so that none goes in circles.
+void tunnel_via(Dice& dice, const CgroupIds&, Policy& policy) {
+    for (std::size_t i = 0; i < policy.tunnels.size(); ++i) {
+        Tunnel& tunnel = policy.tunnels[i];
+        tunnel.via = i > 0 && dice.chance(40) ? policy.tunnels[dice.below(i)].name : "";
+    }
+}
+
 void dns_servers(Dice& dice, const CgroupIds&, Policy& policy) {
     policy.dns_servers.reset();
     if (dice.chance(40)) {
@@ -302,6 +339,15 @@ const std::map<std::string, Generate>& generators() {
          [](Dice& dice, Ids, Policy& p) {
              for (Tunnel& tunnel : p.tunnels) {
                  tunnel.follow_roaming = dice.chance(50);
+             }
+         }},
+        {"tunnels.inbound", tunnel_inbound},
+        {"tunnels.inbound_file", inbound_files},
+        {"tunnels.via", tunnel_via},
+        {"tunnels.private",
+         [](Dice& dice, Ids, Policy& p) {
+             for (Tunnel& tunnel : p.tunnels) {
+                 tunnel.private_use = dice.chance(60) ? PrivateUse::allow : PrivateUse::refuse;
              }
          }},
         {"tunnels.only.fwmark",

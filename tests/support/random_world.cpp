@@ -151,7 +151,21 @@ Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups) 
         }
     }
     std::ranges::sort(gateways);
-    return decide(policy, links, intents, std::move(cgroups), gateways);
+    Situation situation = decide(policy, links, intents, std::move(cgroups), gateways);
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (!tunnel.inbound_file.empty()) {
+            const std::uint16_t port = random_port(dice);
+            situation.open_ports[tunnel.name] = {
+                {{port, port}, dice.chance(50) ? proto::kTcp : proto::kUdp}};
+        }
+    }
+    for (const Tunnel& tunnel : policy.tunnels) {  // Of IPsec all have the same file.
+        const auto first = std::ranges::find(policy.tunnels, true, &Tunnel::ipsec);
+        if (tunnel.ipsec && situation.open_ports.contains(first->name)) {
+            situation.open_ports[tunnel.name] = situation.open_ports[first->name];
+        }
+    }
+    return situation;
 }
 
 }  // namespace ks::test

@@ -95,3 +95,18 @@ TEST_CASE("a server that only `auto` would find is played by one of the lab", "[
     CHECK(played.policy.tunnels.front().endpoints == std::vector{test::udp("203.0.113.20", 51820)});
     CHECK(played.notes.size() == 1);
 }
+
+TEST_CASE("a tunnel in a tunnel is played alone", "[drills]") {
+    Policy policy = test::wireguard_policy();
+    policy.tunnels.push_back(policy.tunnels.front());
+    policy.tunnels.front().name = "outer";
+    policy.tunnels.back().interface = "tun0";
+    policy.tunnels.back().via = "outer";
+
+    const drills::Adapted played = drills::adapt(policy);
+
+    REQUIRE(played.policy.tunnels.size() == 1);
+    CHECK(played.policy.tunnels[0].interface == "tun0");
+    CHECK(played.policy.tunnels[0].via.empty());
+    CHECK(played.notes == std::vector<std::string>{"home: played without the tunnel around it"});
+}

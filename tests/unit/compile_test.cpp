@@ -215,6 +215,22 @@ TEST_CASE("IPv6 of a link is open only where something needs it", "[compile][fai
     CHECK(opens_ipv6_links(policy, situation));
 }
 
+TEST_CASE("DHCPv6 asks nobody in a tunnel that IPv6 may not enter", "[compile][fail-closed]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
+    const Ruleset rules = rules_of(policy, StateName::protected_);
+    PacketView request = v6(web_by("eth0"));
+    request.source = address("fe80::2");
+    request.destination = address("ff02::1:2");
+    request.protocol = proto::kUdp;
+    request.source_port = 546;
+    request.destination_port = 547;
+    REQUIRE(accepted(rules, request));
+
+    request.out_interface = "wg0";
+    CHECK_FALSE(accepted(rules, request));
+}
+
 TEST_CASE("DHCPv6 asks its group, and hears the link", "[compile][fail-closed]") {
     Policy policy = wireguard_policy();
     policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
@@ -370,10 +386,24 @@ TEST_CASE("every base chain of every state ends in a rule that takes everything"
     }
 }
 
-TEST_CASE("a tunnel packet meets one rule", "[compile][performance]") {
-    const Ruleset rules = rules_of(wireguard_policy(), StateName::protected_, {"wg0"});
+TEST_CASE("a tunnel packet meets one rule of each hook, and one more where UDP is remembered",
+          "[compile][performance]") {
+    Policy policy = wireguard_policy();
+    const Evaluation first =
+        evaluate(rules_of(policy, StateName::protected_, {"wg0"}), web_by("wg0"));
+    CHECK(first.chain == "asked");
+    CHECK(first.rule == 1);
+    PacketView leaving = web_by("wg0");
+    leaving.hook = Hook::postrouting;
+    CHECK(evaluate(rules_of(policy, StateName::protected_, {"wg0"}), leaving).chain ==
+          "postrouting");
+    CHECK(evaluate(rules_of(policy, StateName::protected_, {"wg0"}), leaving).rule == 0);
 
-    CHECK(evaluate(rules, web_by("wg0")).rule == 0);
+    policy.tunnels[0].inbound.all = true;
+    const Evaluation open =
+        evaluate(rules_of(policy, StateName::protected_, {"wg0"}), web_by("wg0"));
+    CHECK(open.chain == "output");
+    CHECK(open.rule == 0);
 }
 
 TEST_CASE("without a config only loopback and DHCP pass", "[compile][fail-closed]") {

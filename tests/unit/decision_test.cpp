@@ -99,7 +99,7 @@ TEST_CASE("what is allowed names the rule that let it pass", "[decision]") {
     const Decision inside = out_of(state, packet);
     CHECK(inside.allowed);
     CHECK(inside.comment == "tunnel wg0");
-    CHECK(inside.chain == "output");
+    CHECK(inside.chain == "asked");
     CHECK(inside.reason.empty());
     CHECK(key_behind(inside, state.policy).empty());
 }

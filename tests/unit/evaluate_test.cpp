@@ -60,6 +60,8 @@ PacketView full_packet() {
     packet.inner_destination = address("203.0.113.1");
     packet.ct_established = true;
     packet.ct_reply = true;
+    packet.translated_from = 443;
+    packet.known_flow = true;
     packet.hop_limit = 255;
     packet.mark = 0x1ca6c;
     packet.uid = 1000;
@@ -115,6 +117,11 @@ TEST_CASE("a match takes what it names, and no neighbour of it", "[evaluate]") {
           [](PacketView& p) { p.inner_destination.reset(); }}},
         {match::CtEstablished{}, {[](PacketView& p) { p.ct_established = false; }}},
         {match::CtReply{}, {[](PacketView& p) { p.ct_reply = false; }}},
+        {match::Translated{},  //
+         {[](PacketView& p) { p.translated_from.reset(); }}},
+        {match::Translated{PortRange{443, 443}},
+         {[](PacketView& p) { p.translated_from = 444; },
+          [](PacketView& p) { p.later_fragment = true; }}},
         {match::HopLimit{255}, {[](PacketView& p) { p.hop_limit = 254; }}},
         {match::TcpNotOpening{}, {[](PacketView& p) { p.tcp_opening = true; }, kLater}},
         {match::Mark{0xca6c, 0xffff}, {[](PacketView& p) { p.mark = 0x1ca6d; }}},
@@ -177,6 +184,26 @@ TEST_CASE("a later fragment is known by its family, and loopback by its name", "
     CHECK_FALSE(takes({match::EtherType{0x0800}}, packet));
     CHECK_FALSE(takes({match::VlanId{5}}, packet));
     CHECK_FALSE(takes({match::SpanningTree{}}, packet));
+}
+
+TEST_CASE("a flow is one that a rule has learned", "[evaluate]") {
+    const match::InSet flows = to_set(SetKey::Of::answer, "flows");
+    Ruleset rules{{},
+                  {{"flows", flows.key, {}}},
+                  {{"output", Hook::output, {rule({}, Verdict::accept)}},
+                   {"input", Hook::input, {rule({flows}, Verdict::accept)}}}};
+    CHECK_FALSE(evaluate(rules, full_packet()).learned);
+    rules.chains[0].rules[0].learn = flows;
+    CHECK(follow(rules, full_packet()).learned);
+
+    PacketView answer = turned_around(full_packet());
+    answer.hook = Hook::input;
+    CHECK(accepted(rules, answer));
+    for (const Edit& edit : {Edit([](PacketView& p) { p.known_flow = false; }), kLater, kIpv6}) {
+        PacketView other = answer;
+        edit(other);
+        CHECK_FALSE(accepted(rules, other));
+    }
 }
 
 TEST_CASE("every match of a rule has to fit", "[evaluate]") {

@@ -45,6 +45,23 @@ TEST_CASE("a pattern trusts every interface of such a name", "[holes]") {
     CHECK(holes_of(policy) == Holes{"tunnel home: every interface named wg* is trusted"});
 }
 
+TEST_CASE("what the VPN's side may connect to is a hole", "[holes][inbound]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].inbound.ports = {{{51413, 51413}, proto::kTcp}};
+    CHECK(holes_of(policy) ==
+          Holes{"tunnel home: anyone in the VPN may connect to port 51413/tcp"});
+    const OpenPorts more{{"home", {{{80, 81}, proto::kUdp}, {{51413, 51413}, proto::kTcp}}},
+                         {"another", {{{1, 1}, proto::kTcp}}}};
+    CHECK(holes(policy, {}, more) ==
+          Holes{"tunnel home: anyone in the VPN may connect to port 80-81/udp, 51413/tcp"});
+    for (std::uint16_t port = 1; port < 5; ++port) {
+        policy.tunnels[0].inbound.ports.push_back({{port, port}, proto::kTcp});
+    }
+    CHECK(holes_of(policy) == Holes{"tunnel home: anyone in the VPN may connect to 5 ports"});
+    policy.tunnels[0].inbound = {true, {}};
+    CHECK(holes_of(policy) == Holes{"tunnel home: anyone in the VPN may connect to this host"});
+}
+
 TEST_CASE("the LAN is a hole as wide as it is allowed", "[holes]") {
     Policy policy = wireguard_policy();
     policy.lan.allow = true;

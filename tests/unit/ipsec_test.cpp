@@ -252,8 +252,8 @@ TEST_CASE("one rule in each direction stands for all tunnels by policy", "[ipsec
     CHECK(count(match::Decrypted{}) == 1);
     CHECK(has_rule(rules, "\t\trt ipsec exists meta nfproto ipv4 accept comment \"tunnel by IPsec "
                           "policy\"\n"));
-    CHECK(has_rule(rules, "\t\tmeta ipsec exists meta nfproto ipv4 accept comment \"tunnel by "
-                          "IPsec policy\"\n"));
+    CHECK(has_rule(rules, "\t\tmeta ipsec exists meta nfproto ipv4 jump from_tunnel comment "
+                          "\"tunnel by IPsec policy\"\n"));
 }
 
 TEST_CASE("a tunnel by policy is up when a policy encrypts to one of its endpoints",

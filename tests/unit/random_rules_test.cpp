@@ -6,6 +6,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/ruleset.hpp"
+#include "killswitchd/tunnels.hpp"
 #include "random_packet.hpp"
 #include "random_policy.hpp"
 #include "reference.hpp"
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -61,6 +63,11 @@ PacketView random_packet(Dice& dice, PacketMaker& maker) {
     packet.decrypted =
         (packet.hook == Hook::input || packet.hook == Hook::forward) && dice.chance(5);
     packet.later_fragment = dice.chance(5);
+    packet.known_flow = packet.protocol == proto::kUdp && dice.chance(40);
+    const bool forwarded = packet.hook == Hook::forward || packet.hook == Hook::postrouting;
+    if (forwarded && dice.chance(30)) {
+        packet.translated_from = random_port(dice);
+    }
     packet.remembered = dice.chance(30);
     if (packet.uid && dice.chance(15)) {  // Its socket is closed.
         packet.uid.reset();
@@ -90,6 +97,25 @@ struct Known {
 
 bool is_icmp(const Known& known) {
     return known.protocol == (known.family == IpFamily::v4 ? proto::kIcmp : proto::kIcmpv6);
+}
+
+/// What comes back by the tunnel. Connection tracking knows it, where a rule asks.
+PacketView answer_by(const LiveTunnel& tunnel, const PacketView& sent, bool known) {
+    PacketView answer = sent;
+    answer.hook = Hook::input;
+    answer.out_interface.clear();
+    answer.out_kind.clear();
+    answer.in_interface = tunnel.interface;
+    answer.in_kind = tunnel.kind;
+    answer.in_group = tunnel.group.value_or(0);
+    std::swap(answer.source, answer.destination);
+    std::swap(answer.source_port, answer.destination_port);
+    answer.known_flow = known;
+    answer.later_fragment = false;  // Here it is whole again.
+    answer.ct_established = true;
+    answer.ct_reply = true;
+    answer.decrypted = sent.to_encrypt;
+    return answer;
 }
 
 /// Whether a match stands where ruleset.hpp allows it; adds what it says.
@@ -123,7 +149,8 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
                 const auto set = std::ranges::find(part.sets, m.set, &Set::name);
                 return set != part.sets.end() && (*set)->key == m.key &&
                        (m.key.of == SetKey::Of::interface || known.family == m.key.family) &&
-                       (m.key.of != SetKey::Of::flow || known.protocol == proto::kTcp);
+                       (m.key.of != SetKey::Of::flow || known.protocol == proto::kTcp) &&
+                       (m.key.of != SetKey::Of::answer || known.protocol == proto::kUdp);
             },
             [](const match::InInterface&) { return true; },
             [](const match::OutInterface&) { return true; },
@@ -135,6 +162,7 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
             [](const match::OutLoopback&) { return true; },
             [](const match::CtEstablished&) { return true; },
             [](const match::CtReply&) { return true; },
+            [&](const match::Translated& m) { return !m.ports || has_ports; },
             [](const match::ArpTarget&) { return true; },
             [](const match::EtherType&) { return true; },
             [](const match::VlanId&) { return true; },
@@ -158,6 +186,9 @@ bool sorted_and_unique(const std::vector<T>& all) {
 
 bool well_formed(const Set& set) {
     const SetKey& key = set.key;
+    if (key.of == SetKey::Of::answer) {
+        return set.elements.empty() && set.networks.empty();
+    }
     const bool of_addresses = key.of == SetKey::Of::address || key.of == SetKey::Of::endpoint;
     if (key.of == SetKey::Of::flow) {
         return set.elements.empty() && set.networks.empty();
@@ -204,6 +235,35 @@ TEST_CASE("what passes is what the manual lets pass", "[random][fail-closed]") {
     }
     CHECK(accepted > 2000);
     CHECK(refused > 2000);
+}
+
+TEST_CASE("the answer to whatever UDP may go into a tunnel may enter", "[random][inbound]") {
+    Dice dice(20261130);
+    std::size_t remembered = 0;
+    for (int i = 0; i < kWorlds; ++i) {
+        const auto world = random_world(dice);
+        if (!world) {
+            continue;
+        }
+        PacketMaker maker(dice, world->rules, kSenders);
+        for (int j = 0; j < kPackets; ++j) {
+            PacketView packet = random_packet(dice, maker);
+            packet.hook = Hook::output;
+            const auto live = std::ranges::find(world->situation.tunnels_up, packet.out_interface,
+                                                &LiveTunnel::interface);
+            if (live == world->situation.tunnels_up.end() || packet.protocol != proto::kUdp) {
+                continue;
+            }
+            const Evaluation evaluation = evaluate(world->rules, packet);
+            if (evaluation.verdict == Verdict::accept) {
+                const PacketView answer = answer_by(*live, packet, evaluation.learned);
+                INFO(text(packet) << "\n" << text(answer) << "\n" << render_text(world->rules));
+                REQUIRE(evaluate(world->rules, answer).verdict == Verdict::accept);
+                remembered += evaluation.learned ? 1 : 0;
+            }
+        }
+    }
+    CHECK(remembered > 100);
 }
 
 TEST_CASE("every table is one that the kernel can be given", "[random]") {

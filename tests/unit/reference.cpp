@@ -3,6 +3,7 @@
 
 #include "killswitchd/endpoints.hpp"
 #include "killswitchd/net.hpp"
+#include "killswitchd/tunnels.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -60,8 +61,19 @@ class Reference {
     // --- hooks -----------------------------------------------------------------------------------
 
     bool may_leave() {
-        if (leaves_by_tunnel() && family_fits_tunnel()) {
-            return asks_allowed_server() || asks_for_name();
+        if (const Tunnel* const carrier =
+                carrier_at(packet_.out_interface, packet_.out_kind, packet_.out_group)) {
+            return to_endpoint(carrier->name);
+        }
+        const bool through = leaves_by_tunnel() && family_fits_tunnel();
+        const Tunnel* const tunnel = through ? tunnel_before() : nullptr;
+        const bool inside = tunnel != nullptr && !tunnel->via.empty();
+        if (!inside && !marked_at_output() && is_carried(packet_.destination)) {
+            return false;
+        }
+        if (through) {
+            return (asks_allowed_server() && (public_or_own() || marked_at_output())) ||
+                   asks_for_name();
         }
         if (near_ == "lo") {
             return true;
@@ -87,8 +99,12 @@ class Reference {
     }
 
     bool may_enter() {
-        if (comes_by_tunnel() && family_fits_tunnel()) {
-            return true;
+        if (const Tunnel* const carrier =
+                carrier_at(packet_.in_interface, packet_.in_kind, packet_.in_group)) {
+            return from_endpoint(carrier->name) || path_mtu(carrier->name);
+        }
+        if (comes_by_tunnel() && (family_fits_tunnel() || policy_.scope == Scope::apps)) {
+            return enters_by_tunnel();
         }
         if (near_ == "lo") {
             return true;
@@ -112,9 +128,9 @@ class Reference {
         const bool to_guest = guest_link(packet_.out_interface, {});
         if (policy_.guests.reach == Guests::Reach::tunnel && family_fits_tunnel()) {
             if (from_guest && leaves_by_tunnel()) {
-                return asks_allowed_server();
+                return asks_allowed_server() && (public_or_own() || marked_at_output());
             }
-            if (to_guest && comes_by_tunnel() && packet_.ct_established) {
+            if (to_guest && comes_by_tunnel() && (packet_.ct_established || published(inbound()))) {
                 return true;
             }
         }
@@ -125,14 +141,13 @@ class Reference {
     /// The kernel has judged it at `forward`.
     bool answers_guest() {
         return policy_.scope == Scope::all && policy_.guests.reach == Guests::Reach::tunnel &&
-               !ways_out(situation_).empty() && packet_.ct_established &&
+               !ways_out(situation_).empty() && (packet_.ct_established || published_by_any()) &&
                guest_link(packet_.out_interface, {}) &&
                !(leaves_by_tunnel() && family_fits_tunnel());
     }
     /// Another table may have given it the mark, and with it another device.
     bool left_to_postrouting() {
-        return packet_.mark != 0 && !ways_out(situation_).empty() &&
-               !(leaves_by_tunnel() && family_fits_tunnel());
+        return marked_at_output() && !(leaves_by_tunnel() && family_fits_tunnel());
     }
 
     // --- tunnels ---------------------------------------------------------------------------------
@@ -155,6 +170,113 @@ class Reference {
                    (kind.empty() || tunnel.kind.empty() || tunnel.kind == kind) &&
                    (!group || !tunnel.group || tunnel.group == group);
         });
+    }
+    /// `postrouting` sees where it really goes.
+    bool marked_at_output() {
+        const bool sees = !ways_out(situation_).empty() || !situation_.carriers.empty();
+        return packet_.hook != Hook::postrouting && packet_.mark != 0 && sees;
+    }
+    bool public_or_own() {
+        const IpAddress& to = packet_.destination;
+        const Tunnel* const tunnel = tunnel_before();
+        const bool alone = within("10.0.0.0/8", to) || within("100.64.0.0/10", to) ||
+                           within("169.254.0.0/16", to) || within("172.16.0.0/12", to) ||
+                           within("192.168.0.0/16", to) || within("224.0.0.0/24", to) ||
+                           within("239.0.0.0/8", to) || within("255.255.255.255", to) ||
+                           within("fc00::/7", to) || within("fe80::/10", to) ||
+                           (within("ff02::/16", to) && packet_.protocol == proto::kUdp);
+        return tunnel == nullptr || tunnel->private_use == PrivateUse::allow || !alone ||
+               in(situation_.around.tunnel_networks, packet_.out_interface, to) ||
+               (policy_.dns_servers && has(*policy_.dns_servers, to));
+    }
+    /// The tunnel whose terms count for what leaves by it.
+    const Tunnel* tunnel_before() {
+        const bool last = packet_.hook == Hook::postrouting;
+        if (is_tunnel(packet_.out_interface, last ? packet_.out_kind : std::string(),
+                      last ? std::optional(packet_.out_group) : std::nullopt)) {
+            return tunnel_named(packet_.out_interface);
+        }
+        const auto ipsec = std::ranges::find(policy_.tunnels, true, &Tunnel::ipsec);
+        return ipsec == policy_.tunnels.end() ? nullptr : &*ipsec;
+    }
+    /// The tunnel whose terms count for what comes in by it; the interface says more than IPsec.
+    const Tunnel* tunnel_behind() {
+        const Tunnel* found = nullptr;
+        if (is_tunnel(packet_.in_interface, packet_.in_kind, packet_.in_group)) {
+            found = tunnel_named(packet_.in_interface);
+        } else {
+            const auto ipsec = std::ranges::find(policy_.tunnels, true, &Tunnel::ipsec);
+            found = ipsec == policy_.tunnels.end() ? nullptr : &*ipsec;
+        }
+        return found;
+    }
+    const Tunnel* tunnel_named(const std::string& interface) {
+        const auto up = std::ranges::find(situation_.tunnels_up, interface, &LiveTunnel::interface);
+        const auto fits = [&](const Tunnel& tunnel) {
+            const auto group = group_in(tunnel.interface);
+            return !tunnel.ipsec &&
+                   (group ? group == up->group : interface_matches(tunnel.interface, interface)) &&
+                   (tunnel.kind.empty() || up->kind.empty() || tunnel.kind == up->kind);
+        };
+        const Tunnel* found = nullptr;
+        for (const Tunnel& tunnel : policy_.tunnels) {
+            if (fits(tunnel) && (found == nullptr || tunnel.interface == interface)) {
+                found = &tunnel;
+            }
+        }
+        return found;
+    }
+    Inbound inbound_of(const Tunnel* tunnel) {
+        if (tunnel == nullptr) {
+            return {};
+        }
+        Inbound inbound = tunnel->inbound;
+        const auto more = situation_.open_ports.find(tunnel->name);
+        if (more != situation_.open_ports.end()) {
+            inbound.ports.insert(inbound.ports.end(), more->second.begin(), more->second.end());
+        }
+        return inbound;
+    }
+    Inbound inbound() { return inbound_of(tunnel_behind()); }
+    bool enters_by_tunnel() {
+        const Inbound terms = inbound();
+        const bool named = std::ranges::any_of(terms.ports, [&](const PortSpec& spec) {
+            return ports() && spec.protocol == packet_.protocol &&
+                   spec.ports.contains(packet_.destination_port);
+        });
+        const bool fragment = !v4() && packet_.later_fragment;
+        const bool answer = (packet_.protocol == proto::kTcp && !opens_tcp()) ||
+                            (packet_.protocol == proto::kUdp && ports() && packet_.known_flow) ||
+                            icmp_for_us();
+        return terms.all || named || fragment || answer;
+    }
+    bool icmp_for_us() {
+        const std::uint8_t type = packet_.icmp_type;
+        if (packet_.later_fragment) {
+            return false;
+        }
+        if (v4()) {
+            return packet_.protocol == proto::kIcmp &&
+                   (type == 0 || type == 3 || type == 11 || type == 12);
+        }
+        const bool discovery = type >= 134 && type <= 136 && packet_.hop_limit == 255;
+        return packet_.protocol == proto::kIcmpv6 &&
+               ((type >= 1 && type <= 4) || type == 129 || discovery);
+    }
+    bool published(const Inbound& terms) {
+        return packet_.translated_from &&
+               (terms.all || std::ranges::any_of(terms.ports, [&](const PortSpec& spec) {
+                    return ports() && spec.protocol == packet_.protocol &&
+                           spec.ports.contains(*packet_.translated_from);
+                }));
+    }
+    bool published_by_any() {
+        const auto by = [&](const Tunnel* tunnel) { return published(inbound_of(tunnel)); };
+        const auto ipsec = std::ranges::find(policy_.tunnels, true, &Tunnel::ipsec);
+        return std::ranges::any_of(
+                   situation_.tunnels_up,
+                   [&](const LiveTunnel& live) { return by(tunnel_named(live.interface)); }) ||
+               (!situation_.ipsec_up.empty() && by(&*ipsec));
     }
     bool family_fits_tunnel() { return v4() || policy_.ipv6 == Ipv6::tunnel; }
     bool asks_allowed_server() {
@@ -208,17 +330,44 @@ class Reference {
         return endpoint.address == far_ && endpoint.protocol == packet_.protocol &&
                (endpoint.port == 0 || (ports() && endpoint.port == far_port_));
     }
-    bool to_endpoint() {
+    /// The tunnel that the interface carries others as; null when it is none.
+    const Tunnel* carrier_at(const std::string& interface, const std::string& kind,
+                             std::uint32_t group) {
+        const bool kind_counts = packet_.hook != Hook::output;
+        for (const LiveTunnel& live : situation_.carriers) {
+            if (live.interface == interface &&
+                (!kind_counts || live.kind.empty() || live.kind == kind) &&
+                (!kind_counts || !live.group || live.group == group)) {
+                return tunnel_of(policy_, live);
+            }
+        }
+        return nullptr;
+    }
+    bool is_carried(const IpAddress& address) {
+        return std::ranges::any_of(policy_.tunnels, [&](const Tunnel& tunnel) {
+            return !tunnel.via.empty() && has_endpoint_at(tunnel, address);
+        });
+    }
+    bool has_endpoint_at(const Tunnel& tunnel, const IpAddress& address) {
+        return std::ranges::any_of(
+            endpoints_of(situation_.endpoints, tunnel.name),
+            [&](const KnownEndpoint& known) { return known.endpoint.address == address; });
+    }
+
+    bool to_endpoint(const std::string& by = {}) {
         return any_endpoint([&](const Tunnel& tunnel, const Endpoint& endpoint) {
+            if (tunnel.via != by) {
+                return false;
+            }
             const Only& only = tunnel.only;
             const bool marked =
                 !only.fwmark || (packet_.mark & only.fwmark->mask) == only.fwmark->value;
             return is_endpoint(endpoint) && marked && sent_by(only.user, only.group, only.cgroup);
         });
     }
-    bool from_endpoint() {
+    bool from_endpoint(const std::string& by = {}) {
         return any_endpoint([&](const Tunnel& tunnel, const Endpoint& endpoint) {
-            return is_endpoint(endpoint) && exists(tunnel.only.cgroup) &&
+            return tunnel.via == by && is_endpoint(endpoint) && exists(tunnel.only.cgroup) &&
                    (packet_.protocol != proto::kTcp || !opens_tcp());
         });
     }
@@ -229,22 +378,22 @@ class Reference {
                 [&](const KnownEndpoint& known) { return fits(tunnel, known.endpoint); });
         });
     }
-    std::set<IpAddress> endpoint_addresses(IpFamily family) {
+    std::set<IpAddress> endpoint_addresses(IpFamily family, const std::string& by = {}) {
         std::set<IpAddress> all;
-        for (const auto& [tunnel, endpoints] : situation_.endpoints) {
-            for (const KnownEndpoint& known : endpoints) {
-                if (known.endpoint.address.family == family) {
+        for (const Tunnel& tunnel : policy_.tunnels) {
+            for (const KnownEndpoint& known : endpoints_of(situation_.endpoints, tunnel.name)) {
+                if (tunnel.via == by && known.endpoint.address.family == family) {
                     all.insert(known.endpoint.address);
                 }
             }
         }
         return all;
     }
-    bool path_mtu() {
+    bool path_mtu(const std::string& by = {}) {
         const bool too_big = v4() ? packet_.protocol == proto::kIcmp && packet_.icmp_type == 3 &&
                                         packet_.icmp_code == 4
                                   : packet_.protocol == proto::kIcmpv6 && packet_.icmp_type == 2;
-        const std::set<IpAddress> all = endpoint_addresses(packet_.source.family);
+        const std::set<IpAddress> all = endpoint_addresses(packet_.source.family, by);
         return too_big && !packet_.later_fragment &&
                (all.size() > 64 ||
                 (packet_.inner_destination && all.contains(*packet_.inner_destination)));
@@ -280,7 +429,8 @@ class Reference {
                     within("192.168.0.0/16", to));
         }
         return needs_ipv6() && within("fe80::/10", packet_.source) && udp_between(546, 547) &&
-               (!outward_ || packet_.destination == IpAddress::parse("ff02::1:2"));
+               (!outward_ ||
+                (outside_tunnels() && packet_.destination == IpAddress::parse("ff02::1:2")));
     }
     bool discovery() {
         if (v4() || !needs_ipv6() || packet_.protocol != proto::kIcmpv6 ||
@@ -288,9 +438,7 @@ class Reference {
             return false;
         }
         const bool neighbour = packet_.icmp_type == 135 || packet_.icmp_type == 136;
-        const bool outside = std::ranges::none_of(policy_.tunnels, [&](const Tunnel& tunnel) {
-            return !tunnel.ipsec && interface_matches(tunnel.interface, near_, near_group_);
-        });
+        const bool outside = outside_tunnels();
         if (!outward_) {
             return outside && (neighbour || packet_.icmp_type == 134);
         }
@@ -298,6 +446,11 @@ class Reference {
         return (outside && packet_.icmp_type == 133 && group) ||
                (neighbour && outside && (group || within("fe80::/10", packet_.destination))) ||
                (neighbour && in(situation_.around.neighbours, near_, packet_.destination));
+    }
+    bool outside_tunnels() {
+        return std::ranges::none_of(policy_.tunnels, [&](const Tunnel& tunnel) {
+            return !tunnel.ipsec && interface_matches(tunnel.interface, near_, near_group_);
+        });
     }
     bool needs_ipv6() {
         const auto opens = [&](const AllowRule& rule) {

@@ -75,6 +75,9 @@ TEST_CASE("every match has nft's words, without those that others imply", "[rend
          "@th,256,128 0x20010db8000000000000000000000001 "},
         {{match::CtEstablished{}}, "ct state established,related "},
         {{match::CtReply{}}, "ct direction reply "},
+        {{match::Translated{}}, "ct status dnat "},
+        {{match::Protocol{proto::kTcp}, match::Translated{PortRange{80, 81}}},
+         "meta l4proto tcp ct status dnat ct original proto-dst 80-81 "},
         {{match::ArpTarget{address("192.0.2.1")}}, "arp daddr ip 192.0.2.1 "},
         {{match::EtherType{0x806}}, "@ll,96,16 0x0806 "},
         {{match::EtherType{0x8100}, match::EtherType{0x806, /*tagged=*/true}},
@@ -119,6 +122,9 @@ TEST_CASE("a set is looked up by what its key consists of", "[render]") {
     CHECK(lookup(key(Of::network, IpFamily::v4, 24), Far::destination) ==
           "ip daddr & 255.255.255.0 @s");
     CHECK(lookup(key(Of::network, IpFamily::v4, 32), Far::destination) == "ip daddr @s");
+    CHECK(lookup(key(Of::answer), Far::source) == "ip saddr . udp sport . udp dport @s");
+    CHECK(lookup(key(Of::answer, IpFamily::v6), Far::destination) ==
+          "ip6 daddr . udp dport . udp sport @s");
     CHECK(lookup(key(Of::interface), Far::destination) == "oifname @s");
     CHECK(lookup(key(Of::interface), Far::source) == "iifname @s");
     CHECK(lookup(key(Of::link_network, IpFamily::v6, 64), Far::source) ==

@@ -85,6 +85,7 @@ TEST_CASE("the kernel asks for the group of a tunnel that is one by its group",
     packet.in_interface = "wg0";
     packet.in_kind = "wireguard";
     packet.in_group = 7;
+    packet.tcp_opening = false;
     CHECK(accepted(rules, packet));
     packet.in_group = 8;
     CHECK_FALSE(accepted(rules, packet));
@@ -254,4 +255,34 @@ TEST_CASE("a tunnel that is not up says why, and never that it is down when it i
     CHECK(problem(links).starts_with("wg0 is up but not used"));
     links[9] = {"wg2", "wireguard", true, {}};
     CHECK(problem(links).empty());
+}
+
+TEST_CASE("a tunnel inside another one is of use while both are up", "[situation][via]") {
+    Policy policy = wireguard_policy();
+    policy.tunnels[0].name = "outer";
+    policy.tunnels.push_back(policy.tunnels[0]);
+    policy.tunnels[1].name = "inner";
+    policy.tunnels[1].interface = "tun0";
+    policy.tunnels[1].via = "outer";
+    const auto with = [&](bool outer, bool inner) {
+        LinkTable links = links_with("wg0", "wireguard", outer);
+        links[8] = {"tun0", "tun", inner, {}};
+        return decide(policy, links, {}, {});
+    };
+    const Situation both = with(true, true);
+    CHECK(both.tunnels_up == std::vector<LiveTunnel>{{"tun0", "tun"}});
+    CHECK(both.carriers == std::vector<LiveTunnel>{{"wg0", "wireguard"}});
+    CHECK(meaning(policy, both) == "traffic leaves only through tun0 inside wg0");
+
+    CHECK(with(true, false).state == StateName::locked);
+    CHECK(meaning(policy, with(true, false)) ==
+          "no tunnel inside wg0 is up, only packets to the VPN server leave");
+    CHECK(with(false, true).state == StateName::locked);
+    CHECK(with(false, true).tunnels_up.empty());
+    CHECK(with(false, true).carriers.empty());
+
+    policy.tunnels[1].via = "nobody";
+    CHECK(with(true, true).tunnels_up == std::vector<LiveTunnel>{{"wg0", "wireguard"}});
+    policy.tunnels[1].via = "inner";
+    CHECK(with(true, true).tunnels_up == std::vector<LiveTunnel>{{"wg0", "wireguard"}});
 }

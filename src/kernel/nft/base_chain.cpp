@@ -187,7 +187,7 @@ std::string describe_base(const Chain& chain) {
     if (!chain.hook) {
         return {};
     }
-    Base base{"filter", hook_number(*chain.hook), kPriority, NF_DROP, {}};
+    Base base{"filter", hook_number(*chain.hook), priority_of(*chain.hook), NF_DROP, {}};
     if (chain.device) {
         base.devices = {at_every_device(chain) ? prefix_in_words({})
                                                : name_in_words(chain.device->name)};
@@ -220,7 +220,8 @@ std::string base_in(const nlmsghdr* message, TableFamily family) {
 void put_hook_at_every_device(nlmsghdr* message, const Chain& chain) {
     nlattr* const hook = mnl_attr_nest_start(message, NFTA_CHAIN_HOOK);
     mnl_attr_put_u32(message, NFTA_HOOK_HOOKNUM, htonl(hook_number(*chain.hook)));
-    mnl_attr_put_u32(message, NFTA_HOOK_PRIORITY, htonl(static_cast<std::uint32_t>(kPriority)));
+    mnl_attr_put_u32(message, NFTA_HOOK_PRIORITY,
+                     htonl(static_cast<std::uint32_t>(priority_of(*chain.hook))));
     nlattr* const devices = mnl_attr_nest_start(message, NFTA_HOOK_DEVS);
     mnl_attr_put_strz(message, kDevicePrefix, "");
     mnl_attr_nest_end(message, devices);

@@ -47,6 +47,13 @@ std::string sign_of(std::uint32_t op) {
     return op < kSigns.size() ? kSigns[op] : "? ";
 }
 
+/// " timeout 3m"
+std::string time_text(std::uint64_t milliseconds) {
+    constexpr std::uint64_t kMinute = 60'000;
+    return milliseconds % kMinute == 0 ? fmt::format(" timeout {}m", milliseconds / kMinute)
+                                       : fmt::format(" timeout {}ms", milliseconds);
+}
+
 class Decoder {
   public:
     void add(const nftnl_expr* expr) {
@@ -165,8 +172,7 @@ class Decoder {
         for (const auto& [loaded, operand] : loaded_) {
             if (loaded >= first_word(reg)) {
                 keys.push_back(operand.text);
-                family_words_ =
-                    operand.implies == Operand::Implies::family ? std::nullopt : family_words_;
+                imply(operand.implies);
             }
         }
         loaded_.clear();
@@ -176,10 +182,15 @@ class Decoder {
     void dynset(const nftnl_expr* expr) {
         constexpr std::array<const char*, 3> kOps{"add", "update", "delete"};
         const std::uint32_t op = nftnl_expr_get_u32(expr, NFTNL_EXPR_DYNSET_OP);
+        const std::uint64_t timeout =  // In milliseconds.
+            nftnl_expr_is_set(expr, NFTNL_EXPR_DYNSET_TIMEOUT)
+                ? nftnl_expr_get_u64(expr, NFTNL_EXPR_DYNSET_TIMEOUT)
+                : 0;
         say(fmt::format(
-            "{} @{} {{ {} }}", op < kOps.size() ? kOps[op] : "?",
+            "{} @{} {{ {}{} }}", op < kOps.size() ? kOps[op] : "?",
             text_of(expr, NFTNL_EXPR_DYNSET_SET_NAME),
-            fmt::join(take_keys(nftnl_expr_get_u32(expr, NFTNL_EXPR_DYNSET_SREG_KEY)), " . ")));
+            fmt::join(take_keys(nftnl_expr_get_u32(expr, NFTNL_EXPR_DYNSET_SREG_KEY)), " . "),
+            timeout == 0 ? std::string() : time_text(timeout)));
     }
 
     void lookup(const nftnl_expr* expr) {

@@ -40,8 +40,14 @@ std::string describe_key(const nftnl_set* set) {
     if ((flags & NFT_SET_INTERVAL) == 0) {
         flags &= ~std::uint32_t{NFT_SET_CONCAT};  // Only says something about ranges; nft omits it.
     }
-    return fmt::format("type {:x} length {} flags {:x}", nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
-                       nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN), flags);
+    const std::string life =
+        (flags & NFT_SET_EVAL) == 0
+            ? std::string()
+            : fmt::format(" timeout {} size {}", nftnl_set_get_u64(set, NFTNL_SET_TIMEOUT),
+                          nftnl_set_get_u32(set, NFTNL_SET_DESC_SIZE));
+    return fmt::format("type {:x} length {} flags {:x}{}",
+                       nftnl_set_get_u32(set, NFTNL_SET_KEY_TYPE),
+                       nftnl_set_get_u32(set, NFTNL_SET_KEY_LEN), flags, life);
 }
 
 std::string comment_of(const nftnl_rule* rule) {

@@ -110,7 +110,9 @@ class Describer {
         if (!made) {
             return kOutOfMemory;
         }
-        return ObservedSet{set.name, describe_key(made.get()), element_keys(set)};
+        return ObservedSet{set.name, describe_key(made.get()), element_keys(set),
+                           /*anonymous=*/false,
+                           set.key.of == SetKey::Of::flow || set.key.of == SetKey::Of::answer};
     }
 
     struct KnownChain {

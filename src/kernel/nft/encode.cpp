@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -23,7 +24,6 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <net/if.h>
 #include <netinet/in.h>
 
 namespace ks {
@@ -38,6 +38,7 @@ class RuleBuilder : private Expressions {
   public:
     RuleBuilder(nftnl_rule* rule, TableFamily table) : Expressions(rule), table_(table) {}
     using Expressions::complete;
+    using Expressions::log;
 
     void add(const std::vector<Match>& matches) {
         for (std::size_t i = 0; i < matches.size(); ++i) {
@@ -66,24 +67,20 @@ class RuleBuilder : private Expressions {
             nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, 0);  // That of the set.
         });
     }
+    void learn(const match::InSet& answers) {
+        constexpr std::chrono::milliseconds kTimeout = kAnswerTimeout;
+        load_key(*this, answers);
+        expr("dynset", [&](nftnl_expr* e) {
+            nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, kReg);
+            nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+            nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, answers.set.c_str());
+            nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, kTimeout.count());  // As the set's.
+        });
+    }
     void count(const std::string& counter) {
         expr("objref", [&](nftnl_expr* e) {
             nftnl_expr_set_u32(e, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
             nftnl_expr_set_str(e, NFTNL_EXPR_OBJREF_IMM_NAME, counter.c_str());
-        });
-    }
-    void log(const LogCopy& log) {
-        expr("limit", [&](nftnl_expr* e) {
-            nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, log.rate.number);
-            nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, static_cast<std::uint64_t>(log.rate.per));
-            nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, kLogBurst);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, 0);
-        });
-        expr("log", [&](nftnl_expr* e) {
-            nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, log.prefix.c_str());
-            nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, kLogGroup);
-            nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, kLogBytes);
         });
     }
     void decide(const Rule& rule) {
@@ -104,16 +101,6 @@ class RuleBuilder : private Expressions {
     }
 
   private:
-    void interface(std::uint32_t key, const std::string& name, bool negated) {
-        std::array<char, IFNAMSIZ> padded{};
-        const bool prefix = name.ends_with('*');
-        const std::size_t length = std::min(name.size() - (prefix ? 1 : 0), padded.size() - 1);
-        std::copy_n(name.begin(), length, padded.begin());
-        meta(key);
-        // The whole zero-padded field is an exact match, its beginning alone a match by prefix.
-        compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, padded.data(),
-                static_cast<std::uint32_t>(prefix ? length : padded.size()));
-    }
     void prefix(const Prefix& prefix, bool destination) {
         const IpAddress& address = prefix.address;
         const std::uint32_t offset = address_offset(address.family, destination);
@@ -132,6 +119,10 @@ class RuleBuilder : private Expressions {
     }
     void ports(const PortRange& ports, bool destination) {
         payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 2 : 0, 2);
+        compare(ports);
+    }
+    using Expressions::compare;
+    void compare(const PortRange& ports) {
         const std::uint16_t first = htons(ports.first);
         const std::uint16_t last = htons(ports.last);
         if (first == last) {
@@ -162,16 +153,10 @@ class RuleBuilder : private Expressions {
         return true;
     }
 
-    void encode(const match::InInterface& m) { interface(NFT_META_IIFNAME, m.name, m.negated); }
-    void encode(const match::OutInterface& m) { interface(NFT_META_OIFNAME, m.name, m.negated); }
-    void kind(std::uint32_t key, const std::string& name) {
-        std::array<char, IFNAMSIZ> padded{};
-        std::copy_n(name.begin(), std::min(name.size(), padded.size() - 1), padded.begin());
-        meta(key);
-        equals(padded);
-    }
-    void encode(const match::InKind& m) { kind(NFT_META_IIFKIND, m.kind); }
-    void encode(const match::OutKind& m) { kind(NFT_META_OIFKIND, m.kind); }
+    void encode(const match::InInterface& m) { name(NFT_META_IIFNAME, m.name, m.negated); }
+    void encode(const match::OutInterface& m) { name(NFT_META_OIFNAME, m.name, m.negated); }
+    void encode(const match::InKind& m) { name(NFT_META_IIFKIND, m.kind); }
+    void encode(const match::OutKind& m) { name(NFT_META_OIFKIND, m.kind); }
     void group(std::uint32_t key, std::uint32_t number, bool negated) {
         meta(key);
         compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, &number, sizeof number);
@@ -231,6 +216,17 @@ class RuleBuilder : private Expressions {
         constexpr std::uint8_t kReplyDirection = 1;
         conntrack(NFT_CT_DIRECTION);
         equals(kReplyDirection);
+    }
+    void encode(const match::Translated& m) {
+        constexpr std::uint32_t kDestinationTranslated = 1U << 5U;  // IPS_DST_NAT
+        constexpr std::uint32_t kNone = 0;
+        conntrack(NFT_CT_STATUS);
+        mask(&kDestinationTranslated, sizeof(kDestinationTranslated));
+        compare(NFT_CMP_NEQ, &kNone, sizeof(kNone));
+        if (m.ports) {
+            conntrack_original(NFT_CT_PROTO_DST);
+            compare(*m.ports);
+        }
     }
     void encode(const match::ArpTarget& m) {
         constexpr std::uint32_t kTargetAddress = 24;  // Source: RFC 826, for Ethernet and IPv4.
@@ -381,6 +377,9 @@ NftRule make_rule(const std::string& chain, const Rule& rule, TableFamily family
     }
     if (rule.carry != Carry::none) {
         builder.carry(rule.carry);
+    }
+    if (rule.learn) {
+        builder.learn(*rule.learn);
     }
     if (!rule.counter.empty()) {
         builder.count(rule.counter);

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "expressions.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+
+#include <linux/netfilter/nf_tables.h>
+#include <net/if.h>
 
 namespace ks {
 
@@ -21,6 +27,17 @@ void Expressions::payload(std::uint32_t base, std::uint32_t offset, std::uint32_
         nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
         nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, bytes);
     });
+}
+
+void Expressions::name(std::uint32_t key, const std::string& wanted, bool negated) {
+    std::array<char, IFNAMSIZ> padded{};
+    const bool prefix = wanted.ends_with('*');
+    const std::size_t length = std::min(wanted.size() - (prefix ? 1 : 0), padded.size() - 1);
+    std::copy_n(wanted.begin(), length, padded.begin());
+    meta(key);
+    // The whole zero-padded field is an exact match, its beginning alone a match by prefix.
+    compare(negated ? NFT_CMP_NEQ : NFT_CMP_EQ, padded.data(),
+            static_cast<std::uint32_t>(prefix ? length : padded.size()));
 }
 
 void Expressions::compare(std::uint32_t op, const void* data, std::uint32_t bytes) {
@@ -53,6 +70,21 @@ void Expressions::mask_and_flip(const void* mask_data, const void* flip, std::ui
     });
 }
 
+void Expressions::log(const LogCopy& log) {
+    expr("limit", [&](nftnl_expr* e) {
+        nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, log.rate.number);
+        nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, static_cast<std::uint64_t>(log.rate.per));
+        nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, kLogBurst);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, 0);
+    });
+    expr("log", [&](nftnl_expr* e) {
+        nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, log.prefix.c_str());
+        nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, kLogGroup);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, kLogBytes);
+    });
+}
+
 void Expressions::verdict(std::uint32_t code, const std::string& chain) {
     expr("immediate", [&](nftnl_expr* e) {
         nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
@@ -74,6 +106,15 @@ void Expressions::conntrack(std::uint32_t key) {
     expr("ct", [&](nftnl_expr* e) {
         nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
         nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, kReg);
+    });
+}
+
+void Expressions::conntrack_original(std::uint32_t key) {
+    constexpr std::uint8_t kOriginal = 0;  // IP_CT_DIR_ORIGINAL
+    expr("ct", [&](nftnl_expr* e) {
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+        nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, kReg);
+        nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, kOriginal);
     });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "killswitchd/ruleset.hpp"
 #include "objects.hpp"
 
 #include <cstdint>
@@ -35,6 +36,8 @@ class Expressions {
     void meta(std::uint32_t key, std::uint32_t reg = kReg);
     void payload(std::uint32_t base, std::uint32_t offset, std::uint32_t bytes,
                  std::uint32_t reg = kReg);
+    /// The name of a device or of its kind; by its beginning where it ends in '*'.
+    void name(std::uint32_t key, const std::string& wanted, bool negated = false);
     void compare(std::uint32_t op, const void* data, std::uint32_t bytes);
     template <class T>
     void equals(const T& value) {
@@ -43,6 +46,8 @@ class Expressions {
     void mask(const void* mask_data, std::uint32_t bytes, std::uint32_t reg = kReg);
     void set_bits(std::uint32_t bits);  ///< Of a number in the host's order, in kReg.
     void conntrack(std::uint32_t key);
+    void conntrack_original(std::uint32_t key);  ///< Of the flow as it began.
+    void log(const LogCopy& log);
     void verdict(std::uint32_t code, const std::string& chain);
     void reject(std::uint32_t type, std::uint8_t code);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -83,6 +84,8 @@ KeyShape shape_of(const SetKey& key) {
     case SetKey::Of::flow:
         return {((address << kBits | kService) << kBits | address) << kBits | kService,
                 2 * (bytes + kField)};
+    case SetKey::Of::answer:
+        return {((address << kBits | kService) << kBits) | kService, bytes + 2 * kField};
     }
     return {address, bytes};
 }
@@ -128,7 +131,7 @@ NftChain make_chain(const Chain& chain) {
         if (chain.hook) {
             nftnl_chain_set_str(made.get(), NFTNL_CHAIN_TYPE, "filter");
             nftnl_chain_set_u32(made.get(), NFTNL_CHAIN_HOOKNUM, hook_number(*chain.hook));
-            nftnl_chain_set_s32(made.get(), NFTNL_CHAIN_PRIO, kPriority);
+            nftnl_chain_set_s32(made.get(), NFTNL_CHAIN_PRIO, priority_of(*chain.hook));
             nftnl_chain_set_u32(made.get(), NFTNL_CHAIN_POLICY, NF_DROP);
         }
         if (chain.hook && chain.device && !at_every_device(chain)) {
@@ -172,6 +175,14 @@ NftSet make_set(const Set& set) {
         nftnl_set_set_u64(made.get(), NFTNL_SET_TIMEOUT,
                           static_cast<std::uint64_t>(kFlowMemory.count()));
         nftnl_set_set_u32(made.get(), NFTNL_SET_DESC_SIZE, kMostFlows);
+    }
+    if (set.key.of == SetKey::Of::answer) {
+        const std::chrono::milliseconds timeout = kAnswerTimeout;
+        const std::chrono::milliseconds collected = kAnswersCollected;
+        nftnl_set_set_u32(made.get(), NFTNL_SET_FLAGS, NFT_SET_EVAL | NFT_SET_TIMEOUT);
+        nftnl_set_set_u64(made.get(), NFTNL_SET_TIMEOUT, timeout.count());
+        nftnl_set_set_u32(made.get(), NFTNL_SET_GC_INTERVAL, collected.count());
+        nftnl_set_set_u32(made.get(), NFTNL_SET_DESC_SIZE, kMostAnswers);
     }
     return set.key.of != SetKey::Of::interface || add_host_byte_order(made.get()) ? std::move(made)
                                                                                   : nullptr;

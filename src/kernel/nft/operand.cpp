@@ -153,7 +153,12 @@ Operand payload(const nftnl_expr* expr, const Context& context) {
 
 Operand conntrack(const nftnl_expr* expr) {
     const std::uint32_t key = nftnl_expr_get_u32(expr, NFTNL_EXPR_CT_KEY);
-    Operand operand = key == NFT_CT_STATE       ? Operand{"ct state", Type::ct_state}
+    const bool original = nftnl_expr_is_set(expr, NFTNL_EXPR_CT_DIR) &&
+                          nftnl_expr_get_u8(expr, NFTNL_EXPR_CT_DIR) == 0;
+    Operand operand = key == NFT_CT_STATE    ? Operand{"ct state", Type::ct_state}
+                      : key == NFT_CT_STATUS ? Operand{"ct status", Type::ct_status}
+                      : key == NFT_CT_PROTO_DST && original
+                          ? Operand{"ct original proto-dst", Type::wire_number}
                       : key == NFT_CT_DIRECTION ? Operand{"ct direction", Type::direction}
                       : key == NFT_CT_MARK      ? Operand{"ct mark", Type::hex}
                                                 : Operand{fmt::format("[ct {}]", key)};
@@ -207,6 +212,12 @@ std::vector<std::string_view> words_of(std::uint64_t bits,
 std::string state_text(std::uint64_t bits) {
     constexpr std::array<std::string_view, 7> kWords{"invalid", "established", "related", "new", "",
                                                      "",        "untracked"};
+    return fmt::format("{}", fmt::join(words_of(bits, kWords), ","));
+}
+
+std::string status_text(std::uint64_t bits) {
+    constexpr std::array<std::string_view, 10> kWords{
+        "expected", "seen-reply", "assured", "confirmed", "snat", "dnat", "", "", "", "dying"};
     return fmt::format("{}", fmt::join(words_of(bits, kWords), ","));
 }
 
@@ -268,8 +279,8 @@ Operand operand_of(const nftnl_expr* expr, const Context& context) {
 
 void apply_mask(Operand& operand, const std::string& mask, const std::string& flipped) {
     const bool plain = std::ranges::all_of(flipped, [](char byte) { return byte == 0; });
-    if (operand.type == Type::ct_state && plain) {
-        operand.text += " & " + state_text(host_number(mask));
+    if ((operand.type == Type::ct_state || operand.type == Type::ct_status) && plain) {
+        operand.text += " & " + value_text(operand, mask);
     } else if (operand.type == Type::address && plain && prefix_of(mask) < operand.bits) {
         operand.bits = prefix_of(mask);
     } else {
@@ -279,9 +290,10 @@ void apply_mask(Operand& operand, const std::string& mask, const std::string& fl
 }
 
 std::string comparison(const Operand& operand, const std::string& sign, const std::string& data) {
-    constexpr std::string_view kStateMask = "ct state & ";
-    if (operand.type == Type::ct_state && operand.text.starts_with(kStateMask) && sign == "!= ") {
-        return "ct state " + operand.text.substr(kStateMask.size());
+    const bool of_bits = operand.type == Type::ct_state || operand.type == Type::ct_status;
+    if (const auto mask = operand.text.find(" & ");
+        of_bits && mask != std::string::npos && sign == "!= ") {
+        return std::string(operand.text).erase(mask, 2);  // Any of these bits.
     }
     if (operand.type == Type::exists) {
         const bool is = (host_number(data) != 0) == sign.empty();
@@ -329,6 +341,8 @@ std::string value_text(const Operand& operand, const std::string& data) {
         return host_number(data) == 1 ? "\"lo\"" : std::to_string(host_number(data));
     case Type::ct_state:
         return state_text(host_number(data));
+    case Type::ct_status:
+        return status_text(host_number(data));
     case Type::tcp_flags:
         return flags_text(wire_number(data));
     case Type::direction:

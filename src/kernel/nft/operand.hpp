@@ -22,6 +22,7 @@ struct Operand {
         ether_type,
         index,
         ct_state,
+        ct_status,
         tcp_flags,
         direction,
         exists,

@@ -63,6 +63,13 @@ void load_key(Expressions& out, const match::InSet& in) {
         return load_network(out, in.key, destination, NFT_REG_2);
     case SetKey::Of::flow:
         return load_flow(out, in.key.family);
+    case SetKey::Of::answer:
+        load_network(out, in.key, destination, kReg);
+        out.payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 2 : 0, 2,
+                    v4 ? NFT_REG32_01 : NFT_REG_2);
+        out.payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 0 : 2, 2,
+                    v4 ? NFT_REG32_02 : NFT_REG32_05);
+        return;
     }
 }
 

@@ -129,10 +129,16 @@ std::vector<Mutation> wrong_rules() {
                        return true;
                    }});
     all.push_back({"a set lacks an element", [](Ruleset& ruleset, Dice& dice) {
-                       if (ruleset.sets.empty()) {
+                       std::vector<Set*> filled;
+                       for (Set& set : ruleset.sets) {
+                           if (!set.elements.empty() || !set.networks.empty()) {
+                               filled.push_back(&set);
+                           }
+                       }
+                       if (filled.empty()) {
                            return false;
                        }
-                       Set& set = ruleset.sets[dice.below(ruleset.sets.size())];
+                       Set& set = *dice.pick(filled);
                        const auto erase_one = [&](auto& all_of_them) {
                            all_of_them.erase(
                                all_of_them.begin() +
@@ -140,6 +146,16 @@ std::vector<Mutation> wrong_rules() {
                        };
                        set.elements.empty() ? erase_one(set.networks) : erase_one(set.elements);
                        return true;
+                   }});
+    all.push_back({"a flow is not learned", [](Ruleset& ruleset, Dice&) {
+                       bool some = false;
+                       for (Chain& chain : ruleset.chains) {
+                           for (Rule& rule : chain.rules) {
+                               some = some || rule.learn.has_value();
+                               rule.learn.reset();
+                           }
+                       }
+                       return some;
                    }});
     return all;
 }

@@ -45,27 +45,41 @@ std::string write(const Lab& lab, const std::string& name, const std::string& te
     return lab.scratch() + "/" + name;
 }
 
-std::string server_config(const Lab& lab) {
-    const Endpoint& endpoint = lab.options().endpoints.front();
+std::string server_config(const Lab& lab, const Nest& nest) {
+    const Endpoint& endpoint = lab.options().endpoints.at(nest.endpoint);
+    const TunnelEnds ends = ends_of(nest.role);
     const bool tcp = endpoint.protocol == proto::kTcp;
     return fmt::format("mode server\ntls-server\ndh none\ntopology subnet\nkeepalive 1 10\n"
                        "dev {}\ndev-type tun\ndisable-dco\nport {}\nproto {}\n"
                        "ifconfig {} 255.255.255.0\nifconfig-ipv6 {}/64 {}\n"
                        "client-config-dir {}\npush \"route-gateway {}\"\n",
                        kServerDevice, endpoint.port, tcp ? "tcp6-server" : "udp6\nmultihome",
-                       lab::addr::kTunnelServer, lab::addr::kTunnelServer6, lab::addr::kTunnelHost6,
-                       lab.scratch() + "/clients", lab::addr::kTunnelServer);
+                       ends.server, ends.server6, ends.host6, lab.scratch() + "/clients",
+                       ends.server);
+}
+
+std::string redirection(Nest::Role role) {
+    switch (role) {
+    case Nest::Role::around:
+        return {};
+    case Nest::Role::inside:  // Its server has a route already, into the other tunnel.
+        return "redirect-gateway local def1 ipv6\n";
+    case Nest::Role::alone:
+        break;
+    }
+    return "redirect-gateway def1 ipv6\n";
 }
 
 std::string client_config(const Tunnel& tunnel, const Endpoint& endpoint, TunDevice tun,
-                          const std::string& server) {
+                          const std::string& server, Nest::Role role) {
     const char family = endpoint.address.family == IpFamily::v4 ? '4' : '6';
     const bool tcp = endpoint.protocol == proto::kTcp;
     std::string text = fmt::format(
-        "client\nnobind\npersist-key\ntopology subnet\nredirect-gateway def1 ipv6\n"
+        "client\nnobind\npersist-key\ntopology subnet\n"
         "connect-retry 1 1\ndev {}\ndev-type tun\ndisable-dco\nremote {} {}\nproto {}{}{}\n",
         tunnel.interface, server.empty() ? endpoint.address.str() : server, endpoint.port,
         tcp ? "tcp" : "udp", family, tcp ? "-client" : "");
+    text += redirection(role);
     if (tunnel.only.fwmark) {
         text += fmt::format("mark {}\n", tunnel.only.fwmark->value);
     }
@@ -89,7 +103,8 @@ std::vector<std::string> client_argv(const Only& only, const std::string& config
 
 class OpenVpn final : public drills::Vpn {
   public:
-    OpenVpn(TunDevice tun, std::string server) : tun_(tun), server_name_(std::move(server)) {}
+    OpenVpn(TunDevice tun, std::string server, Nest nest)
+        : tun_(tun), server_name_(std::move(server)), nest_(nest) {}
 
     Status start_server(Lab& lab) override {
         for (const char* const side : {"server", "client"}) {
@@ -97,26 +112,29 @@ class OpenVpn final : public drills::Vpn {
                 return made;
             }
         }
+        const TunnelEnds ends = ends_of(nest_.role);
         std::filesystem::create_directory(lab.scratch_from_outside() + "/clients");
         write(lab, "clients/client",
               fmt::format("ifconfig-push {} 255.255.255.0\nifconfig-ipv6-push {}/64 {}\n"
                           "iroute 10.77.0.0 255.255.255.0\niroute-ipv6 2001:db8:aa::/64\n",
-                          lab::addr::kTunnelHost, lab::addr::kTunnelHost6,
-                          lab::addr::kTunnelServer6));
-        const std::string config =
-            write(lab, "server.ovpn", server_config(lab) + identity(lab, "server", "client"));
+                          ends.host, ends.host6, ends.server6));
+        const std::string config = write(
+            lab, "server.ovpn", server_config(lab, nest_) + identity(lab, "server", "client"));
         return start(server_, lab.vpn(), {"openvpn", config});
     }
 
     Status connect(Lab& lab, const Tunnel& tunnel, const Endpoint& endpoint) override {
         client_.reset();  // The interface of a client that died must be gone before.
-        const std::string config = write(lab, "client.ovpn",
-                                         client_config(tunnel, endpoint, tun_, server_name_) +
-                                             identity(lab, "client", "server"));
+        const std::string config =
+            write(lab, "client.ovpn",
+                  client_config(tunnel, endpoint, tun_, server_name_, nest_.role) +
+                      identity(lab, "client", "server"));
         if (auto up = start(client_, lab.host(), client_argv(tunnel.only, config)); !up) {
             return up;
         }
-        return lab.return_guest_traffic(lab::GuestReturn::vpn, kServerDevice);
+        return nest_.role == Nest::Role::around
+                   ? set_routes(lab, nest_.role, tunnel.interface, endpoint, kServerDevice)
+                   : lab.return_guest_traffic(lab::GuestReturn::vpn, kServerDevice);
     }
 
     Process* client() override { return client_ ? &*client_ : nullptr; }
@@ -146,6 +164,7 @@ class OpenVpn final : public drills::Vpn {
 
     TunDevice tun_;
     std::string server_name_;
+    Nest nest_;
     std::optional<Process> server_;
     std::optional<Process> client_;
 };
@@ -161,8 +180,8 @@ Status make_certificate(Lab& lab, const std::string& name) {
     return run_to_end(lab.host(), {"sh", "-c", script});
 }
 
-drills::MakeVpn openvpn(TunDevice tun, const std::string& server) {
-    return [tun, server] { return std::make_unique<OpenVpn>(tun, server); };
+drills::MakeVpn openvpn(TunDevice tun, const std::string& server, Nest nest) {
+    return [=] { return std::make_unique<OpenVpn>(tun, server, nest); };
 }
 
 }  // namespace ks::test

@@ -4,6 +4,7 @@
 #include "../../../src/drills/vpn.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/lab/lab.hpp"
+#include "nest.hpp"
 
 #include <cstdint>
 #include <string>
@@ -17,7 +18,8 @@ enum class TunDevice : std::uint8_t { reopened, kept };
 /// IPv6, no DCO. `only.fwmark` becomes its `mark`; `only.user` the user it is started as, with
 /// CAP_NET_ADMIN and CAP_DAC_OVERRIDE. All endpoints must have the same protocol and port.
 /// \param server  The client's `remote`, a name; empty: the endpoint's address.
-[[nodiscard]] drills::MakeVpn openvpn(TunDevice tun, const std::string& server = {});
+[[nodiscard]] drills::MakeVpn openvpn(TunDevice tun, const std::string& server = {},
+                                      Nest nest = {});
 
 /// A self-signed certificate NAME.crt with NAME.key, and its fingerprint in NAME.print, all in the
 /// scratch directory of `lab`.

@@ -6,7 +6,6 @@
 #include "killswitchd/lab/net_config.hpp"
 #include "killswitchd/lab/node.hpp"
 #include "killswitchd/lab/process.hpp"
-#include "killswitchd/lab/tunnel_client.hpp"
 #include "killswitchd/net.hpp"
 #include "killswitchd/policy.hpp"
 #include "node_run.hpp"
@@ -105,14 +104,15 @@ std::string outer_address(const Endpoint& endpoint) {
 
 class WireguardGo final : public drills::Vpn {
   public:
-    explicit WireguardGo(std::string server) : server_name_(std::move(server)) {}
+    WireguardGo(std::string server, Nest nest)
+        : server_name_(std::move(server)), nest_(nest), ends_(ends_of(nest.role)) {}
 
     Status start_server(Lab& lab) override {
         if (auto covered = cover_run_directory(lab.host()); !covered) {
             return covered;
         }
-        auto server_key = make_key(lab, "server");
-        auto client_key = make_key(lab, "client");
+        auto server_key = make_key(lab, "wg-server");
+        auto client_key = make_key(lab, "wg-client");
         auto server = start_device(lab.vpn(), kServerDevice);
         if (!server_key || !client_key || !server) {
             return Error{"cannot prepare wireguard-go: " +
@@ -120,14 +120,15 @@ class WireguardGo final : public drills::Vpn {
         }
         server_key_ = *std::move(server_key);
         server_.emplace(*std::move(server));
-        const std::uint16_t port = lab.options().endpoints.front().port;
+        const std::uint16_t port = lab.options().endpoints.at(nest_.endpoint).port;
         if (auto remembered = remember_addresses_asked_at(lab.vpn(), port); !remembered) {
             return remembered;
         }
-        return set_up(lab.vpn(), kServerDevice, lab::addr::kTunnelServer, lab::addr::kTunnelServer6,
-                      {"listen-port", std::to_string(port), "private-key",
-                       lab.scratch() + "/server.key", "peer", *client_key, "allowed-ips",
-                       "10.99.0.2/32,fd99::2/128,10.77.0.0/24,2001:db8:aa::/64"});
+        return set_up(
+            lab.vpn(), kServerDevice, ends_.server, ends_.server6,
+            {"listen-port", std::to_string(port), "private-key", lab.scratch() + "/wg-server.key",
+             "peer", *client_key, "allowed-ips",
+             fmt::format("{}/32,{}/128,10.77.0.0/24,2001:db8:aa::/64", ends_.host, ends_.host6)});
     }
 
     Status connect(Lab& lab, const Tunnel& tunnel, const Endpoint& endpoint) override {
@@ -137,20 +138,20 @@ class WireguardGo final : public drills::Vpn {
             return std::move(client).error();
         }
         client_.emplace(*std::move(client));
-        routed_ = {.interface = tunnel.interface, .endpoint = endpoint};
+        interface_ = tunnel.interface;
+        endpoint_ = endpoint;
         const std::uint32_t mark = tunnel.only.fwmark ? tunnel.only.fwmark->value : 0;
-        auto up =
-            set_up(lab.host(), tunnel.interface, lab::addr::kTunnelHost, lab::addr::kTunnelHost6,
-                   {"private-key", lab.scratch() + "/client.key", "fwmark", std::to_string(mark),
-                    "peer", server_key_, "endpoint", remote(endpoint), "persistent-keepalive", "1",
-                    "allowed-ips", "0.0.0.0/0,::/0"});
-        return up ? lab::set_tunnel_routes(lab, routed_, kServerDevice) : up;
+        auto up = set_up(lab.host(), tunnel.interface, ends_.host, ends_.host6,
+                         {"private-key", lab.scratch() + "/wg-client.key", "fwmark",
+                          std::to_string(mark), "peer", server_key_, "endpoint", remote(endpoint),
+                          "persistent-keepalive", "1", "allowed-ips", "0.0.0.0/0,::/0"});
+        return up ? set_routes(lab, nest_.role, interface_, endpoint_, kServerDevice) : up;
     }
 
     Process* client() override { return client_ ? &*client_ : nullptr; }
 
     Status disconnect(Lab& lab) override {
-        Status routes = lab::take_back_tunnel_routes(lab, routed_);
+        Status routes = take_back_routes(lab, nest_.role, interface_, endpoint_);
         auto ended = client_ ? client_->terminate(kPatience) : Result<int>(0);
         return ended ? routes : Status(std::move(ended).error());
     }
@@ -165,13 +166,16 @@ class WireguardGo final : public drills::Vpn {
     std::string server_key_;
     std::optional<Process> server_;
     std::optional<Process> client_;
-    lab::TunnelOptions routed_;
+    Nest nest_;
+    TunnelEnds ends_;
+    std::string interface_;
+    Endpoint endpoint_;
 };
 
 }  // namespace
 
-std::unique_ptr<drills::Vpn> wireguard_go(const std::string& server) {
-    return std::make_unique<WireguardGo>(server);
+std::unique_ptr<drills::Vpn> wireguard_go(const std::string& server, Nest nest) {
+    return std::make_unique<WireguardGo>(server, nest);
 }
 
 }  // namespace ks::test
