@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <unistd.h>
 
 namespace ks {
@@ -53,7 +55,7 @@ bool Reporter::config_changed() {
 }
 
 void Reporter::leave() {
-    static_cast<void>(write_state_line(paths_, state_line_without_service(paths_)));
+    static_cast<void>(write_state_without_service(paths_));
 }
 
 void Reporter::note(const Judgement& now) {
@@ -61,11 +63,12 @@ void Reporter::note(const Judgement& now) {
         since_ = utc_now();
     }
     verdict_ = now;
-    std::string line = state_line(now, ::getpid());
+    std::string line =
+        fmt::format("{}{}", word(mark_of(now, ::getpid())), state_line(now, ::getpid()));
     if (line == line_) {
         return;
     }
-    if (auto written = write_state_line(paths_, line); !written) {
+    if (auto written = write_state(paths_, now, ::getpid()); !written) {
         log(Severity::warning, "state-line-unwritten", written.error().message());
     }
     line_ = std::move(line);

@@ -40,7 +40,7 @@ class Reporter {
     AnswerWatch answers_;
     Judgement verdict_;
     std::string since_;
-    std::string line_;  ///< As it was last written.
+    std::string line_;  ///< The mark and the line as they were last written.
 };
 
 }  // namespace ks

@@ -5,7 +5,9 @@
 #include "killswitchd/judge.hpp"
 #include "killswitchd/paths.hpp"
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <sys/types.h>
 
@@ -17,14 +19,22 @@ namespace ks {
 /// \param keeper  0: nobody, as after a command without the service.
 [[nodiscard]] std::string state_line(const Judgement& judgement, pid_t keeper);
 
-/// Replaces the file, which everybody may read.
-[[nodiscard]] Status write_state_line(const Paths& paths, const std::string& line);
+/// Which of the files `runtime_dir`/is-locked, is-protected and is-unguarded is there: exactly one,
+/// after which systemd starts the target of that name and stops the other two.
+enum class Mark : std::uint8_t { locked, protected_, unguarded };
+[[nodiscard]] std::string_view word(Mark mark) noexcept;
 
-/// The line of a machine whose service does not run: looks at it.
-[[nodiscard]] std::string state_line_without_service(const Paths& paths);
+/// Unguarded is whatever is not known to be one of the others, and what nobody keeps true.
+[[nodiscard]] Mark mark_of(const Judgement& judgement, pid_t keeper);
 
-/// Writes that line, unless a service runs and keeps its own. One that cannot be written is no
-/// reason to fail: then there is none.
+/// Replaces line and mark, which everybody may read. An error of one does not keep the other back.
+[[nodiscard]] Status write_state(const Paths& paths, const Judgement& judgement, pid_t keeper);
+
+/// The same of a machine whose service does not run: looks at it.
+[[nodiscard]] Status write_state_without_service(const Paths& paths);
+
+/// Writes that, unless a service runs and keeps its own. A line that cannot be written is no reason
+/// to fail: then there is none.
 void note_state_without_service(const Paths& paths);
 
 }  // namespace ks

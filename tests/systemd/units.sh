@@ -24,6 +24,7 @@ meson install -C "$build" --no-rebuild --destdir "$work/installed" >"$work/log" 
     fail "cannot install: $(tail -3 "$work/log")"
 ours=$(dirname "$(find "$work/installed" -name killswitchd-boot.service)")
 holders='killswitchd.service killswitchd-boot.service killswitchd-hold.service killswitchd.path killswitchd.socket killswitchd-hosts.path killswitchd-resolver.socket'
+states='killswitchd-locked.path killswitchd-protected.path killswitchd-unguarded.path'
 preset=$(find "$work/installed" -name '*.preset')
 
 # values UNIT KEY: every word that the key has in the file, one a line.
@@ -128,7 +129,7 @@ make_tree() {
     mkdir -p "$root/usr/lib/systemd/system-preset"
     { cat "$preset" && echo 'disable *'; } >"$root/usr/lib/systemd/system-preset/50-test.preset"
     # shellcheck disable=SC2086  # A list of names, split on purpose.
-    systemctl -q --root="$root" preset $holders 2>/dev/null
+    systemctl -q --root="$root" preset $holders $states 2>/dev/null
     chmod -R a+rX "$root"
 }
 
@@ -177,6 +178,9 @@ for kind in debian arch firewalld; do
     # shellcheck disable=SC2086
     found=$(lacking WantedBy sysinit.target $holders)
     [ -z "$found" ] || fail "$kind: the preset leaves disabled: $found"
+    # shellcheck disable=SC2086
+    found=$(lacking WantedBy paths.target $states)
+    [ -z "$found" ] || fail "$kind: the preset leaves disabled: $found"
     systemctl -q --root="$root" enable killswitchd-gate.service 2>/dev/null
     chmod -R a+rX "$root"
     found=$(cycles)
@@ -194,7 +198,7 @@ sed -i '/^After=firewalld/d; /^Before=/,/[^\\]$/d' "$units/killswitchd-boot.serv
 dump
 [ "$(lacking After killswitchd-boot.service sysinit.target dhcpcd.service)" ] || fail 'a unit without order passed, so this test proves nothing'
 
-for unit in $holders; do
+for unit in $holders $states; do
     grep -q '^IgnoreOnIsolate=yes' "$ours/$unit" || fail "$unit stops when another target is isolated"
 done
 for unit in killswitchd.service killswitchd-boot.service; do
