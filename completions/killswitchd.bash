@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completions of killswitchd(8) for bash.
 _killswitchd() {
-    local commands='arm blocked boot check confirm diff disarm endpoint endpoints explain hosts init lock metrics monitor pause reload render report resolve resume run run-confined status test unlock verify'
+    local commands='arm blocked boot check confirm diff disarm endpoint endpoints explain hosts init lock metrics monitor pause reconnect reload render report resolve resume run run-confined status test unlock verify'
     local options='--config --state-dir --runtime-dir --hosts-file --color --help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' word index

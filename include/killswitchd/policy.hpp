@@ -5,6 +5,7 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/rate.hpp"
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -56,6 +57,14 @@ enum class PrivateUse : std::uint8_t {
     allow,
     refuse,  ///< But for the tunnel's own networks and the resolvers of the config.
 };
+/// Who brings a tunnel up again that is down, or whose server does not answer.
+struct Reconnect {
+    std::string unit;  ///< A service of systemd, see is_reconnect_unit().
+    std::chrono::seconds after{10};
+    friend bool operator==(const Reconnect&, const Reconnect&) = default;
+};
+/// Whether `unit` is the whole name of a service that may be restarted: none of ours.
+[[nodiscard]] bool is_reconnect_unit(std::string_view unit) noexcept;
 
 struct Tunnel {
     std::string name;  ///< Label in status; never empty.
@@ -78,6 +87,7 @@ struct Tunnel {
     /// Name of the tunnel that its endpoints are reached through, and that carries nothing else; or
     /// empty.
     std::string via{};
+    std::optional<Reconnect> reconnect{};
     friend bool operator==(const Tunnel&, const Tunnel&) = default;
 };
 

@@ -2,6 +2,7 @@
 #include "killswitchd/log.hpp"
 
 #include "killswitchd/escape.hpp"
+#include "killswitchd/journal.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -18,7 +20,7 @@ namespace ks {
 
 namespace {
 
-bool goes_to_journal() {
+bool wants_severity() {
     const bool is_service =
         std::getenv("JOURNAL_STREAM") != nullptr || std::getenv("INVOCATION_ID") != nullptr;
     return is_service && isatty(STDERR_FILENO) == 0;
@@ -26,9 +28,14 @@ bool goes_to_journal() {
 
 }  // namespace
 
-void log(Severity severity, std::string_view key, std::string_view text) {
+void log(Severity severity, std::string_view key, std::string_view text,
+         const std::vector<LogField>& fields) {
+    if (is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM")) &&
+        send_to_journal(journal_entry(severity, key, text, fields))) {
+        return;
+    }
     std::string line;
-    if (goes_to_journal()) {
+    if (wants_severity()) {
         line = fmt::format("<{}>", static_cast<int>(severity));
     }
     line += escaped(key) + ": " + escaped(text);

@@ -154,6 +154,7 @@ class Program {
             ->required();
         add("run", run, "The service, in the foreground");
         add("resolve", resolve, "Asks for names; the service starts it");
+        add("reconnect", reconnect, "Restarts VPNs that are down; a unit starts it");
         add("hosts", hosts, "Writes the hosts file; a unit starts it");
         CLI::App* const at_boot = add("boot", boot, "Load the lock before the network comes up");
         at_boot->add_flag("--hold", options_.hold, "Only keep the rules when systemd exits");

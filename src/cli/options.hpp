@@ -75,6 +75,7 @@ struct Options {
 [[nodiscard]] int endpoints(const Options& options);
 [[nodiscard]] int explain(const Options& options);
 [[nodiscard]] int hosts(const Options& options);
+int reconnect(const Options& options);
 [[nodiscard]] int init(const Options& options);
 [[nodiscard]] int lock(const Options& options);
 [[nodiscard]] int metrics(const Options& options);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "../host/status_report.hpp"
+#include "become.hpp"
 #include "fetch.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/files.hpp"
@@ -39,17 +40,6 @@ bool confines(const StatusReport& report) {
     return report.judgement.verified &&
            (summary == Summary::protected_ || summary == Summary::locked ||
             summary == Summary::panic || summary == Summary::degraded);
-}
-
-/// Becomes `argv`; comes back only where that cannot be.
-int become(const std::vector<std::string>& argv) {
-    std::vector<char*> words;
-    for (const std::string& word : argv) {
-        words.push_back(const_cast<char*>(word.c_str()));  // execvp() changes nothing.
-    }
-    words.push_back(nullptr);
-    ::execvp(words[0], words.data());
-    return fail(Error{fmt::format("cannot run '{}'", argv[0]), errno});
 }
 
 /// Removes the cgroups of programs that have ended; the kernel keeps those that are in use.

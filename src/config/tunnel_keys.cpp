@@ -6,6 +6,7 @@
 #include "killswitchd/printable.hpp"
 #include "killswitchd/tunnels.hpp"
 #include "readers.hpp"
+#include "reconnect_keys.hpp"
 #include "schema.hpp"
 #include "values.hpp"
 
@@ -102,7 +103,7 @@ void read_roaming(Context& context, const Node& node, TunnelDraft& draft) {
 constexpr std::array<Word<PrivateUse>, 2> kPrivateUses{
     {{"allow", PrivateUse::allow}, {"refuse", PrivateUse::refuse}}};
 
-constexpr std::array<Key<TunnelDraft>, 11> kTunnelKeys{{
+constexpr std::array<Key<TunnelDraft>, 12> kTunnelKeys{{
     {"name",
      [](Context& c, const Node& n, TunnelDraft& d) {
          d.name_at = n.at;
@@ -132,6 +133,8 @@ constexpr std::array<Key<TunnelDraft>, 11> kTunnelKeys{{
      [](const TunnelDraft& d) {
          return d.tunnel.follow_roaming ? write_plain("true") : left_out();
      }},
+    {"reconnect", [](Context& c, const Node& n, TunnelDraft& d) { read_reconnect(c, n, d.tunnel); },
+     [](const TunnelDraft& d) { return write_reconnect(d.tunnel); }, reconnect_keys},
     {"ipsec", read_ipsec,
      [](const TunnelDraft& d) { return d.tunnel.ipsec ? write_plain("policy") : left_out(); }},
     {"inbound",

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -28,6 +29,15 @@ constexpr const char* kDeadline = "deadline";
 constexpr const char* kNames = "names";
 constexpr const char* kWatchdog = "watchdog";
 
+/// What holds, for programs that read the journal.
+std::vector<LogField> log_fields(const Situation& situation) {
+    std::vector<LogField> fields{{"KILLSWITCHD_STATE", std::string(word(situation.state))}};
+    for (std::string& way : ways_out(situation)) {
+        fields.push_back({"KILLSWITCHD_TUNNEL", std::move(way)});
+    }
+    return fields;
+}
+
 }  // namespace
 
 Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const LoadedConfig& config)
@@ -40,7 +50,7 @@ Loop::Loop(Paths paths, Sources sources, BootClock clock, State state, const Loa
       ports_(reactor_, engine_, service_, std::move(sources.ports)),
       learner_(paths_, reactor_, engine_, service_, std::move(sources.learned)),
       blocked_(reactor_, service_, [this]() -> const State& { return engine_.state(); }),
-      reporter_(paths_),
+      reporter_(paths_), reconnector_(paths_, reactor_, engine_, service_),
       names_(reactor_, paths_,
              {[this] { names_changed(); },
               [this](const Announce& say) {
@@ -211,7 +221,8 @@ void Loop::wake_at(const std::optional<Instant>& moment) {
 
 void Loop::announce(const Announce& say) {
     const bool bad = say.key != "state-change";
-    log(bad ? Severity::error : Severity::notice, say.key, say.text);
+    log(bad ? Severity::error : Severity::notice, say.key, say.text,
+        log_fields(engine_.state().situation));
     service_.publish(say.key, say.text);
 }
 
@@ -316,6 +327,7 @@ Answer Loop::leases_changed(const std::string& text) {
 void Loop::tell_systemd() {
     names_.follow(engine_.state().situation);
     reporter_.refresh(engine_.state(), engine_.nftables());
+    reconnector_.look();
     const State& state = engine_.state();
     const std::string text = fmt::format(
         "STATUS={}{}", word(state.situation.state),

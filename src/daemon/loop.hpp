@@ -21,6 +21,7 @@
 #include "listener.hpp"
 #include "name_keeper.hpp"
 #include "ports_follower.hpp"
+#include "reconnector.hpp"
 #include "reporter.hpp"
 #include "service.hpp"
 
@@ -101,6 +102,7 @@ class Loop {
     Learner learner_;
     BlockedReader blocked_;
     Reporter reporter_;
+    Reconnector reconnector_;
     NameKeeper names_;
     Notifier notifier_ = Notifier::from_environment();
     CgroupFollower cgroups_;

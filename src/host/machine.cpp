@@ -7,6 +7,7 @@
 #include "vpn_devices.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -41,6 +42,32 @@ std::vector<std::string> disabled_units() {
         }
     }
     return disabled;
+}
+
+/// Where a unit, or the template that it is made from, may lie. Source: systemd.unit(5).
+bool has_unit(const std::string& unit) {
+    constexpr std::array<std::string_view, 8> kFolders{
+        "/etc/systemd/system",         "/run/systemd/system",    "/run/systemd/generator",
+        "/run/systemd/generator.late", "/run/systemd/transient", "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",     "/lib/systemd/system"};
+    const std::size_t at = unit.find('@');
+    const std::string from_template =
+        at == std::string::npos ? unit : unit.substr(0, at + 1) + ".service";
+    return std::ranges::any_of(kFolders, [&](std::string_view folder) {
+        return exists(fmt::format("{}/{}", folder, unit)) ||
+               exists(fmt::format("{}/{}", folder, from_template));
+    });
+}
+
+std::vector<std::string> missing_units(const Policy& policy) {
+    std::vector<std::string> missing;
+    for (const Tunnel& tunnel : policy.tunnels) {
+        if (tunnel.reconnect && exists("/run/systemd/system") &&
+            !has_unit(tunnel.reconnect->unit)) {
+            missing.push_back(tunnel.reconnect->unit);
+        }
+    }
+    return missing;
 }
 
 bool is_tunnel(const Policy& policy, int index, const Link& link) {
@@ -183,6 +210,7 @@ Machine see_machine(const Policy& policy) {
     text << file.rdbuf();
     machine.resolvers = resolvers_in(text.str());
     machine.disabled_units = disabled_units();
+    machine.missing_units = missing_units(policy);
     return machine;
 }
 
@@ -202,6 +230,11 @@ std::vector<std::string> surprises(const Policy& policy, const KnownEndpoints& k
         if (!fault.empty()) {
             found.push_back(std::move(fault));
         }
+    }
+    for (const std::string& unit : machine.missing_units) {
+        found.push_back(fmt::format("systemd has no unit {}, which `reconnect` names: nothing "
+                                    "would be restarted. systemctl list-unit-files lists them",
+                                    unit));
     }
     if (policy.mode != Mode::off && policy.boot == BootLock::lock) {
         for (const std::string& unit : machine.disabled_units) {

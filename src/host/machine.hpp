@@ -22,6 +22,8 @@ struct Machine {
     std::vector<IpAddress> resolvers;  ///< Of /etc/resolv.conf.
     /// Units that a locked boot needs and that are not enabled; none where there is no systemd.
     std::vector<std::string> disabled_units;
+    /// Units of `reconnect` that systemd has no file of; the same.
+    std::vector<std::string> missing_units{};
 };
 
 /// Looks, without changing anything. What may not be seen is left out.

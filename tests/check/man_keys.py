@@ -110,12 +110,20 @@ def check_config(root, lister):
     return len(keys) if keys and not blind and not undescribed(page, keys) else -1
 
 
+def events_of_catalog(root):
+    text = (root / "systemd/killswitchd.catalog").read_text(encoding="utf-8")
+    return set(re.findall(r"^# ([a-z-]+)\n-- [0-9a-f]{32}$", text, re.MULTILINE))
+
+
 def main():
     root, program = pathlib.Path(sys.argv[1]), sys.argv[2]
     page = (root / "man/killswitchd.8").read_text(encoding="utf-8")
     wanted = {"event": events(root), "command": commands(program), "option": options(program),
               "field": status_fields(program), "method": methods(root)}
-    failed = False
+    failed = not events_of_catalog(root)
+    for event in missing(page, events_of_catalog(root)):
+        print("systemd/killswitchd.catalog explains the event '{}', which the page does not know".format(event))
+        failed = True
     for kind, words in wanted.items():
         if not words:
             print("found no {} in the code: this check is blind".format(kind))

@@ -97,7 +97,7 @@ def sleeps(tree):
 
 def processes(tree):
     # Those become the command that they were given.
-    allowed = ("src/lab/", "src/cli/endpoint.cpp", "src/cli/run_confined.cpp", ITSELF)
+    allowed = ("src/lab/", "src/cli/endpoint.cpp", "src/cli/become.cpp", ITSELF)
     return [
         problem
         for path, text in tree.items()
@@ -160,7 +160,7 @@ CHECKS = {
         good=[
             {"src/lab/a.cpp": "::execvp(a, b);\n", "src/cli/a.cpp": "// system(x)\nfile_system(x);\n"},
             {ITSELF: "::fexecve(a, b, c);\n"},
-            {"src/cli/run_confined.cpp": "::execvp(a, b);\n"},
+            {"src/cli/become.cpp": "::execvp(a, b);\n"},
         ],
     ),
     "visitors": Check(

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -350,6 +351,23 @@ const std::map<std::string, Generate>& generators() {
                  tunnel.private_use = dice.chance(60) ? PrivateUse::allow : PrivateUse::refuse;
              }
          }},
+        {"tunnels.reconnect.unit",
+         [](Dice& dice, Ids, Policy& p) {
+             for (Tunnel& tunnel : p.tunnels) {
+                 tunnel.reconnect.reset();
+                 if (dice.chance(30)) {
+                     tunnel.reconnect = Reconnect{"wg-quick@wg0.service"};
+                 }
+             }
+         }},
+        {"tunnels.reconnect.after",
+         [](Dice& dice, Ids, Policy& p) {
+             for (Tunnel& tunnel : p.tunnels) {
+                 if (tunnel.reconnect) {
+                     tunnel.reconnect->after = std::chrono::seconds(1 + dice.below(3600));
+                 }
+             }
+         }},
         {"tunnels.only.fwmark",
          [](Dice& dice, Ids, Policy& p) {
              for (Tunnel& tunnel : p.tunnels) {
@@ -478,6 +496,8 @@ const std::map<std::string, std::string>& keys_without_rules() {
         {"version", "there is one"},
         {"boot", "says when the rules are loaded"},
         {"tunnels.endpoints.import", "the files say what it comes to"},
+        {"tunnels.reconnect.unit", "says who is restarted"},
+        {"tunnels.reconnect.after", "says when that is"},
         {"tunnels.follow_roaming", "says which endpoints are learned"},
         {"dns.hosts", "says what is written into a file"},
         {"ownership", "a flag of the table"},

@@ -20,6 +20,7 @@ SYSTEMD = "/lib/systemd/systemd"
 SYSTEM_UNITS = pathlib.Path("/lib/systemd/system")
 TARGETS = ("sysinit", "basic", "paths", "sockets", "timers", "shutdown", "network-pre", "multi-user")
 SECONDS = 60
+JOURNAL = ("systemd-journald.service", "systemd-journald.socket")
 
 SETUP = """
 set -eu
@@ -31,7 +32,9 @@ for tree in /run /etc/systemd /etc/killswitchd /var/lib/killswitchd; do
     mount -t tmpfs -o mode=0755 tmpfs $tree
 done
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
+[ ! -e /etc/machine-id ] || mount --bind "$KS_TREE/machine-id" /etc/machine-id
 mkdir -p /run/bin /run/systemd /etc/systemd/system
+printf "[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=no\n" >/etc/systemd/journald.conf
 mount --bind "$KS_TREE/bin" /run/bin
 cp -R "$KS_TREE/units/." /etc/systemd/system
 install -m 0600 "$KS_TREE/config" /etc/killswitchd/killswitchd.yaml
@@ -111,8 +114,8 @@ def install(build, program, tree):
 
 
 @contextlib.contextmanager
-def own_systemd(build, program, config, wants):
-    """Runs until the end of the block; `wants` is what starts with it."""
+def own_systemd(build, program, config, wants, journal=False):
+    """Runs until the end of the block; `wants` is what starts with it. Without `journal` all goes to a console."""
     if os.geteuid() != 0 or not os.access(SYSTEMD, os.X_OK) or not shutil.which("nsenter"):
         skip("needs root and systemd")
     cgroup = cgroup_root() / f"killswitchd-test-{os.getpid()}"
@@ -122,6 +125,9 @@ def own_systemd(build, program, config, wants):
         install(build, program, tree)
         (tree / "units" / "test.target").write_text(f"[Unit]\nWants={' '.join(wants)}\n")
         (tree / "config").write_text(config)
+        (tree / "machine-id").write_text(f"{os.getpid():032x}\n")
+        for unit in JOURNAL if journal else ():
+            shutil.copy(SYSTEM_UNITS / unit, tree / "units")
         cgroup.mkdir()
         process = subprocess.Popen(
             ["sh", "-c", 'echo $$ >"$0/cgroup.procs"; exec unshare -m -p -f -n -C -u -i --kill-child sh -c "$1"',

@@ -24,7 +24,7 @@ meson install -C "$build" --no-rebuild --destdir "$work/installed" >"$work/log" 
     fail "cannot install: $(tail -3 "$work/log")"
 ours=$(dirname "$(find "$work/installed" -name killswitchd-boot.service)")
 holders='killswitchd.service killswitchd-boot.service killswitchd-hold.service killswitchd.path killswitchd.socket killswitchd-hosts.path killswitchd-resolver.socket'
-states='killswitchd-locked.path killswitchd-protected.path killswitchd-unguarded.path'
+states='killswitchd-reconnect.path killswitchd-locked.path killswitchd-protected.path killswitchd-unguarded.path'
 preset=$(find "$work/installed" -name '*.preset')
 
 # values UNIT KEY: every word that the key has in the file, one a line.

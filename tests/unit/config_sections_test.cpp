@@ -6,6 +6,8 @@
 #include "killswitchd/policy.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -301,6 +303,27 @@ TEST_CASE("mistakes in apps, scope and raw are errors", "[config][scope]") {
     CHECK(findings_of(kOff + "scope: apps\napps: { users: [nobody-here, 1] }\n").at(1) ==
           "4:17: user 'nobody-here' is not known here");
     CHECK(errors_in(parse_text(kOff + "scope: apps\napps: { users: [nobody-here] }\n")) == 1);
+}
+
+TEST_CASE("reconnect names one service, and when", "[config]") {
+    const auto with = [](const std::string& keys) {
+        std::string text = kAlways;
+        return text.replace(text.find("    endpoints"), 0, "    reconnect: " + keys + "\n");
+    };
+    const Policy policy = check_accepted(with("{ unit: wg-quick@wg0.service }"));
+    CHECK(policy.tunnels.front().reconnect ==
+          Reconnect{"wg-quick@wg0.service", std::chrono::seconds(10)});
+    CHECK(check_accepted(with("{ unit: a.service, after: 2m }")).tunnels.front().reconnect->after ==
+          std::chrono::minutes(2));
+    CHECK(check_accepted(kAlways).tunnels.front().reconnect == std::nullopt);
+    for (const char* const wrong :
+         {"{ after: 10s }", "wg-quick@wg0.service", "{ unit: wg-quick@wg0 }",
+          "{ unit: 'a.service; reboot' }", "{ unit: killswitchd.service }",
+          "{ unit: a.service, after: 10 }", "{ unit: a.service, after: 0s }",
+          "{ unit: a.service, after: 61m }", "{ unit: a.service, every: 1s }"}) {
+        CAPTURE(wrong);
+        CHECK(errors_in(parse_text(with(wrong))) == 1);
+    }
 }
 
 TEST_CASE("raw: block is the default and needs no word", "[config]") {

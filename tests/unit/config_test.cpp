@@ -336,8 +336,8 @@ TEST_CASE("a finding is shown with its line, a caret and the way out", "[config]
           "k.yaml:5:5: error: unknown key 'endpoint'; did you mean 'endpoints'?\n"
           "      endpoint: [192.0.2.1/esp]\n"
           "      ^\n"
-          "  hint: accepted: name, interface, kind, endpoints, only, follow_roaming, ipsec, "
-          "inbound, inbound_file, private, via\n");
+          "  hint: accepted: name, interface, kind, endpoints, only, follow_roaming, reconnect, "
+          "ipsec, inbound, inbound_file, private, via\n");
 }
 
 TEST_CASE("the caret stands below its character, not its byte", "[config][golden]") {

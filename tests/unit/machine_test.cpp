@@ -121,6 +121,14 @@ TEST_CASE("a lock that a reboot would not load is named", "[machine]") {
     CHECK(seen(policy, machine).empty());
 }
 
+TEST_CASE("a unit of `reconnect` that does not exist is named", "[machine]") {
+    Machine machine = home_machine();
+    machine.missing_units = {"wg-quick@wg9.service"};
+    REQUIRE(seen(home_policy(), machine).size() == 1);
+    CHECK(seen(home_policy(), machine).front().find("no unit wg-quick@wg9.service") !=
+          std::string::npos);
+}
+
 TEST_CASE("a tunnel that has to be learned first is named", "[machine]") {
     Policy policy = home_policy();
     policy.tunnels.front().endpoints.clear();
