@@ -6,8 +6,10 @@
 #include "killswitchd/files.hpp"
 #include "killswitchd/intents.hpp"
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +17,7 @@
 #include <string>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace ks;
@@ -172,6 +175,38 @@ TEST_CASE("the name of a boot is kept as long as its directory", "[intents]") {
 
     fs::remove_all(dir.at("run"));  // As a reboot does.
     CHECK(BootClock::open(dir.at("run")).now().boot != first.boot);
+}
+
+TEST_CASE("of several processes that name a boot at once, the first one does", "[intents]") {
+    const Directory dir;
+    constexpr int kProcesses = 8;
+    std::array<int, 2> go{};
+    std::array<int, 2> names{};
+    REQUIRE(pipe(go.data()) == 0);
+    REQUIRE(pipe(names.data()) == 0);
+    for (int i = 0; i < kProcesses; ++i) {
+        if (fork() == 0) {
+            char end = 0;
+            ::close(go[1]);
+            static_cast<void>(::read(go[0], &end, 1));  // All begin when this end is closed.
+            const std::string name = BootClock::open(dir.at("run")).now().boot;
+            const bool written = ::write(names[1], name.data(), name.size()) > 0;
+            ::_exit(written ? 0 : 1);
+        }
+    }
+    ::close(go[1]);
+    for (int i = 0; i < kProcesses; ++i) {
+        ::wait(nullptr);
+    }
+    const std::string last = BootClock::open(dir.at("run")).now().boot;
+    std::string all(last.size() * kProcesses, '\0');
+    REQUIRE(::read(names[0], all.data(), all.size()) == static_cast<ssize_t>(all.size()));
+    for (std::size_t i = 0; i < kProcesses; ++i) {
+        CHECK(all.substr(i * last.size(), last.size()) == last);
+    }
+    for (const int fd : {go[0], names[0], names[1]}) {
+        ::close(fd);
+    }
 }
 
 TEST_CASE("one service at a time has the lock, and its end frees it", "[host]") {
