@@ -21,7 +21,7 @@ _killswitchd() {
     --config | --from | --hosts-file | --output | --report) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     --state-dir | --runtime-dir | --evidence) mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     --color) options='auto always never' ;;
-    --state) options='disarmed locked protected panic' ;;
+    --state) options='disarmed locked protected paused panic' ;;
     --format) options='nft json' ;;
     --user) mapfile -t COMPREPLY < <(compgen -u -- "$current") && return ;;
     --group) mapfile -t COMPREPLY < <(compgen -g -- "$current") && return ;;

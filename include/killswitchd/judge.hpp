@@ -25,6 +25,8 @@ struct Observed {
         idle,    ///< A table stands, but the kernel does not ask it, or it drops nothing by itself.
         filter,  ///< Every packet of the host is asked about, and dropped by default.
     } rules = Rules::absent;
+    /// A pause is on in the kernel: everything passes until its elements have ended.
+    bool paused = false;
     /// Whether the fallback table stands, which locks while ours is missing.
     bool fallback = false;
     std::vector<Difference> differences;  ///< Between what is wanted and what the kernel holds.

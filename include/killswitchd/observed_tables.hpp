@@ -4,6 +4,7 @@
 #include "killswitchd/ruleset.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -45,10 +46,9 @@ struct ObservedSet {
     std::vector<std::string> elements;  ///< Raw key bytes, sorted.
     bool anonymous = false;             ///< Part of a rule: comes and goes with it.
     bool by_rules = false;              ///< Rules fill it: its elements are not read.
-    /// Whether the kernel does the same: the flags are in the key.
-    friend bool operator==(const ObservedSet& a, const ObservedSet& b) {
-        return a.name == b.name && a.key == b.key && a.elements == b.elements;
-    }
+    /// Raw key bytes of those that end by themselves, and when, since boot: see since_boot().
+    std::map<std::string, std::chrono::nanoseconds> timed{};
+    friend bool operator==(const ObservedSet&, const ObservedSet&) = default;
 };
 
 /// An object of a kind that we never make: quota, limit, flowtable ...

@@ -46,10 +46,15 @@ struct SetKey {
         link_network,  ///< Interface and network: a network is near by its own interface alone.
         flow,          ///< Addresses and ports of a TCP connection; see Rule::remember.
         answer,        ///< The far address and port of UDP, and our port: see Rule::learn.
+        packet_type,   ///< How the link layer addressed a packet: each is of some type.
+        user,          ///< Of the sending socket.
     } of = Of::address;
     std::uint8_t length = 0;  ///< Of every network in the set.
     friend bool operator==(const SetKey&, const SetKey&) = default;
 };
+
+/// Whether what a set of such keys holds is of one of the two families.
+[[nodiscard]] bool has_family(const SetKey& key) noexcept;
 
 /// What a packet takes with it from Hook::output to the later hooks, which see no cgroup, and no
 /// user any more when the socket was closed meanwhile: bits of `meta priority` that
@@ -249,9 +254,10 @@ struct Decrypted {
 /// The far side is in a named set: `destination` is the address that a packet goes to and the
 /// interface that it leaves by, `source` the address that it is from and the interface that it came
 /// in by. Flows have both sides in them, and must come after Protocol tcp too; answers after udp.
+/// Packet types and users are of no side.
 struct InSet {
     enum class Far : std::uint8_t { destination, source } far = Far::destination;
-    SetKey key;  ///< Of the set that is named; with addresses after a Family of the same family.
+    SetKey key;  ///< Of the set that is named; where has_family(), after a Family of the same.
     std::string set;
     friend bool operator==(const InSet&, const InSet&) = default;
 };
@@ -349,6 +355,16 @@ inline constexpr std::uint32_t kMostAnswers = 65536;
 inline constexpr std::chrono::minutes kAnswerTimeout{3};
 inline constexpr std::chrono::seconds kAnswersCollected{30};
 
+/// An element that the kernel forgets by itself.
+struct TimedElement {
+    std::uint32_t value = 0;
+    std::chrono::nanoseconds until{};  ///< Since boot; see since_boot().
+    friend bool operator==(const TimedElement&, const TimedElement&) = default;
+};
+
+/// Of SetKey::Of::packet_type, from 0 on. Source: Linux sk_buff::pkt_type, three bits.
+inline constexpr std::uint32_t kPacketTypes = 8;
+
 /// Hash set. There are no interval sets: the kernel may miss an element of one while others change
 /// (before Linux 6.17), and it takes seconds to load a large one.
 struct Set {
@@ -359,6 +375,8 @@ struct Set {
     /// Of networks and interfaces. Sorted, unique; what the key does not name is as in
     /// LinkNetwork{}.
     std::vector<LinkNetwork> networks{};
+    /// Of packet types and users. Sorted by value, unique.
+    std::vector<TimedElement> timed{};
     friend bool operator==(const Set&, const Set&) = default;
 };
 
@@ -382,6 +400,8 @@ struct TablePart {
 [[nodiscard]] TablePart part_of(const Ruleset& ruleset, TableFamily family);
 
 inline constexpr const char* kTable = "killswitchd";
+/// The set of packet types that has elements while a pause is on.
+inline constexpr const char* kPausedSet = "paused";
 /// After every NAT and route chain (mangle -150, nat -100, filter 0, security 50, srcnat 100): no
 /// table that runs later changes address or mark. Of the device `output` knows only what it was
 /// before those chains, at any priority; `postrouting` knows the one that the packet leaves by.

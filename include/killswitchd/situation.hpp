@@ -8,6 +8,7 @@
 #include "killswitchd/surroundings.hpp"
 #include "killswitchd/tunnels.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -37,7 +38,7 @@ enum class RawSupport : std::uint8_t {
 /// Everything the rules are made from besides the policy.
 struct Situation {
     StateName state = StateName::locked;
-    std::vector<LiveTunnel> tunnels_up;  ///< Sorted; empty unless protected.
+    std::vector<LiveTunnel> tunnels_up;  ///< Sorted; empty unless protected or paused.
     CgroupIds cgroups;
     Surroundings around;
     std::vector<std::string> ipsec_up{};  ///< Names of tunnels by policy, sorted.
@@ -47,8 +48,13 @@ struct Situation {
     OpenPorts open_ports{};
     /// Tunnels that are up and carry nothing but another one's packets. Sorted.
     std::vector<LiveTunnel> carriers{};
+    /// When a pause ends, since boot; present exactly when paused.
+    std::optional<std::chrono::nanoseconds> open_until{};
     friend bool operator==(const Situation&, const Situation&) = default;
 };
+
+/// The state that is there when a pause is over: the rules behind it are those of this one.
+[[nodiscard]] StateName behind_pause(const Situation& situation) noexcept;
 
 /// The names of everything that traffic may leave through in `situation`.
 [[nodiscard]] std::vector<std::string> ways_out(const Situation& situation);

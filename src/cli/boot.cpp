@@ -26,7 +26,7 @@ Result<KernelView> look_now() {
         if (!nftables) {
             return std::move(nftables).error();
         }
-        KernelView view = look(*nftables);
+        KernelView view = look(*nftables, std::nullopt);
         return view.tables ? Result(std::move(view)) : Result<KernelView>(view.tables.error());
     });
 }

@@ -50,11 +50,11 @@ int diff(const Options& options) {
     if (!nftables) {
         return fail(nftables.error());
     }
-    const auto observed = nftables->read();
-    if (!observed) {
-        return fail(observed.error());
+    const KernelView view = look(*nftables, world.state.wanted);
+    if (!view.tables) {
+        return fail(view.tables.error());
     }
-    const auto all = differences(world.state.wanted, *observed);
+    const auto all = differences(world.state.wanted, *view.tables);
     if (all.empty()) {
         fmt::print("no difference: the kernel holds the rules of state {}\n",
                    word(world.state.situation.state));

@@ -10,10 +10,12 @@
 #include "fetch.hpp"
 #include "killswitchd/escape.hpp"
 #include "options.hpp"
+#include "status_screen.hpp"
 #include "terminal.hpp"
 
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <variant>
@@ -40,7 +42,7 @@ int show(const Reply& reply, const Wish& wish) {
     if (!reply.error.empty()) {
         return explain_error(reply);
     }
-    fmt::print("{}\n", escaped(headline(reply.status.judgement)));
+    fmt::print("{}\n", escaped(headline_at(reply.status, std::time(nullptr))));
     if (wish.after == Wish::After::open && reply.status.judgement.summary != Summary::open) {
         complain("a lock still stands; see: killswitchd status");
         return kFailed;
@@ -62,8 +64,10 @@ int show_offline(const State& state) {
     case StateName::panic:
         fmt::print("panic: nothing leaves until `killswitchd unlock`");
         break;
-    case StateName::disarmed:
     case StateName::paused:
+        fmt::print("paused: everything may leave until the kernel ends it");
+        break;
+    case StateName::disarmed:
         fmt::print("disarmed: traffic may leave by any way");
         break;
     case StateName::locked:
@@ -235,9 +239,14 @@ int pause(const Options& options) {
     if (!duration) {
         return usage(duration.error().what);
     }
-    return run(options, {request::Pause{*duration},
-                         "org.killswitchd.Pause",
-                         {{"seconds", static_cast<std::uint64_t>(duration->count())}}});
+    const int code = run(options, {request::Pause{*duration},
+                                   "org.killswitchd.Pause",
+                                   {{"seconds", static_cast<std::uint64_t>(duration->count())}}});
+    if (code == kDone) {
+        fmt::print("  ends by itself, also if this machine crashes, sleeps or reboots\n"
+                   "  end it now: killswitchd resume\n");
+    }
+    return code;
 }
 
 int resume(const Options& options) {

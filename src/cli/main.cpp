@@ -112,9 +112,9 @@ class Program {
         auto* const render_command =
             add("render", render, "Print the rules of a state; applies nothing");
         render_command
-            ->add_option("--state", options_.state, "disarmed, locked, protected or panic")
+            ->add_option("--state", options_.state, "disarmed, locked, protected, paused or panic")
             ->option_text("STATE")
-            ->check(one_of({"disarmed", "locked", "protected", "panic"}));
+            ->check(one_of({"disarmed", "locked", "protected", "paused", "panic"}));
         render_command->add_option("--format", options_.format, "nft (default) or json")
             ->option_text("FORMAT")
             ->check(one_of({"nft", "json"}));

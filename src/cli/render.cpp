@@ -6,9 +6,11 @@
 #include "killswitchd/policy.hpp"
 #include "killswitchd/render_text.hpp"
 #include "killswitchd/situation.hpp"
+#include "killswitchd/time.hpp"
 #include "render_json.hpp"
 #include "terminal.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -20,10 +22,15 @@ namespace ks::cli {
 
 namespace {
 
+constexpr std::chrono::minutes kShownPause{10};
+
 /// The situation that `state` names, with every configured tunnel up where it needs one.
 Situation imagine(const Policy& policy, const KnownEndpoints& learned, StateName state) {
     Situation situation{state, {}, {}};
     situation.endpoints = known_endpoints(policy, learned);
+    if (state == StateName::paused) {  // As one that begins now.
+        situation.open_until = since_boot() + kShownPause;
+    }
     for (const Tunnel& tunnel : policy.tunnels) {
         if (state == StateName::protected_ && tunnel.ipsec) {
             situation.ipsec_up.push_back(tunnel.name);
@@ -80,8 +87,8 @@ int render(const Options& options) {
         return kDone;
     }
     const std::vector<std::string> devices = devices_in(world.state.links);
-    fmt::print("{}", options.format == "json" ? render_json(*ruleset, devices)
-                                              : render_text(*ruleset, devices));
+    fmt::print("{}", options.format == "json" ? render_json(*ruleset, devices, since_boot())
+                                              : render_text(*ruleset, devices, since_boot()));
     return kDone;
 }
 

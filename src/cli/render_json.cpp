@@ -3,7 +3,7 @@
 
 #include "killswitchd/error.hpp"
 #include "killswitchd/net.hpp"
-#include "set_json.hpp"
+#include "render_set_json.hpp"
 #include "writable_chains.hpp"
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 namespace ks::cli {
 
@@ -106,6 +107,10 @@ json set_json(const match::InSet& m) {
         return equals(flow_json(m.key.family), set);
     case SetKey::Of::answer:
         return equals(answer_json(m), set);
+    case SetKey::Of::packet_type:
+        return equals(meta("pkttype"), set);
+    case SetKey::Of::user:
+        return equals(meta("skuid"), set);
     }
     return {};
 }
@@ -339,7 +344,8 @@ json chain_json(const Chain& chain) {
 
 }  // namespace
 
-std::string render_json(const Ruleset& ruleset, const std::vector<std::string>& devices) {
+std::string render_json(const Ruleset& ruleset, const std::vector<std::string>& devices,
+                        const Moment& now) {
     json commands = json::array();
     const auto add = [&](const char* kind, json object) {
         commands.push_back({{"add", {{kind, std::move(object)}}}});
@@ -356,7 +362,7 @@ std::string render_json(const Ruleset& ruleset, const std::vector<std::string>& 
             add("counter", {{"family", word(family)}, {"table", kTable}, {"name", counter}});
         }
         for (const Set* const set : part.sets) {
-            add("set", set_definition(*set, family));
+            add("set", set_json(*set, family, now));
         }
     }
     const std::vector<Chain> chains = writable_chains(ruleset.chains, devices);

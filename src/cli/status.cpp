@@ -40,7 +40,7 @@ Tone tone_of(Summary summary) {
 std::string text_of(const Options& options, const StatusReport& report) {
     const Judgement& judgement = report.judgement;
     const std::string text = options.brief
-                                 ? escaped(headline(judgement)) + "\n"
+                                 ? escaped(headline_at(report, std::time(nullptr))) + "\n"
                                  : status_screen(report, std::time(nullptr), start_command());
     const std::string_view first = word(judgement.summary);
     return paint(options, tone_of(judgement.summary), first) + text.substr(first.size());

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <ctime>
 #include <string>
 #include <string_view>
@@ -45,22 +46,37 @@ bool is_open(const StatusReport& report) {
     return report.judgement.summary == Summary::open || report.judgement.summary == Summary::paused;
 }
 
-/// "14:07", with the day when that is another one; what is no time as it is.
-std::string local(const std::string& utc, std::time_t now) {
-    const auto moment = moment_in(utc);
-    if (!moment) {
-        return utc;
-    }
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(*moment);
+/// "14:07" of the local clock, with the day when that is another one.
+std::string clock_text(std::time_t moment, std::time_t now) {
     std::tm then{};
     std::tm today{};
-    localtime_r(&seconds, &then);
+    localtime_r(&moment, &then);
     localtime_r(&now, &today);
     const bool same_day = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
     std::array<char, 32> shown{};
     const std::size_t length =
         std::strftime(shown.data(), shown.size(), same_day ? "%H:%M" : "%Y-%m-%d %H:%M", &then);
     return {shown.data(), length};
+}
+
+/// What is no time as it is.
+std::string local(const std::string& utc, std::time_t now) {
+    const auto moment = moment_in(utc);
+    return moment ? clock_text(std::chrono::system_clock::to_time_t(*moment), now) : utc;
+}
+
+/// "1 h 9 min 59 s".
+std::string exact(std::int64_t seconds) {
+    constexpr std::int64_t kMinute = 60;
+    constexpr std::int64_t kHour = 60 * kMinute;
+    std::string text;
+    if (seconds >= kHour) {
+        text += fmt::format("{} h ", seconds / kHour);
+    }
+    if (seconds >= kMinute) {
+        text += fmt::format("{} min ", seconds % kHour / kMinute);
+    }
+    return text + fmt::format("{} s", seconds % kMinute);
 }
 
 std::string duration(std::time_t seconds) {
@@ -143,6 +159,10 @@ void add_leases(const StatusReport& report, Screen& screen) {
 
 /// In the open the config's wishes are not in force.
 void add_rules(const StatusReport& report, Screen& screen) {
+    if (report.judgement.summary == Summary::paused) {
+        screen.add("rules", "in the kernel, which goes by them when the pause ends");
+        return;
+    }
     if (is_open(report)) {
         screen.add("rules", "none in force");
         return;
@@ -193,8 +213,7 @@ void add_deadlines(const StatusReport& report, Screen& screen) {
                                *report.confirm_within));
     }
     if (report.paused_for) {
-        screen.add("pause", fmt::format("ends in {} s; end it now: sudo killswitchd resume",
-                                        *report.paused_for));
+        screen.add("pause", "end it now: sudo killswitchd resume");
     }
 }
 
@@ -238,9 +257,21 @@ void add_way_on(const StatusReport& report, const std::string& start, Screen& sc
 
 }  // namespace
 
+std::string headline_at(const StatusReport& report, std::time_t now) {
+    std::string line = headline(report.judgement);
+    constexpr std::string_view kEnd = "the pause ends";
+    const std::size_t at = line.find(kEnd);
+    if (report.judgement.summary == Summary::paused && report.paused_for && at != line.npos) {
+        line.replace(at, kEnd.size(),
+                     fmt::format("{} ({})", clock_text(now + *report.paused_for, now),
+                                 exact(*report.paused_for)));
+    }
+    return line;
+}
+
 std::string status_screen(const StatusReport& report, std::time_t now, const std::string& start) {
     Screen screen;
-    screen.text = wrapped(escaped(headline(report.judgement)), kHeadlineIndent);
+    screen.text = wrapped(escaped(headline_at(report, now)), kHeadlineIndent);
     if (report.judgement.summary == Summary::unknown) {
         return screen.text;
     }

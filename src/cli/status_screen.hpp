@@ -8,6 +8,9 @@
 
 namespace ks::cli {
 
+/// The headline, with the time at which a pause ends. As long as it takes.
+[[nodiscard]] std::string headline_at(const StatusReport& report, std::time_t now);
+
 /// What `status` shows: the headline, then what is behind it, in lines that fit every terminal.
 /// Nothing in it can steer one. Times are local.
 ///

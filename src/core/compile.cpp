@@ -8,6 +8,7 @@
 #include "link_rules.hpp"
 #include "local_rules.hpp"
 #include "log_rules.hpp"
+#include "pause_rules.hpp"
 #include "postrouting_rules.hpp"
 #include "raw_rules.hpp"
 #include "refusals.hpp"
@@ -51,7 +52,7 @@ void confine(Draft& draft) {
 }  // namespace
 
 std::optional<Ruleset> compile(const Policy& policy, const Situation& situation) {
-    if (situation.state == StateName::disarmed || situation.state == StateName::paused) {
+    if (situation.state == StateName::disarmed) {
         return std::nullopt;
     }
     Draft draft(policy, situation);
@@ -67,6 +68,7 @@ std::optional<Ruleset> compile(const Policy& policy, const Situation& situation)
     }
     add_postrouting(draft);
     add_log(draft);
+    add_pause(draft);
     Ruleset ruleset;
     ruleset.counters = all_reasons();
     ruleset.sets = std::move(draft.sets);

@@ -56,6 +56,11 @@ bool in_set(const Ruleset& ruleset, const match::InSet& match, const PacketView&
         return same_family && has_ports(packet) && packet.remembered;
     case SetKey::Of::answer:
         return same_family && has_ports(packet) && packet.known_flow;
+    case SetKey::Of::packet_type:  // All of them, or none any more.
+        return !set->timed.empty();
+    case SetKey::Of::user:
+        return packet.uid &&
+               std::ranges::find(set->timed, *packet.uid, &TimedElement::value) != set->timed.end();
     }
     return false;
 }

@@ -78,10 +78,6 @@ Judgement judge_open(const State& state, const Observed& observed) {
                 false};
     }
     const bool wanted = !state.wanted && !observed.broken_config;
-    if (wanted && state.situation.state == StateName::paused) {
-        return {Summary::paused, state_word(StateName::paused),
-                meaning(state.policy, state.situation), observed.rules == Rules::absent};
-    }
     const bool meant =
         wanted || state.intents.disarmed || observed.boot_disabled || observed.broken_config;
     return {Summary::open, state_word(StateName::disarmed),
@@ -91,13 +87,34 @@ Judgement judge_open(const State& state, const Observed& observed) {
             wanted && observed.rules == Rules::absent};
 }
 
+/// The rules filter nothing before the elements of the pause end.
+Judgement judge_paused(const State& state, const Observed& observed) {
+    const std::string word = state_word(StateName::paused);
+    if (state.situation.state != StateName::paused) {
+        return {Summary::open, word, "a pause that nobody wants is on in the kernel", false};
+    }
+    const bool alone = observed.service == Observed::Service::stopped;
+    return {Summary::paused, word,
+            fmt::format("{}{}", meaning(state.policy, state.situation),
+                        alone ? "; no service runs, the kernel closes by itself" : ""),
+            observed.differences.empty()};
+}
+
+/// What is wanted where the kernel has ended a pause before anybody else did.
+Situation closed(Situation situation) {
+    if (situation.state == StateName::paused) {
+        situation.state = behind_pause(situation);
+    }
+    return situation;
+}
+
 Judgement degraded(std::string state, std::string reason, bool verified) {
     return {Summary::degraded, std::move(state), std::move(reason), verified};
 }
 
 /// Of rules that are those that are wanted.
 Judgement with_holes(Judgement judgement, const State& state) {
-    judgement.holes = open_holes(state.policy, state.situation).size();
+    judgement.holes = open_holes(state.policy, closed(state.situation)).size();
     return judgement;
 }
 
@@ -173,6 +190,9 @@ Judgement judge(const State& state, const Observed& observed) {
     if (observed.rules != Rules::filter) {
         return judge_open(state, observed);
     }
+    if (observed.paused) {
+        return judge_paused(state, observed);
+    }
     if (observed.broken_config && observed.service == Observed::Service::stopped) {
         return degraded(standing(observed),
                         fmt::format("the lock holds, but no service runs and the config on disk is "
@@ -181,20 +201,17 @@ Judgement judge(const State& state, const Observed& observed) {
                         false);
     }
     if (!state.wanted) {
-        return degraded(
-            standing(observed),
-            fmt::format("{}, but a lock is still in the kernel",
-                        state.situation.state == StateName::paused ? "paused" : "not armed"),
-            false);
+        return degraded(standing(observed), "not armed, but a lock is still in the kernel", false);
     }
     if (!observed.differences.empty()) {
         return degraded(standing(observed), first_of(observed.differences), false);
     }
-    const std::string name = state_word(state.situation.state);
+    const Situation now = closed(state.situation);
+    const std::string name = state_word(now.state);
     if (observed.service == Observed::Service::stopped) {
         return with_holes(degraded(name,
                                    fmt::format("the service is not running; the rules stand: {}",
-                                               meaning(state.policy, state.situation)),
+                                               meaning(state.policy, now)),
                                    true),
                           state);
     }
@@ -203,12 +220,11 @@ Judgement judge(const State& state, const Observed& observed) {
             degraded(
                 name,
                 fmt::format("{} holds by the config in force, but the one on disk is broken: {}",
-                            word(summary_of(state.situation.state)), *observed.broken_config),
+                            word(summary_of(now.state)), *observed.broken_config),
                 true),
             state);
     }
-    Judgement verdict{summary_of(state.situation.state), name,
-                      meaning(state.policy, state.situation), true};
+    Judgement verdict{summary_of(now.state), name, meaning(state.policy, now), true};
     if (verdict.summary == Summary::protected_ && observed.silent) {
         verdict.silent = true;
         verdict.reason = *observed.silent;

@@ -4,7 +4,9 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -45,13 +47,40 @@ std::string type_text(const SetKey& key) {
         return fmt::format("{0} . inet_service . {0} . inet_service", address);
     case SetKey::Of::answer:
         return address + " . inet_service . inet_service";
+    case SetKey::Of::packet_type:
+        return "pkt_type";
+    case SetKey::Of::user:
+        return "uid";
     }
     return address;
 }
 
+std::string braced(const std::vector<std::string>& elements) {
+    return fmt::format("\t\telements = {{ {} }}\n", fmt::join(elements, ",\n\t\t\t     "));
+}
+
+/// Those that end within a second have ended by the time that the text is read.
+std::string timed_set(const Set& set, const Moment& now) {
+    std::vector<std::string> elements;
+    for (const TimedElement& element : set.timed) {
+        if (const auto left = seconds_left(element, now); left > 0) {
+            elements.push_back(fmt::format("{} timeout {}s", element.value, left));
+        }
+    }
+    return fmt::format("\tset {} {{\n\t\ttype {}\n\t\tflags timeout\n{}\t}}\n\n", set.name,
+                       type_text(set.key), elements.empty() ? "" : braced(elements));
+}
+
 }  // namespace
 
-std::string set_definition(const Set& set) {
+std::int64_t seconds_left(const TimedElement& element, const Moment& now) {
+    using std::chrono::seconds;
+    return now ? std::max<std::int64_t>(std::chrono::floor<seconds>(element.until - *now).count(),
+                                        0)
+               : 0;
+}
+
+std::string set_definition(const Set& set, const Moment& now) {
     if (set.key.of == SetKey::Of::answer) {
         return fmt::format("\tset {} {{\n\t\ttype {}\n\t\tsize {}\n\t\tflags dynamic,timeout\n"
                            "\t\ttimeout {}m\n\t\tgc-interval {}s\n\t}}\n\n",
@@ -64,6 +93,9 @@ std::string set_definition(const Set& set) {
                            set.name, type_text(set.key), kMostFlows,
                            std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count());
     }
+    if (!set.timed.empty()) {
+        return timed_set(set, now);
+    }
     std::vector<std::string> elements;
     for (const Endpoint& element : set.elements) {
         elements.push_back(element_text(element, set.key.of));
@@ -71,8 +103,8 @@ std::string set_definition(const Set& set) {
     for (const LinkNetwork& element : set.networks) {
         elements.push_back(element_text(element, set.key.of));
     }
-    return fmt::format("\tset {} {{\n\t\ttype {}\n\t\telements = {{ {} }}\n\t}}\n\n", set.name,
-                       type_text(set.key), fmt::join(elements, ",\n\t\t\t     "));
+    return fmt::format("\tset {} {{\n\t\ttype {}\n{}\t}}\n\n", set.name, type_text(set.key),
+                       braced(elements));
 }
 
 }  // namespace ks

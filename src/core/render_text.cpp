@@ -85,6 +85,10 @@ std::string set_text(const match::InSet& m) {
         return fmt::format("{} @{}", flow_text(m.key.family), m.set);
     case SetKey::Of::answer:
         return fmt::format("{} @{}", answer_text(m), m.set);
+    case SetKey::Of::packet_type:
+        return fmt::format("meta pkttype @{}", m.set);
+    case SetKey::Of::user:
+        return fmt::format("meta skuid @{}", m.set);
     }
     return {};
 }
@@ -260,7 +264,7 @@ class MatchWriter {
         if (m.key.of == SetKey::Of::answer) {
             protocol_.reset();
         }
-        m.key.of == SetKey::Of::interface ? add(set_text(m)) : add_implying_family(set_text(m));
+        has_family(m.key) ? add_implying_family(set_text(m)) : add(set_text(m));
     }
 
     TableFamily table_;
@@ -333,14 +337,14 @@ std::string chain_text(const Chain& chain, const std::vector<std::string>& devic
 /// One table. The first two lines make the file load over a table that exists, without removing a
 /// chain.
 std::string table_text(const TablePart& part, TableFamily family,
-                       const std::vector<std::string>& devices) {
+                       const std::vector<std::string>& devices, const Moment& now) {
     std::string text = fmt::format("table {0} {1}\nflush table {0} {1}\n\ntable {0} {1} {{\n",
                                    word(family), kTable);
     for (const std::string_view counter : part.counters) {
         text += fmt::format("\tcounter {} {{\n\t}}\n\n", counter);
     }
     for (const Set* const set : part.sets) {
-        text += set_definition(*set);
+        text += set_definition(*set, now);
     }
     std::string chains;
     for (const Chain* const chain : part.chains) {
@@ -380,12 +384,13 @@ std::string render_text(const Rule& rule, TableFamily family) {
     return fmt::format("{}", fmt::join(words, " "));
 }
 
-std::string render_text(const Ruleset& ruleset, const std::vector<std::string>& devices) {
+std::string render_text(const Ruleset& ruleset, const std::vector<std::string>& devices,
+                        const Moment& now) {
     std::string text;
     for (const TableFamily family : kFamilies) {
         const TablePart part = part_of(ruleset, family);
         if (!part.chains.empty()) {
-            text += (text.empty() ? "" : "\n") + table_text(part, family, devices);
+            text += (text.empty() ? "" : "\n") + table_text(part, family, devices, now);
         }
     }
     return text;

@@ -136,6 +136,11 @@ std::string meaning(const Policy& policy, const Situation& situation) {
     return {};
 }
 
+StateName behind_pause(const Situation& situation) noexcept {
+    return situation.tunnels_up.empty() && situation.ipsec_up.empty() ? StateName::locked
+                                                                      : StateName::protected_;
+}
+
 std::vector<std::string> ways_out(const Situation& situation) {
     std::vector<std::string> names;
     std::ranges::transform(situation.tunnels_up, std::back_inserter(names), &LiveTunnel::interface);
@@ -164,10 +169,6 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         situation.state = StateName::disarmed;
         return situation;
     }
-    if (intents.open_until) {
-        situation.state = StateName::paused;
-        return situation;
-    }
     if (links) {
         TunnelsUp up = of_use(policy, live_tunnels(policy, *links));
         situation.tunnels_up = std::move(up.ways);
@@ -175,7 +176,11 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         situation.ipsec_up = live_ipsec(policy, situation.endpoints, ipsec);
         situation.around = surroundings(policy, *links, situation.endpoints);
     }
-    situation.state = ways_out(situation).empty() ? StateName::locked : StateName::protected_;
+    situation.state = behind_pause(situation);
+    if (intents.open_until) {
+        situation.state = StateName::paused;
+        situation.open_until = intents.open_until->since_boot;
+    }
     return situation;
 }
 

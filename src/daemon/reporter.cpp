@@ -26,8 +26,9 @@ void Reporter::refresh(const State& state, Nftables& nftables) {
     Observed observed;
     if (state.in_force) {  // It was read back, and watched since.
         observed.rules = state.wanted ? Observed::Rules::filter : Observed::Rules::absent;
+        observed.paused = state.situation.state == StateName::paused;
     } else {
-        observed = compare(state, look(nftables));
+        observed = compare(state, look(nftables, state.wanted));
     }
     observed.service = Observed::Service::running;
     observed.broken_config = on_disk_.broken();

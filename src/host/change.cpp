@@ -85,7 +85,7 @@ Result<Nftables> open_owner(Ownership ownership) {
 }
 
 Status prove_open(Nftables& nftables) {
-    const KernelView view = look(nftables);
+    const KernelView view = look(nftables, std::nullopt);
     if (!view.tables) {
         return Error(view.tables.error()).within("cannot tell whether anything is still locked");
     }

@@ -8,7 +8,9 @@
 #include "killswitchd/bypasses.hpp"
 #include "killswitchd/compile.hpp"
 #include "killswitchd/differences.hpp"
+#include "killswitchd/ended.hpp"
 #include "killswitchd/link_monitor.hpp"
+#include "killswitchd/time.hpp"
 #include "killswitchd/unconfirmed.hpp"
 #include "last_good.hpp"
 #include "names.hpp"
@@ -39,6 +41,14 @@ std::optional<StateName> recognise(const State& state, const ObservedTables& tab
     }
     return differences(builtin_lock(), tables).empty() ? std::optional(StateName::locked)
                                                        : std::nullopt;
+}
+
+/// Whether the kernel lets everything pass for a while.
+bool is_paused(const ObservedTables& tables) {
+    const ObservedTable* const inet = find_table(tables, TableFamily::inet);
+    const ObservedSet* const set = inet == nullptr ? nullptr : find_named(inet->sets, kPausedSet);
+    const auto lasts = [now = since_boot()](const auto& element) { return element.second > now; };
+    return set != nullptr && (!set->elements.empty() || std::ranges::any_of(set->timed, lasts));
 }
 
 /// Looks for the cgroups of the policy now, and decides anew.
@@ -106,13 +116,17 @@ void take_tunnels_down(State& state) {
     }
 }
 
-KernelView look(Nftables& nftables) {
+KernelView look(Nftables& nftables, const std::optional<Ruleset>& wanted) {
     const auto fallback = nftables.fallback_stands();
-    return {nftables.read(), fallback && *fallback};
+    KernelView view{nftables.read(), fallback && *fallback};
+    if (view.tables) {
+        drop_ended(*view.tables, wanted, since_boot());
+    }
+    return view;
 }
 
 KernelView look_around(Nftables& nftables, const State& state) {
-    KernelView view = look(nftables);
+    KernelView view = look(nftables, state.wanted);
     if (view.tables && state.wanted && state.links) {
         view.others = read_bypasses(*state.links);
     }
@@ -133,6 +147,7 @@ Observed compare(const State& state, const KernelView& view) {
     observed.rules = drops_by_default(tables) ? Observed::Rules::filter
                      : tables.empty()         ? Observed::Rules::absent
                                               : Observed::Rules::idle;
+    observed.paused = is_paused(tables);
     observed.differences = differences(state.wanted, tables);
     if (!observed.differences.empty() && observed.rules == Observed::Rules::filter) {
         observed.resembles = recognise(state, tables);

@@ -39,13 +39,13 @@ struct World {
 /// known of networks stays.
 void take_tunnels_down(State& state);
 
-/// What the kernel holds of ours, asked now.
+/// What the kernel holds of ours, asked now; without what is left of a pause that ended there.
 struct KernelView {
     Result<ObservedTables> tables;  ///< An error means that nobody can tell.
     bool fallback = false;          ///< Whether the fallback table stands.
     std::vector<std::string> others{};
 };
-[[nodiscard]] KernelView look(Nftables& nftables);
+[[nodiscard]] KernelView look(Nftables& nftables, const std::optional<Ruleset>& wanted);
 /// The same with `others`: what others do beside our rules; see read_bypasses(). For reports.
 [[nodiscard]] KernelView look_around(Nftables& nftables, const State& state);
 

@@ -36,8 +36,8 @@ Status write_mark(const Paths& paths, Mark mark) {
 Judgement judgement_without_service(const Paths& paths) {
     const World world = observe(paths);
     auto nftables = Nftables::open(Ownership::off);
-    const KernelView view =
-        nftables ? look(*nftables) : KernelView{Result<ObservedTables>(nftables.error()), false};
+    const KernelView view = nftables ? look(*nftables, world.state.wanted)
+                                     : KernelView{Result<ObservedTables>(nftables.error()), false};
     Observed observed = compare(world.state, view);
     observed.broken_config = what_is_broken(world.config);
     return judge(world.state, observed);

@@ -35,7 +35,7 @@ ALLOWED = {
 # Rooms that only the command line uses: their headers stay beside their code.
 PARTS_OF_PROGRAM = ("host", "wire", "daemon", "drills", "proof")
 # Heavy headers, kept to the few files that need them.
-MOST_FILES = {"CLI": 4, "nlohmann": 14}
+MOST_FILES = {"CLI": 4, "nlohmann": 15}
 # Public headers that hold types alone, without a source file of the same name.
 HEADER_LAYER = {"links": "core", "paths": "host"}
 

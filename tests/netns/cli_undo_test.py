@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ways back: panic and disarm, pauses, confirmations, with a service and without."""
+"""The ways back: panic and disarm, confirmations, with a service and without."""
 import contextlib
 import os
 import shutil
@@ -134,59 +134,6 @@ class Confirm(Case):
         self.assertIn("service", self.ks("arm", "--confirm", "60", expect=3).stderr)
         self.assertFalse(table_exists())
         self.ks("arm", "--confirm", "soon", expect=2)
-
-
-class Pause(Case):
-    def test_it_ends_by_itself(self):
-        self.start_and_wait()
-        self.ks("pause", "1s", expect=0)
-        self.assertFalse(table_exists())
-        self.assertTrue(self.first_line(3).startswith("PAUSED"))
-        wait_until(table_exists, "the pause has ended")
-        self.wait_for_state("locked")
-
-    def test_it_ends_when_told(self):
-        self.start_and_wait()
-        self.ks("pause", "10m", expect=0)
-        self.assertGreater(self.report(3)["paused_for"], 500)
-        self.ks("resume", expect=0)
-        self.assertTrue(table_exists())
-        self.ks("resume", expect=3)
-
-    def test_a_crash_does_not_lengthen_it(self):
-        service = self.start_and_wait()
-        self.ks("pause", "3s", expect=0)
-        self.stop(service)
-        self.start()
-        wait_until(table_exists, "the pause has ended")
-
-    def test_a_reboot_ends_it(self):
-        service = self.start_and_wait()
-        self.ks("pause", "1h", expect=0)
-        self.stop(service, signal.SIGTERM)
-        self.assertFalse(table_exists())
-        shutil.rmtree(self.dir + "/run")
-        self.ks("boot", expect=0)
-        self.assertTrue(table_exists())
-
-    def test_every_closing_command_ends_it(self):
-        self.start_and_wait()
-        for command in ("arm", "lock"):
-            self.ks("pause", "1h", expect=0)
-            self.ks(command, expect=0)
-            self.assertTrue(table_exists())
-
-    def test_what_cannot_be_paused_is_refused(self):
-        self.ks("pause", "1h", expect=3)  # Without a service nobody would end it.
-        self.start_and_wait()
-        for duration in ("0s", "25h"):
-            self.ks("pause", duration, expect=3)
-        self.ks("pause", "long", expect=2)
-        self.ks("lock", expect=0)
-        self.ks("pause", "1m", expect=3)
-        self.ks("unlock", expect=0)
-        self.ks("disarm", expect=0)
-        self.ks("pause", "1m", expect=3)
 
 
 if __name__ == "__main__":

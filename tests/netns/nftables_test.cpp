@@ -14,6 +14,7 @@
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
 #include "killswitchd/surroundings.hpp"
+#include "killswitchd/time.hpp"
 #include "killswitchd/tunnels.hpp"
 #include "random_policy.hpp"
 #include "support/private_network.hpp"
@@ -112,7 +113,7 @@ TEST_CASE("what is committed lists as what nft makes of the rendered text", "[nf
         // No cgroups: nft finds their paths only where the unified hierarchy is the only one. No
         // devices: the other namespace has none.
         const Ruleset ruleset = random_ruleset(dice, {}, RawSupport::kernel_cannot);
-        const std::string text = render_text(ruleset);
+        const std::string text = render_text(ruleset, {}, since_boot());
 
         require(nftables.apply(ruleset));
 

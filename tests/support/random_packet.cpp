@@ -193,6 +193,9 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
                 if (m.key.of == SetKey::Of::flow) {
                     return;  // The kernel fills it.
                 }
+                if (m.key.of == SetKey::Of::packet_type) {
+                    return;  // Every packet is of one.
+                }
                 const auto set = std::ranges::find(ruleset_.sets, m.set, &Set::name);
                 const bool to = m.far == match::InSet::Far::destination;
                 if (set != ruleset_.sets.end() && !set->networks.empty()) {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "random_world.hpp"
 
+#include "killswitchd/intents.hpp"
+#include "killswitchd/time.hpp"
+
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
@@ -141,6 +145,9 @@ Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups) 
     Intents intents;
     intents.engaged = true;
     intents.panic = dice.chance(10);
+    if (dice.chance(5)) {  // Of a boot that takes longer than the test.
+        intents.open_until = Instant{"b", since_boot() + std::chrono::hours(1)};
+    }
     if (!cgroups.empty() && dice.chance(20)) {
         cgroups.erase(cgroups.begin());
     }

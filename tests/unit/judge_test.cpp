@@ -96,7 +96,6 @@ TEST_CASE("what was opened on purpose is open, and as wanted", "[judge]") {
         {kDisarmed, Mode::always, Summary::open, "disarmed"},
         {kArmed, Mode::off, Summary::open, "mode is off"},
         {kArmed, Mode::on_drop, Summary::open, "waiting for wg0 to come up for the first time"},
-        {kPaused, Mode::always, Summary::paused, "until the pause ends"},
     }));
     State state = wanting(row.intents, false, row.mode);
     if (row.mode == Mode::on_drop) {
@@ -114,6 +113,34 @@ TEST_CASE("what was opened on purpose is open, and as wanted", "[judge]") {
 
     CHECK_FALSE(judge(state, seen(Rules::idle)).verified);
     CHECK(judge(state, seen(Rules::filter)).summary == Summary::degraded);
+}
+
+TEST_CASE("a pause is one for as long as the kernel has it, whoever runs", "[judge][fail-closed]") {
+    const bool up = GENERATE(true, false);
+    const State state = wanting(kPaused, up);
+    Observed observed = seen(Rules::filter);
+    observed.paused = true;
+
+    CHECK(headline(judge(state, observed)) == "PAUSED: everything may leave until the pause ends");
+    CHECK(judge(state, observed).verified);
+    CHECK(exit_code(judge(state, observed).summary) == 3);
+    observed.service = Service::stopped;
+    CHECK(
+        headline(judge(state, observed)) ==
+        "PAUSED: everything may leave until the pause ends; no service runs, the kernel closes by "
+        "itself");
+    observed.differences = {foreign_rule()};
+    CHECK_FALSE(judge(state, observed).verified);
+
+    observed = seen(Rules::filter);  // The kernel's clock was the faster one.
+    const Judgement over = judge(state, observed);
+    CHECK(over.summary == (up ? Summary::protected_ : Summary::locked));
+    CHECK(over.state == (up ? "protected" : "locked"));
+    CHECK(over.reason == judge(wanting(kArmed, up), observed).reason);
+
+    observed.paused = true;
+    CHECK(headline(judge(wanting(kArmed, up), observed)) ==
+          "OPEN: a pause that nobody wants is on in the kernel");
 }
 
 TEST_CASE("an armed machine without rules is open, and never verified", "[judge][fail-closed]") {
@@ -231,7 +258,7 @@ void for_all_views(Visit visit) {
             state.policy.boot = BootLock::open;
             state.situation = decide(state);
             state.wanted = compile(state.policy, state.situation);
-            for (unsigned bits = 0; bits < 64; ++bits) {
+            for (unsigned bits = 0; bits < 128; ++bits) {
                 for (const Rules rules : {Rules::absent, Rules::idle, Rules::filter}) {
                     Observed observed =
                         seen(rules, (bits & 1) != 0 ? Service::running : Service::stopped);
@@ -246,6 +273,7 @@ void for_all_views(Visit visit) {
                     if ((bits & 32) != 0) {
                         observed.unreadable = "EPERM";
                     }
+                    observed.paused = (bits & 64) != 0 && rules == Rules::filter;
                     visit(state, observed);
                 }
             }
@@ -278,9 +306,8 @@ TEST_CASE("no view is called better than it was seen", "[judge][fail-closed]") {
             CHECK_FALSE(said.verified);
         } else if (!locks) {
             CHECK(exit_code(said.summary) == 3);
-            CHECK_FALSE((said.verified && is_armed(state, observed) &&
-                         state.situation.state != StateName::paused &&
-                         state.policy.mode != Mode::on_drop));
+            CHECK_FALSE(
+                (said.verified && is_armed(state, observed) && state.policy.mode != Mode::on_drop));
             CHECK_FALSE((said.verified && observed.broken_config));
         }
         if (exit_code(said.summary) == 0) {
@@ -290,7 +317,9 @@ TEST_CASE("no view is called better than it was seen", "[judge][fail-closed]") {
             CHECK_FALSE(observed.broken_config);
         }
         if (locks) {
-            CHECK(exit_code(said.summary) <= 1);
+            CHECK((exit_code(said.summary) == 3) == observed.paused);
+            CHECK((said.summary == Summary::paused) ==
+                  (observed.paused && state.situation.state == StateName::paused));
         }
     });
 }
@@ -329,7 +358,6 @@ TEST_CASE("an open machine says who or what opened it", "[judge]") {
 TEST_CASE("a lock that nobody wants is called one", "[judge]") {
     const Observed locked = seen(Rules::filter);
     CHECK(judge(wanting(kDisarmed), locked).reason.find("not armed, but a lock") == 0);
-    CHECK(judge(wanting(kPaused), locked).reason.find("paused, but a lock") == 0);
     CHECK(judge(wanting(kDisarmed), locked).state == "locked");
     CHECK_FALSE(judge(wanting(kDisarmed), locked).verified);
 }
@@ -428,7 +456,8 @@ TEST_CASE("holes that are not open are not counted", "[judge]") {
     state.policy.outbound = {AllowRule{}};
     state.situation = decide(state);
     state.wanted = compile(state.policy, state.situation);
-    const Observed observed = seen(state.wanted ? Rules::filter : Rules::absent);
+    Observed observed = seen(state.wanted ? Rules::filter : Rules::absent);
+    observed.paused = state.situation.state == StateName::paused;
 
     CHECK(judge(state, observed).holes == 0);
     CHECK(headline(judge(state, observed)).find("hole") == std::string::npos);

@@ -148,7 +148,7 @@ bool in_place(const TablePart& part, const Match& match, Known& known) {
             [&](const match::InSet& m) {
                 const auto set = std::ranges::find(part.sets, m.set, &Set::name);
                 return set != part.sets.end() && (*set)->key == m.key &&
-                       (m.key.of == SetKey::Of::interface || known.family == m.key.family) &&
+                       (!has_family(m.key) || known.family == m.key.family) &&
                        (m.key.of != SetKey::Of::flow || known.protocol == proto::kTcp) &&
                        (m.key.of != SetKey::Of::answer || known.protocol == proto::kUdp);
             },
@@ -192,6 +192,9 @@ bool well_formed(const Set& set) {
     const bool of_addresses = key.of == SetKey::Of::address || key.of == SetKey::Of::endpoint;
     if (key.of == SetKey::Of::flow) {
         return set.elements.empty() && set.networks.empty();
+    }
+    if (key.of == SetKey::Of::packet_type) {
+        return set.elements.empty() && set.networks.empty() && set.timed.size() == kPacketTypes;
     }
     return sorted_and_unique(set.elements) && sorted_and_unique(set.networks) &&
            set.elements.empty() != of_addresses && set.networks.empty() == of_addresses &&

@@ -212,7 +212,9 @@ TEST_CASE("config, links and intents lead to the documented state", "[decide]") 
         decide(policy, links_with("wg0", "wireguard", row.up), row.intents, {});
 
     CHECK(situation.state == row.state);
-    CHECK(situation.tunnels_up.empty() == (row.state != StateName::protected_));
+    CHECK(situation.tunnels_up.empty() ==
+          (row.state != StateName::protected_ && row.state != StateName::paused));
+    CHECK(situation.open_until.has_value() == (row.state == StateName::paused));
 }
 
 TEST_CASE("nothing is up while the links are unknown", "[decide][fail-closed]") {

@@ -210,7 +210,7 @@ TEST_CASE("a deadline is waited for once, and closes or opens when it comes", "[
     REQUIRE(find_effect<WakeAt>(wish) != nullptr);
     CHECK(find_effect<WakeAt>(wish)->moment == paused.open_until);
     REQUIRE(find_effect<Commit>(wish) != nullptr);
-    CHECK_FALSE(find_effect<Commit>(wish)->ruleset);
+    CHECK(find_effect<Commit>(wish)->ruleset->sets.back().name == kPausedSet);
 
     State open = after(state, IntentsChanged{paused, "test"});
     CHECK(find_effect<WakeAt>(step(open, RetryDue{})) == nullptr);
@@ -219,7 +219,7 @@ TEST_CASE("a deadline is waited for once, and closes or opens when it comes", "[
 
     const Step due = step(open, TimeIs{{"b", 61s}});
     REQUIRE(find_effect<Commit>(due) != nullptr);
-    CHECK(find_effect<Commit>(due)->ruleset);
+    CHECK(find_effect<Commit>(due)->ruleset == compile(state.policy, state.situation));
     REQUIRE(find_effect<WakeAt>(due) != nullptr);
     CHECK_FALSE(find_effect<WakeAt>(due)->moment);
 }

@@ -2,12 +2,15 @@
 #include "batch.hpp"
 
 #include "base_chain.hpp"
+#include "killswitchd/time.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -184,6 +187,36 @@ void Batch::elements(std::uint16_t type, std::uint16_t flags, const std::string&
 
 void Batch::add_elements(const std::string& set, const std::vector<std::string>& keys) {
     elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, keys);
+}
+
+void Batch::add_timed(const std::string& set,
+                      const std::map<std::string, std::chrono::nanoseconds>& until) {
+    const auto now = since_boot();
+    const NftSet holder = set_key(set);
+    bool any = false;
+    for (const auto& [key, end] : until) {
+        const auto left = std::chrono::floor<std::chrono::milliseconds>(end - now).count();
+        if (left <= 0) {
+            continue;  // Without a timeout it would stay for ever.
+        }
+        nftnl_set_elem* const element = nftnl_set_elem_alloc();  // The set owns it.
+        nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key.data(),
+                           static_cast<std::uint32_t>(key.size()));
+        nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, static_cast<std::uint64_t>(left));
+        nftnl_set_elem_add(holder.get(), element);
+        any = true;
+    }
+    if (any) {
+        message(NFT_MSG_NEWSETELEM, NLM_F_CREATE, fmt::format("elements of set {}", set),
+                [&](nlmsghdr* h) { nftnl_set_elems_nlmsg_build_payload(h, holder.get()); });
+    }
+}
+
+/// An element that ends meanwhile cannot be removed by its key.
+void Batch::flush_set(const std::string& name) {
+    const NftSet set = set_key(name);
+    message(NFT_MSG_DELSETELEM, 0, fmt::format("flush of set {}", name),
+            [&](nlmsghdr* h) { nftnl_set_elems_nlmsg_build_payload(h, set.get()); });
 }
 
 void Batch::remove_elements(const std::string& set, const std::vector<std::string>& keys) {

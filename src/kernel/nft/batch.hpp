@@ -6,6 +6,7 @@
 #include "objects.hpp"
 #include "read.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,6 +45,10 @@ class Batch {
     void create(nftnl_set* set, const std::string& name);
     void remove_set(const std::string& name);
     void add_elements(const std::string& set, const std::vector<std::string>& keys);
+    /// Those that end by themselves, but for those that have. \param until  Since boot, by key.
+    void add_timed(const std::string& set,
+                   const std::map<std::string, std::chrono::nanoseconds>& until);
+    void flush_set(const std::string& name);
     void remove_elements(const std::string& set, const std::vector<std::string>& keys);
     void create(nftnl_obj* counter, const std::string& name);
     void remove_counter(const std::string& name);

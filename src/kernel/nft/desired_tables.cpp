@@ -110,9 +110,12 @@ class Describer {
         if (!made) {
             return kOutOfMemory;
         }
-        return ObservedSet{set.name, describe_key(made.get()), element_keys(set),
+        return ObservedSet{set.name,
+                           describe_key(made.get()),
+                           element_keys(set),
                            /*anonymous=*/false,
-                           set.key.of == SetKey::Of::flow || set.key.of == SetKey::Of::answer};
+                           set.key.of == SetKey::Of::flow || set.key.of == SetKey::Of::answer,
+                           timed_keys(set)};
     }
 
     struct KnownChain {

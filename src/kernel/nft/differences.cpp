@@ -4,6 +4,7 @@
 #include "decode.hpp"
 #include "killswitchd/desired_tables.hpp"
 #include "killswitchd/render_text.hpp"
+#include "timed_elements.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -31,7 +32,12 @@ bool same_rules(const ObservedChain& left, const ObservedChain& right) {
 }
 
 bool equivalent(const ObservedTable& desired, const ObservedTable& observed) {
-    return !observed.dormant && observed.objects.empty() && desired.sets == observed.sets &&
+    return !observed.dormant && observed.objects.empty() &&
+           std::ranges::equal(desired.sets, observed.sets,
+                              [](const ObservedSet& should, const ObservedSet& is) {
+                                  return should.name == is.name && should.key == is.key &&
+                                         should.elements == is.elements && ends_in_time(should, is);
+                              }) &&
            std::ranges::equal(desired.chains, observed.chains,
                               [](const ObservedChain& should, const ObservedChain& is) {
                                   return should.name == is.name && should.base == is.base &&
@@ -205,6 +211,8 @@ class Comparison {
                  0,
                  fmt::format("{} elements", is.elements.size()),
                  fmt::format("{} elements", should.elements.size())});
+        } else if (!ends_in_time(should, is)) {
+            add({Where::set, family_, {}, should.name, 0, "open for longer", "ending as asked"});
         }
     }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +47,12 @@ std::string bytes_of(const std::string& interface) {
     return bytes;
 }
 
-/// Without it nft lists the names in a set of interfaces as empty.
+bool in_host_order(const SetKey& key) {
+    return key.of == SetKey::Of::interface || key.of == SetKey::Of::packet_type ||
+           key.of == SetKey::Of::user;
+}
+
+/// Without it nft lists the names in a set of interfaces as empty, and numbers reversed.
 bool add_host_byte_order(nftnl_set* set) {
     using Udata = CHandle<nftnl_udata_buf, nftnl_udata_buf_free>;
     constexpr std::uint32_t kHostEndian = 1;  // Source: nftables, enum byteorder.
@@ -68,6 +74,7 @@ struct KeyShape {
 /// nft says, so that it finds the set of its text to be this one.
 KeyShape shape_of(const SetKey& key) {
     constexpr std::uint32_t kV4 = 7, kV6 = 8, kProtocol = 12, kService = 13, kName = 41, kBits = 6;
+    constexpr std::uint32_t kUser = 24, kPacketType = 31;
     const bool v4 = key.family == IpFamily::v4;
     const std::uint32_t address = v4 ? kV4 : kV6;
     const std::uint32_t bytes = v4 ? 4 : 16;
@@ -86,6 +93,10 @@ KeyShape shape_of(const SetKey& key) {
                 2 * (bytes + kField)};
     case SetKey::Of::answer:
         return {((address << kBits | kService) << kBits) | kService, bytes + 2 * kField};
+    case SetKey::Of::packet_type:
+        return {kPacketType, 1};
+    case SetKey::Of::user:
+        return {kUser, sizeof(std::uint32_t)};
     }
     return {address, bytes};
 }
@@ -159,6 +170,19 @@ std::vector<std::string> element_keys(const Set& set) {
     return keys;
 }
 
+std::map<std::string, std::chrono::nanoseconds> timed_keys(const Set& set) {
+    std::map<std::string, std::chrono::nanoseconds> keys;
+    for (const TimedElement& element : set.timed) {
+        std::string key(sizeof element.value, '\0');
+        std::memcpy(key.data(), &element.value, sizeof element.value);
+        if (set.key.of == SetKey::Of::packet_type) {
+            key.assign(1, static_cast<char>(element.value));
+        }
+        keys.emplace(std::move(key), element.until);
+    }
+    return keys;
+}
+
 NftSet make_set(const Set& set) {
     NftSet made{nftnl_set_alloc()};
     if (!made) {
@@ -184,8 +208,10 @@ NftSet make_set(const Set& set) {
         nftnl_set_set_u32(made.get(), NFTNL_SET_GC_INTERVAL, collected.count());
         nftnl_set_set_u32(made.get(), NFTNL_SET_DESC_SIZE, kMostAnswers);
     }
-    return set.key.of != SetKey::Of::interface || add_host_byte_order(made.get()) ? std::move(made)
-                                                                                  : nullptr;
+    if (!set.timed.empty()) {
+        nftnl_set_set_u32(made.get(), NFTNL_SET_FLAGS, NFT_SET_TIMEOUT);
+    }
+    return !in_host_order(set.key) || add_host_byte_order(made.get()) ? std::move(made) : nullptr;
 }
 
 NftObject make_counter(const std::string& name) {

@@ -5,8 +5,10 @@
 #include "killswitchd/net.hpp"
 #include "killswitchd/ruleset.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,8 @@ using NftObject = CHandle<nftnl_obj, nftnl_obj_free>;
 
 /// The keys of a set's elements as the kernel stores them, sorted.
 [[nodiscard]] std::vector<std::string> element_keys(const Set& set);
+/// The same of elements that end by themselves, and when, since boot.
+[[nodiscard]] std::map<std::string, std::chrono::nanoseconds> timed_keys(const Set& set);
 
 /// libnftnl objects to text in which two are equal exactly when the kernel does the same with them.
 [[nodiscard]] std::string describe_expressions(const nftnl_rule* rule);

@@ -3,7 +3,9 @@
 
 #include "base_chain.hpp"
 #include "killswitchd/render_text.hpp"
+#include "killswitchd/time.hpp"
 #include "rule_edits.hpp"
+#include "timed_elements.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -87,6 +89,11 @@ class Planner {
                 }
                 batch_.create(made.get(), set.name);
                 batch_.add_elements(set.name, wanted);
+                batch_.add_timed(set.name, described->timed);
+                continue;
+            }
+            if (!described->timed.empty()) {
+                restore_timed(*described, *there);
                 continue;
             }
             std::vector<std::string> missing;
@@ -97,6 +104,14 @@ class Planner {
             batch_.add_elements(set.name, missing);
         }
         return Done{};
+    }
+
+    /// All anew where one is to end at another time, or is not to be there.
+    void restore_timed(const ObservedSet& wanted, const ObservedSet& there) {
+        if (!there.elements.empty() || !same_ends(wanted, there, since_boot())) {
+            batch_.flush_set(wanted.name);
+            batch_.add_timed(wanted.name, wanted.timed);
+        }
     }
 
     Status chains() {

@@ -6,12 +6,14 @@
 #include "decode.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/ruleset.hpp"
+#include "killswitchd/time.hpp"
 #include "objects.hpp"
 #include "operand.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <endian.h>
@@ -250,6 +252,7 @@ class Reader {
         Request request(socket_, number_of(family), NFT_MSG_GETSETELEM, NLM_F_DUMP);
         request.about(NFTA_SET_ELEM_LIST_TABLE, name_)
             .about(NFTA_SET_ELEM_LIST_SET, observed.name.c_str());
+        const auto asked_at = since_boot();  // Before: what is read never ends later than it does.
         auto asked = socket_.ask(request.get(), [&](const nlmsghdr* message) {
             const NftSet set{nftnl_set_alloc()};
             if (nftnl_set_elems_nlmsg_parse(message, set.get()) < 0) {
@@ -259,7 +262,14 @@ class Reader {
             while (nftnl_set_elem* const element = nftnl_set_elems_iter_next(iter)) {
                 std::uint32_t length = 0;
                 const void* const data = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &length);
-                observed.elements.emplace_back(static_cast<const char*>(data), length);
+                std::string key(static_cast<const char*>(data), length);
+                if (nftnl_set_elem_is_set(element, NFTNL_SET_ELEM_EXPIRATION)) {
+                    observed.timed[std::move(key)] =
+                        asked_at + std::chrono::milliseconds(
+                                       nftnl_set_elem_get_u64(element, NFTNL_SET_ELEM_EXPIRATION));
+                } else {
+                    observed.elements.push_back(std::move(key));
+                }
             }
             nftnl_set_elems_iter_destroy(iter);
         });

@@ -70,6 +70,10 @@ void load_key(Expressions& out, const match::InSet& in) {
         out.payload(NFT_PAYLOAD_TRANSPORT_HEADER, destination ? 0 : 2, 2,
                     v4 ? NFT_REG32_02 : NFT_REG32_05);
         return;
+    case SetKey::Of::packet_type:
+        return out.meta(NFT_META_PKTTYPE);
+    case SetKey::Of::user:
+        return out.meta(NFT_META_SKUID);
     }
 }
 

@@ -128,25 +128,29 @@ std::vector<Mutation> wrong_rules() {
                        std::swap(ruleset.chains[0].hook, ruleset.chains[1].hook);
                        return true;
                    }});
-    all.push_back({"a set lacks an element", [](Ruleset& ruleset, Dice& dice) {
-                       std::vector<Set*> filled;
-                       for (Set& set : ruleset.sets) {
-                           if (!set.elements.empty() || !set.networks.empty()) {
-                               filled.push_back(&set);
-                           }
-                       }
-                       if (filled.empty()) {
-                           return false;
-                       }
-                       Set& set = *dice.pick(filled);
-                       const auto erase_one = [&](auto& all_of_them) {
-                           all_of_them.erase(
-                               all_of_them.begin() +
-                               static_cast<std::ptrdiff_t>(dice.below(all_of_them.size())));
-                       };
-                       set.elements.empty() ? erase_one(set.networks) : erase_one(set.elements);
-                       return true;
-                   }});
+    all.push_back(
+        {"a set lacks an element", [](Ruleset& ruleset, Dice& dice) {
+             std::vector<Set*> filled;
+             for (Set& set : ruleset.sets) {
+                 if (!set.elements.empty() || !set.networks.empty() || !set.timed.empty()) {
+                     filled.push_back(&set);
+                 }
+             }
+             if (filled.empty()) {
+                 return false;
+             }
+             Set& set = *dice.pick(filled);
+             if (!set.timed.empty()) {  // All together they are a switch.
+                 set.timed.clear();
+                 return true;
+             }
+             const auto erase_one = [&](auto& all_of_them) {
+                 all_of_them.erase(all_of_them.begin() +
+                                   static_cast<std::ptrdiff_t>(dice.below(all_of_them.size())));
+             };
+             set.elements.empty() ? erase_one(set.networks) : erase_one(set.elements);
+             return true;
+         }});
     all.push_back({"a flow is not learned", [](Ruleset& ruleset, Dice&) {
                        bool some = false;
                        for (Chain& chain : ruleset.chains) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <regex>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -111,7 +112,8 @@ std::vector<std::string> wrong(Nftables& nftables, const Ruleset& ruleset) {
 }
 
 std::string normalised(const std::string& listing) {
-    std::istringstream lines(listing);
+    static const std::regex time_left(" (timeout|expires) [0-9a-z]+");  // Is less every moment.
+    std::istringstream lines(std::regex_replace(listing, time_left, ""));
     std::vector<std::string> blocks;
     std::string head;
     std::string block;

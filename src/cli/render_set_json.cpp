@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "set_json.hpp"
+#include "render_set_json.hpp"
 
 #include "killswitchd/net.hpp"
 
 #include <chrono>
 #include <string>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 namespace ks::cli {
 
@@ -29,13 +31,17 @@ json type_json(const SetKey& key) {
         return {address, "inet_service", address, "inet_service"};
     case SetKey::Of::answer:
         return {address, "inet_service", "inet_service"};
+    case SetKey::Of::packet_type:
+        return "pkt_type";
+    case SetKey::Of::user:
+        return "uid";
     }
     return address;
 }
 
 }  // namespace
 
-json set_definition(const Set& set, TableFamily family) {
+json set_json(const Set& set, TableFamily family, const Moment& now) {
     if (set.key.of == SetKey::Of::answer) {  // nft itself adds that rules may fill it.
         const std::chrono::seconds timeout = kAnswerTimeout;
         return {{"family", word(family)},     {"table", kTable},
@@ -44,6 +50,11 @@ json set_definition(const Set& set, TableFamily family) {
                 {"timeout", timeout.count()}, {"gc-interval", kAnswersCollected.count()}};
     }
     json elements = json::array();
+    for (const TimedElement& element : set.timed) {
+        if (const auto left = seconds_left(element, now); left > 0) {
+            elements.push_back({{"elem", {{"val", element.value}, {"timeout", left}}}});
+        }
+    }
     for (const Endpoint& element : set.elements) {
         const std::string address = element.address.str();
         elements.push_back(
@@ -67,6 +78,9 @@ json set_definition(const Set& set, TableFamily family) {
         out["flags"] = {"timeout"};  // nft 1.0 knows no word for `dynamic` here.
         out["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count();
     } else {
+        if (!set.timed.empty()) {
+            out["flags"] = {"timeout"};
+        }
         out["elem"] = std::move(elements);
     }
     return out;

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "pause_rules.hpp"
+
+#include "killswitchd/ruleset.hpp"
+#include "killswitchd/situation.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ks {
+
+namespace {
+
+constexpr SetKey kByType{IpFamily::v4, SetKey::Of::packet_type};
+
+/// Of all types, so that it is on for every packet or for none.
+Set switch_of(const char* name, std::chrono::nanoseconds until) {
+    Set set{name, kByType, {}};
+    for (std::uint32_t type = 0; type < kPacketTypes; ++type) {
+        set.timed.push_back({type, until});
+    }
+    return set;
+}
+
+match::InSet switched_on(const char* name) {
+    return {match::InSet::Far::destination, kByType, name};
+}
+
+/// Whether a chain is the one that packets meet first. The one at every device can have no other
+/// rule than its jump.
+bool comes_first(const Chain& chain, const std::vector<Chain>& all) {
+    if (chain.hook) {
+        return !at_every_device(chain);
+    }
+    for (const Chain& base : all) {
+        if (at_every_device(base) && base.rules.front().target == chain.name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+void add_pause(Draft& draft) {
+    if (!draft.situation.open_until) {
+        return;
+    }
+    draft.sets.push_back(switch_of(kPausedSet, *draft.situation.open_until));
+    const Rule rule = accept({switched_on(kPausedSet)}, "paused: everything may pass");
+    for (Chain* const chain : {&draft.output, &draft.input, &draft.forward, &draft.postrouting}) {
+        chain->rules.insert(chain->rules.begin(), rule);
+    }
+    for (Chain& chain : draft.others) {
+        if (comes_first(chain, draft.others)) {
+            chain.rules.insert(chain.rules.begin(), rule);
+        }
+    }
+}
+
+}  // namespace ks
