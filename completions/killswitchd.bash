@@ -44,6 +44,7 @@ _killswitchd() {
         init) options+=' --yes --print --from --lan --ssh-from' ;;
         explain) options+=' --user --group --mark --cgroup --from --in --json' ;;
         monitor) options+=' --json' ;;
+        pause) options+=' --user' ;;
         report) options+=' --output --yes' ;;
         reload) options+=' --anyway' ;;
         render) options+=' --state --format' ;;

@@ -6,7 +6,9 @@
 #include "killswitchd/time.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -24,6 +26,8 @@ struct Intents {
     std::optional<Instant> open_until{};
     /// `arm --confirm`: unless confirmed by then, the machine is disarmed again.
     std::optional<Instant> confirm_by{};
+    /// Ends of pauses for one user each.
+    std::map<std::uint32_t, Instant> user_pauses{};
     friend bool operator==(const Intents&, const Intents&) = default;
 };
 
@@ -40,6 +44,7 @@ struct Lock {};
 struct Unlock {};
 struct Pause {
     std::chrono::seconds duration{};
+    std::optional<std::uint32_t> user{};  ///< Only this one; absent: everybody.
 };
 struct Resume {};
 
@@ -59,6 +64,8 @@ struct Refusal {
 };
 
 inline constexpr std::chrono::seconds kLongestPause = std::chrono::hours(24);
+/// Users with a pause of their own, at a time.
+inline constexpr std::size_t kMostUserPauses = 16;
 inline constexpr std::chrono::seconds kLongestConfirmation = std::chrono::hours(1);
 
 /// What is wanted after `request`. Pure; the same with and without a running service.

@@ -400,8 +400,6 @@ struct TablePart {
 [[nodiscard]] TablePart part_of(const Ruleset& ruleset, TableFamily family);
 
 inline constexpr const char* kTable = "killswitchd";
-/// The set of packet types that has elements while a pause is on.
-inline constexpr const char* kPausedSet = "paused";
 /// After every NAT and route chain (mangle -150, nat -100, filter 0, security 50, srcnat 100): no
 /// table that runs later changes address or mark. Of the device `output` knows only what it was
 /// before those chains, at any priority; `postrouting` knows the one that the packet leaves by.

@@ -50,6 +50,8 @@ struct Situation {
     std::vector<LiveTunnel> carriers{};
     /// When a pause ends, since boot; present exactly when paused.
     std::optional<std::chrono::nanoseconds> open_until{};
+    /// Users who may send past the tunnel, and until when, the same.
+    std::map<std::uint32_t, std::chrono::nanoseconds> user_pauses{};
     friend bool operator==(const Situation&, const Situation&) = default;
 };
 

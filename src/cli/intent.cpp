@@ -8,16 +8,22 @@
 #include "cut_warning.hpp"
 #include "duration.hpp"
 #include "fetch.hpp"
+#include "killswitchd/accounts.hpp"
 #include "killswitchd/escape.hpp"
 #include "options.hpp"
 #include "status_screen.hpp"
 #include "terminal.hpp"
 
+#include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 #include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -126,6 +132,29 @@ int run(const Options& options, const Wish& wish) {
         take_names_back(options.paths);
     }
     return code;
+}
+
+/// By name, or else by number.
+std::optional<std::uint32_t> user_called(const std::string& text) {
+    if (const auto known = system_names().uid(text)) {
+        return known;
+    }
+    std::uint32_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, number);
+    const bool nobody = number == std::numeric_limits<std::uint32_t>::max();
+    return read.ec == std::errc() && read.ptr == end && !nobody ? std::optional(number)
+                                                                : std::nullopt;
+}
+
+void explain_pause(std::chrono::seconds duration, const std::optional<std::uint32_t>& user) {
+    if (user) {
+        const std::time_t now = std::time(nullptr);
+        fmt::print("  user {} may send outside the tunnel until {}\n", escaped(user_name(*user)),
+                   clock_text(now + duration.count(), now));
+    }
+    fmt::print("  ends by itself, also if this machine crashes, sleeps or reboots\n"
+               "  end it now: killswitchd resume\n");
 }
 
 int usage(const std::string& problem) {
@@ -239,12 +268,20 @@ int pause(const Options& options) {
     if (!duration) {
         return usage(duration.error().what);
     }
-    const int code = run(options, {request::Pause{*duration},
-                                   "org.killswitchd.Pause",
-                                   {{"seconds", static_cast<std::uint64_t>(duration->count())}}});
+    request::Pause wish{*duration};
+    std::vector<Parameter> parameters{{"seconds", static_cast<std::uint64_t>(duration->count())}};
+    if (!options.user.empty()) {
+        wish.user = user_called(options.user);
+        if (!wish.user) {
+            complain(fmt::format("there is no user '{}'", options.user),
+                     "write a name or a number");
+            return kUsage;
+        }
+        parameters.push_back({"user", std::uint64_t{*wish.user}});
+    }
+    const int code = run(options, {wish, "org.killswitchd.Pause", std::move(parameters)});
     if (code == kDone) {
-        fmt::print("  ends by itself, also if this machine crashes, sleeps or reboots\n"
-                   "  end it now: killswitchd resume\n");
+        explain_pause(*duration, wish.user);
     }
     return code;
 }

@@ -126,10 +126,13 @@ class Program {
             ->add_flag("--all", options_.all, "End a panic as well");
         add("lock", lock, "Panic: cut everything but loopback");
         add("unlock", unlock, "End the panic");
-        add("pause", pause, "Open for a while, such as 10m; ends by itself")
-            ->add_option("DURATION", options_.duration, "A number with s, m or h")
+        auto* const pause_command =
+            add("pause", pause, "Open for a while, such as 10m; ends by itself");
+        pause_command->add_option("DURATION", options_.duration, "A number with s, m or h")
             ->option_text(" ")
             ->required();
+        pause_command->add_option("--user", options_.user, "For this user alone")
+            ->option_text("NAME");
         add("resume", resume, "End a pause");
         add("reload", reload, "Read the config again")
             ->add_flag("--anyway", options_.anyway, "Even if it cuts this SSH session");

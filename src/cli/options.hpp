@@ -46,6 +46,7 @@ struct Options {
     bool anyway = false;   ///< `arm --anyway`, `reload --anyway`
     bool list = false;     ///< `arm --list`
     std::string duration;  ///< `pause DURATION`
+    std::string user;      ///< `pause --user`
     bool yes = false;      ///< `init --yes`, `report --yes`
     bool print = false;    ///< `init --print`
     bool lan = false;      ///< `init --lan`

@@ -19,6 +19,9 @@ State present_state(World world, const StatusReport& report) {
         if (*reported == StateName::paused) {
             state.intents.open_until = state.now;
         }
+        for (const auto& [user, left] : report.user_pauses) {
+            state.intents.user_pauses.emplace(user, state.now);
+        }
     }
     state.situation = decide(state);
     if (reported == StateName::locked && state.situation.state == StateName::protected_) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "status_screen.hpp"
 
+#include "killswitchd/accounts.hpp"
 #include "killswitchd/escape.hpp"
 #include "killswitchd/judge.hpp"
 #include "killswitchd/time.hpp"
@@ -44,19 +45,6 @@ class Screen {
 
 bool is_open(const StatusReport& report) {
     return report.judgement.summary == Summary::open || report.judgement.summary == Summary::paused;
-}
-
-/// "14:07" of the local clock, with the day when that is another one.
-std::string clock_text(std::time_t moment, std::time_t now) {
-    std::tm then{};
-    std::tm today{};
-    localtime_r(&moment, &then);
-    localtime_r(&now, &today);
-    const bool same_day = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
-    std::array<char, 32> shown{};
-    const std::size_t length =
-        std::strftime(shown.data(), shown.size(), same_day ? "%H:%M" : "%Y-%m-%d %H:%M", &then);
-    return {shown.data(), length};
 }
 
 /// What is no time as it is.
@@ -206,7 +194,7 @@ void add_raw(const StatusReport& report, Screen& screen) {
                                  list(report.raw_blocked), list(report.raw_open)));
 }
 
-void add_deadlines(const StatusReport& report, Screen& screen) {
+void add_deadlines(const StatusReport& report, std::time_t now, Screen& screen) {
     if (report.confirm_within) {
         screen.add("confirm",
                    fmt::format("within {} s, or it opens again: sudo killswitchd confirm",
@@ -214,6 +202,10 @@ void add_deadlines(const StatusReport& report, Screen& screen) {
     }
     if (report.paused_for) {
         screen.add("pause", "end it now: sudo killswitchd resume");
+    }
+    for (const auto& [user, left] : report.user_pauses) {
+        screen.add("pause", fmt::format("user {} until {}; end it now: sudo killswitchd resume",
+                                        user_name(user), clock_text(now + left, now)));
     }
 }
 
@@ -257,6 +249,18 @@ void add_way_on(const StatusReport& report, const std::string& start, Screen& sc
 
 }  // namespace
 
+std::string clock_text(std::time_t moment, std::time_t now) {
+    std::tm then{};
+    std::tm today{};
+    localtime_r(&moment, &then);
+    localtime_r(&now, &today);
+    const bool same_day = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
+    std::array<char, 32> shown{};
+    const std::size_t length =
+        std::strftime(shown.data(), shown.size(), same_day ? "%H:%M" : "%Y-%m-%d %H:%M", &then);
+    return {shown.data(), length};
+}
+
 std::string headline_at(const StatusReport& report, std::time_t now) {
     std::string line = headline(report.judgement);
     constexpr std::string_view kEnd = "the pause ends";
@@ -280,7 +284,7 @@ std::string status_screen(const StatusReport& report, std::time_t now, const std
     add_leases(report, screen);
     add_rules(report, screen);
     add_raw(report, screen);
-    add_deadlines(report, screen);
+    add_deadlines(report, now, screen);
     add_boot(report, screen);
     screen.add("service",
                fmt::format("{}, mode {}, {}", report.service_running ? "running" : "stopped",

@@ -8,6 +8,9 @@
 
 namespace ks::cli {
 
+/// "14:07" of the local clock, with the day when that is another one than `now`.
+[[nodiscard]] std::string clock_text(std::time_t moment, std::time_t now);
+
 /// The headline, with the time at which a pause ends. As long as it takes.
 [[nodiscard]] std::string headline_at(const StatusReport& report, std::time_t now);
 

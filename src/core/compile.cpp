@@ -28,6 +28,7 @@ namespace {
 void confine(Draft& draft) {
     add_guests(draft);
     if (draft.situation.state != StateName::panic) {
+        add_user_pauses(draft);
         add_endpoints(draft);
         add_bootstrap(draft);
         add_dhcp(draft);

@@ -2,6 +2,10 @@
 #include "killswitchd/intents.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -43,6 +47,7 @@ Answer arm(Intents intents, const request::Arm& arm, const Policy* policy, const
     intents.disarmed = false;
     intents.engaged = true;
     intents.open_until.reset();
+    intents.user_pauses.clear();
     intents.confirm_by.reset();
     if (arm.confirm_within && was_open) {  // Else nothing is new that could be undone.
         intents.confirm_by = in(now, *arm.confirm_within);
@@ -71,7 +76,18 @@ Answer pause(Intents intents, const request::Pause& pause, const Policy* policy,
     if (pause.duration.count() < 1 || pause.duration > kLongestPause) {
         return refuse("a pause takes 1 second to 24 hours", "for longer: killswitchd disarm");
     }
-    intents.open_until = in(now, pause.duration);
+    if (!pause.user) {
+        intents.open_until = in(now, pause.duration);
+        return intents;
+    }
+    if (*pause.user == std::numeric_limits<std::uint32_t>::max()) {  // As the kernel says nobody.
+        return refuse("there is no such user");
+    }
+    intents.user_pauses[*pause.user] = in(now, pause.duration);
+    if (intents.user_pauses.size() > kMostUserPauses) {
+        return refuse(fmt::format("no more than {} users can have a pause", kMostUserPauses),
+                      "for everybody: killswitchd pause");
+    }
     return intents;
 }
 
@@ -105,10 +121,11 @@ Answer apply(Intents intents, const Request& request, const Policy* policy, cons
             },
             [&](const request::Pause& r) { return pause(std::move(intents), r, policy, now); },
             [&](const request::Resume&) -> Answer {
-                if (!intents.open_until) {
+                if (!intents.open_until && intents.user_pauses.empty()) {
                     return refuse("no pause is on");
                 }
                 intents.open_until.reset();
+                intents.user_pauses.clear();
                 return intents;
             },
         },
@@ -119,6 +136,8 @@ Intents expire(Intents intents, const Instant& now) {
     if (intents.open_until && is_past(*intents.open_until, now)) {
         intents.open_until.reset();
     }
+    std::erase_if(intents.user_pauses,
+                  [&](const auto& pause) { return is_past(pause.second, now); });
     if (intents.confirm_by && is_past(*intents.confirm_by, now)) {
         const bool panic = intents.panic;
         intents = {};
@@ -129,8 +148,12 @@ Intents expire(Intents intents, const Instant& now) {
 }
 
 std::optional<Instant> next_deadline(const Intents& intents, const Instant& now) {
+    std::vector<std::optional<Instant>> all{intents.open_until, intents.confirm_by};
+    for (const auto& [user, until] : intents.user_pauses) {
+        all.emplace_back(until);
+    }
     std::optional<Instant> next;
-    for (const auto& moment : {intents.open_until, intents.confirm_by}) {
+    for (const auto& moment : all) {
         const bool sooner = moment && (!next || moment->since_boot < next->since_boot);
         if (sooner && moment->boot == now.boot) {
             next = moment;
@@ -143,7 +166,11 @@ bool opens(const Intents& before, const Intents& after) {
     const auto is_open = [](const Intents& intents) {
         return !intents.panic && (intents.disarmed || intents.open_until);
     };
-    return (before.panic && !after.panic) || (is_open(after) && !is_open(before));
+    const bool frees_user = std::ranges::any_of(after.user_pauses, [&](const auto& pause) {
+        return !before.user_pauses.contains(pause.first);
+    });
+    return (before.panic && !after.panic) || (is_open(after) && !is_open(before)) ||
+           (frees_user && !after.panic);
 }
 
 }  // namespace ks

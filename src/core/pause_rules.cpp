@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pause_rules.hpp"
 
+#include "killswitchd/paused_sets.hpp"
+#include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
 #include "killswitchd/situation.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ks {
@@ -43,6 +47,32 @@ bool comes_first(const Chain& chain, const std::vector<Chain>& all) {
 }
 
 }  // namespace
+
+void add_user_pauses(Draft& draft) {
+    const auto& pauses = draft.situation.user_pauses;
+    if (pauses.empty()) {
+        return;
+    }
+    constexpr SetKey kByUser{IpFamily::v4, SetKey::Of::user};
+    Set users{kPausedUsersSet, kByUser, {}};
+    std::chrono::nanoseconds last{};
+    for (const auto& [user, until] : pauses) {
+        users.timed.push_back({user, until});
+        last = std::max(last, until);
+    }
+    draft.sets.push_back(std::move(users));
+    draft.sets.push_back(switch_of(kPausedAnswersSet, last));
+    // Order: the sets first, so that a rule can match no more once they have ended.
+    std::vector<Match> out{match::InSet{match::InSet::Far::destination, kByUser, kPausedUsersSet}};
+    std::vector<Match> in{switched_on(kPausedAnswersSet)};
+    if (draft.policy.ipv6 == Ipv6::block) {
+        out.emplace_back(match::Family{IpFamily::v4});
+        in.emplace_back(match::Family{IpFamily::v4});
+    }
+    in.emplace_back(match::CtEstablished{});
+    draft.output.rules.push_back(accept(std::move(out), "paused for this user"));
+    draft.input.rules.push_back(accept(std::move(in), "answers to a paused user"));
+}
 
 void add_pause(Draft& draft) {
     if (!draft.situation.open_until) {

@@ -9,4 +9,8 @@ namespace ks {
 /// the rules of the state behind the pause stand after it. Comes last.
 void add_pause(Draft& draft);
 
+/// Lets what a user sends leave, and answers in, for as long as the user's element of
+/// kPausedUsersSet has not ended. The kernel knows the user of a packet until its socket is closed.
+void add_user_pauses(Draft& draft);
+
 }  // namespace ks

@@ -106,6 +106,9 @@ std::optional<StateName> state_from(std::string_view word) noexcept {
 
 std::vector<std::string> all_holes(const Policy& policy, const Situation& situation) {
     std::vector<std::string> all = holes(policy, situation.endpoints, situation.open_ports);
+    for (const auto& [user, until] : situation.user_pauses) {
+        all.push_back(fmt::format("pause: user {} may send outside the tunnel", user));
+    }
     const bool asked = policy.raw == Raw::block && policy.scope == Scope::all;
     if (asked && situation.raw_support == RawSupport::kernel_cannot) {
         all.emplace_back("raw: this kernel cannot block packet sockets and bridged guests");
@@ -177,6 +180,9 @@ Situation decide(const Policy& policy, const std::optional<LinkTable>& links,
         situation.around = surroundings(policy, *links, situation.endpoints);
     }
     situation.state = behind_pause(situation);
+    for (const auto& [user, until] : intents.user_pauses) {
+        situation.user_pauses.emplace(user, until.since_boot);
+    }
     if (intents.open_until) {
         situation.state = StateName::paused;
         situation.open_until = intents.open_until->since_boot;

@@ -23,7 +23,8 @@ method Confirm() -> (status: object)
 method Disarm(all: ?bool) -> (status: object)
 method Lock() -> (status: object)
 method Unlock() -> (status: object)
-method Pause(seconds: int) -> (status: object)
+# "user": for one user alone, by number.
+method Pause(seconds: int, user: ?int) -> (status: object)
 method Resume() -> (status: object)
 method Reload() -> (status: object)
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -68,7 +69,7 @@ bool flag(const json& request, const char* name) {
 /// wish for a moment into one for good.
 std::optional<std::string> misfit(const json& parameters) {
     for (const auto& [name, value] : parameters.items()) {
-        const bool number = name == "confirm_within" || name == "seconds";
+        const bool number = name == "confirm_within" || name == "seconds" || name == "user";
         if ((number && !value.is_number_unsigned()) || (name == "all" && !value.is_boolean())) {
             return name;
         }
@@ -86,6 +87,16 @@ std::optional<std::chrono::seconds> seconds(const json& parameters, const char* 
     return std::chrono::seconds(std::min(found->get<std::uint64_t>(), kMost));
 }
 
+/// The number of a user, if it is there; of nobody where there can be no such user.
+std::optional<std::uint32_t> user_in(const json& parameters) {
+    const auto found = parameters.find("user");
+    if (found == parameters.end()) {
+        return std::nullopt;
+    }
+    constexpr std::uint64_t kNobody = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::min(found->get<std::uint64_t>(), kNobody));
+}
+
 /// The request that `method` stands for; nothing for another method.
 std::optional<Request> request_from(const std::string& method, const json& parameters) {
     if (method == "org.killswitchd.Arm") {
@@ -95,7 +106,8 @@ std::optional<Request> request_from(const std::string& method, const json& param
         return flag(parameters, "all") ? Request(request::OpenAll{}) : Request(request::Disarm{});
     }
     if (method == "org.killswitchd.Pause") {
-        return request::Pause{seconds(parameters, "seconds").value_or(std::chrono::seconds(0))};
+        return request::Pause{seconds(parameters, "seconds").value_or(std::chrono::seconds(0)),
+                              user_in(parameters)};
     }
     const std::map<std::string, Request> plain{{"org.killswitchd.Confirm", request::Confirm{}},
                                                {"org.killswitchd.Lock", request::Lock{}},

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,7 @@ constexpr std::string_view kPanic = "panic";
 constexpr std::string_view kEngaged = "engaged";
 constexpr std::string_view kOpenUntil = "open-until";
 constexpr std::string_view kConfirmBy = "confirm-by";
+constexpr std::string_view kPauseUser = "pause-user";
 constexpr std::string_view kBy = "by";
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -63,6 +66,23 @@ std::optional<Instant> instant_in(const std::vector<std::string>& lines, std::st
     std::istringstream(*value) >> instant.boot >> nanoseconds;
     instant.since_boot = std::chrono::nanoseconds(nanoseconds);
     return instant;  // One that cannot be read is past, as every moment of no boot.
+}
+
+/// A line for each, "pause-user UID BOOT NANOSECONDS"; what cannot be read is none.
+std::map<std::uint32_t, Instant> user_pauses_in(const std::vector<std::string>& lines) {
+    std::map<std::uint32_t, Instant> all;
+    for (const std::string& line : lines) {
+        std::istringstream words(line);
+        std::string key;
+        std::uint32_t user = 0;
+        Instant until;
+        std::int64_t nanoseconds = 0;
+        if (words >> key >> user >> until.boot >> nanoseconds && key == kPauseUser) {
+            until.since_boot = std::chrono::nanoseconds(nanoseconds);
+            all.insert_or_assign(user, std::move(until));
+        }
+    }
+    return all;
 }
 
 bool is_whole(const std::vector<std::string>& lines) {
@@ -107,6 +127,7 @@ IntentStore::Loaded IntentStore::load(const Instant& now) const {
     loaded.intents.engaged = value_of(lines, kEngaged) == now.boot;
     loaded.intents.open_until = instant_in(lines, kOpenUntil);
     loaded.intents.confirm_by = instant_in(lines, kConfirmBy);
+    loaded.intents.user_pauses = user_pauses_in(lines);
     loaded.by = value_of(lines, kBy).value_or("");
     return loaded;
 }
@@ -135,6 +156,9 @@ Status IntentStore::save(const Intents& intents, const Instant& now, const std::
     }
     add_instant(kOpenUntil, intents.open_until);
     add_instant(kConfirmBy, intents.confirm_by);
+    for (const auto& [user, until] : intents.user_pauses) {
+        add(kPauseUser, fmt::format("{} {} {}", user, until.boot, until.since_boot.count()));
+    }
     add(kBy, fmt::format("{} at {}", one_line(by), utc_now()));
     add(kEnd, {});
     return write_file_atomically(path_, text);

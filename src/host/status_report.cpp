@@ -213,6 +213,9 @@ StatusReport make_report(const State& state, const Observed& observed, const Ker
     report.last_error = state.last_error.empty() ? state.remember_error : state.last_error;
     report.confirm_within = seconds_until(state.intents.confirm_by);
     report.paused_for = seconds_until(state.intents.open_until);
+    for (const auto& [user, until] : state.intents.user_pauses) {
+        report.user_pauses.emplace(user, *seconds_until(until));
+    }
     report.ipv6 = state.policy.ipv6 == Ipv6::block ? "block" : "tunnel";
     report.tunnels = tunnels_of(state, answers);
     report.leases = leases_of(state);

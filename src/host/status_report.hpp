@@ -61,6 +61,7 @@ struct StatusReport {
     std::string last_error;
     std::optional<std::int64_t> confirm_within;  ///< Seconds until an armed machine opens again.
     std::optional<std::int64_t> paused_for;      ///< Seconds until a pause ends.
+    std::map<std::uint32_t, std::int64_t> user_pauses{};  ///< The same of pauses for one user each.
     std::string ipv6;
     std::vector<TunnelReport> tunnels;
     std::vector<LeaseReport> leases;

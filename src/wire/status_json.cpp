@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -105,6 +106,25 @@ TunnelReport tunnel_from(const json& object) {
     return tunnel;
 }
 
+json user_pauses_json(const std::map<std::uint32_t, std::int64_t>& pauses) {
+    json list = json::array();
+    for (const auto& [user, left] : pauses) {
+        list.push_back({{"user", user}, {"paused_for", left}});
+    }
+    return list;
+}
+
+std::map<std::uint32_t, std::int64_t> user_pauses_from(const json& list) {
+    std::map<std::uint32_t, std::int64_t> pauses;
+    for (const json& one : list) {
+        if (one.is_object()) {
+            pauses.emplace(member(one, "user", std::uint32_t{0}),
+                           member(one, "paused_for", std::int64_t{0}));
+        }
+    }
+    return pauses;
+}
+
 json leases_json(const std::vector<LeaseReport>& leases) {
     json all = json::array();
     for (const LeaseReport& lease : leases) {
@@ -157,6 +177,7 @@ json to_json(const StatusReport& report) {
         {"last_error", report.last_error},
         {"confirm_within", report.confirm_within ? json(*report.confirm_within) : json()},
         {"paused_for", report.paused_for ? json(*report.paused_for) : json()},
+        {"user_pauses", user_pauses_json(report.user_pauses)},
         {"ipv6", report.ipv6},
         {"tunnels", std::move(tunnels)},
         {"leases", leases_json(report.leases)},
@@ -213,6 +234,7 @@ StatusReport report_from(const json& object) {
     report.last_error = member(object, "last_error", std::string());
     report.confirm_within = seconds_in(object, "confirm_within");
     report.paused_for = seconds_in(object, "paused_for");
+    report.user_pauses = user_pauses_from(member(object, "user_pauses", json::array()));
     report.ipv6 = member(object, "ipv6", std::string());
     for (const json& tunnel : member(object, "tunnels", json::array())) {
         if (tunnel.is_object()) {

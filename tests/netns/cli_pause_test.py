@@ -6,9 +6,10 @@ import os
 import shutil
 import signal
 import socket
+import struct
 
 import cli_support
-from cli_support import Case, Tun, nft, run, table_exists, wait_until
+from cli_support import NOBODY, Case, Tun, nft, run, table_exists, wait_until
 
 FAR = {socket.AF_INET: ("198.51.100.9", 4711), socket.AF_INET6: ("2001:db8:9::9", 4711)}
 
@@ -97,7 +98,7 @@ class Pause(PauseCase):
                     self.tunnel()
                 service = self.locked_at_first()
                 self.assertEqual(self.report(0)["state"], state)
-                self.ks("pause", "3s", expect=0)
+                self.ks("pause", "5s", expect=0)
                 self.stop(service)
                 self.assertTrue(self.leaves())
                 self.assertTrue(self.first_line(3).startswith("PAUSED"))
@@ -220,6 +221,132 @@ class Pause(PauseCase):
         self.ks("unlock", expect=0)
         self.ks("disarm", expect=0)
         self.ks("pause", "1m", expect=3)
+
+
+def sent_by(user):
+    """What sends as another user; the socket is that user's."""
+    def how(family):
+        os.seteuid(user)
+        try:
+            send(family)
+        finally:
+            os.seteuid(0)
+    return how
+
+
+def answer_to(packet):
+    """To a packet of UDP in IPv4 without options."""
+    header = bytearray(packet[:20])
+    header[12:16], header[16:20] = packet[16:20], packet[12:16]
+    header[10:12] = bytes(2)
+    total = sum(struct.unpack("!10H", header))
+    total = (total & 0xffff) + (total >> 16)
+    header[10:12] = struct.pack("!H", ~(total + (total >> 16)) & 0xffff)
+    return bytes(header) + packet[22:24] + packet[20:22] + packet[24:26] + bytes(2) + packet[28:]
+
+
+@cli_support.needs_real_root()
+class UserPause(PauseCase):
+    def leaves_of(self, user):
+        return self.uplink.left(socket.AF_INET, sent_by(user))
+
+    def locked_at_first(self):
+        service = super().locked_at_first()
+        self.assertFalse(self.leaves_of(NOBODY))
+        return service
+
+    def pause(self, duration):
+        return self.ks("pause", duration, "--user", str(NOBODY), expect=0).stdout
+
+    def test_it_is_nobody_elses(self):
+        self.locked_at_first()
+        said = self.pause("10m")
+        self.assertTrue(said.startswith("LOCKED, 1 hole: "), said)
+        self.assertRegex(said, r"(?m)^  user \S+ may send outside the tunnel until \d\d:\d\d")
+        self.assertTrue(self.leaves_of(NOBODY))
+        self.assertFalse(self.leaves_of(NOBODY - 1))
+        self.assertFalse(self.leaves())
+        self.assertFalse(self.uplink.left(socket.AF_INET6, sent_by(NOBODY)))
+        report = self.report(0)
+        self.assertEqual([one["user"] for one in report["user_pauses"]], [NOBODY])
+        self.assertEqual((report["state"], report["open_holes"]), ("locked", 1))
+        self.assertRegex(self.ks("status").stdout, r"(?m)^  pause +user \S+ until \d\d:\d\d; end")
+        question = ("explain", "udp", "{}:{}".format(*FAR[socket.AF_INET]), "--user")
+        self.assertTrue(self.ks(*question, str(NOBODY)).stdout.startswith("ALLOWED"))
+        self.assertTrue(self.ks(*question, "0").stdout.startswith("REFUSED"))
+        self.ks("resume", expect=0)
+        self.assertFalse(self.leaves_of(NOBODY))
+        self.assertNotIn("paused", nft("list", "ruleset"))
+
+    def test_it_is_one_beside_a_tunnel_too(self):
+        self.tunnel()
+        self.locked_at_first()
+        self.assertTrue(self.pause("10m").startswith("PROTECTED, 1 hole: "))
+        self.assertTrue(self.leaves_of(NOBODY))
+        self.assertFalse(self.leaves())
+
+    def test_answers_come_in(self):
+        self.locked_at_first()
+        self.pause("10m")
+        os.seteuid(NOBODY)
+        asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        os.seteuid(0)
+        self.addCleanup(asking.close)
+        asking.settimeout(cli_support.DEADLINE_SECONDS)
+        asking.connect(FAR[socket.AF_INET])
+        asking.send(b"question")
+        packets = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packets.append(os.read(self.uplink.fd, 4096))
+        question = [one for one in packets if one.endswith(b"question")][0]
+        os.write(self.uplink.fd, answer_to(question))
+        self.assertEqual(asking.recv(100), b"question")
+
+    def test_the_kernel_ends_it_where_no_process_is_left(self):
+        service = self.locked_at_first()
+        self.pause("5s")
+        self.stop(service)
+        self.assertTrue(self.leaves_of(NOBODY))
+        wait_until(lambda: not self.leaves_of(NOBODY), "the kernel has closed")
+        wait_until(lambda: not self.report()["user_pauses"], "the pause is over")
+        wait_until(lambda: not seconds_left(name="paused_answers"), "the last set is empty")
+        report = self.report(1)
+        self.assertEqual((report["state"], report["verified"]), ("locked", True))
+        self.ks("diff", expect=0)
+        self.start_and_wait()
+        self.assertNotIn("paused", nft("list", "ruleset"))
+
+    def test_a_crash_does_not_lengthen_it(self):
+        service = self.locked_at_first()
+        self.pause("10m")
+        before = max(seconds_left(name="paused_users"))
+        self.stop(service)
+        nft("delete", "table", "inet", "killswitchd")
+        self.start_and_wait()
+        self.assertTrue(self.leaves_of(NOBODY))
+        self.assertLessEqual(max(seconds_left(name="paused_users")), before)
+
+    def test_nobody_else_joins_it(self):
+        self.locked_at_first()
+        self.pause("10m")
+        nft("add", "element", "inet", "killswitchd", "paused_users", "{ 0 timeout 1h }")
+        wait_until(lambda: len(seconds_left(name="paused_users")) == 1, "the element is gone")
+        self.assertFalse(self.leaves())
+        self.assertTrue(self.leaves_of(NOBODY))
+
+    def test_closing_commands_end_it(self):
+        self.locked_at_first()
+        for command in ("arm", "lock"):
+            self.pause("1h")
+            self.assertTrue(self.leaves_of(NOBODY))
+            self.ks(command, expect=0)
+            self.assertFalse(self.leaves_of(NOBODY))
+
+    def test_who_is_unknown_is_refused(self):
+        self.locked_at_first()
+        self.assertIn("no user", self.ks("pause", "1m", "--user", "no-such-user", expect=2).stderr)
+        self.ks("pause", "1m", "--user", str(2 ** 32 - 1), expect=2)
 
 
 if __name__ == "__main__":

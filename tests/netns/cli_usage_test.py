@@ -49,7 +49,7 @@ class Usage(Case):
         self.refused(["arm", "disarm"], "disarm")
         self.refused(["check", "a", "b"], "b")
         self.refused(["render", "--state", "open"],
-                     "--state: 'open' is none of disarmed, locked, protected, panic\n")
+                     "--state: 'open' is none of disarmed, locked, protected, paused, panic\n")
         self.refused(["render", "--format", "xml"], "--format: 'xml' is none of nft, json\n")
         for words in (["status", "--color", "maybe"], ["--color", "2", "status"]):
             self.refused(words, "error: --color: '{}' is none of auto, always, never\n".format(

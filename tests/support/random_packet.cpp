@@ -198,6 +198,10 @@ void PacketMaker::fit(PacketView& packet, const Match& match) {
                 }
                 const auto set = std::ranges::find(ruleset_.sets, m.set, &Set::name);
                 const bool to = m.far == match::InSet::Far::destination;
+                if (m.key.of == SetKey::Of::user && set != ruleset_.sets.end()) {
+                    packet.uid = dice_.pick(set->timed).value;
+                    return;
+                }
                 if (set != ruleset_.sets.end() && !set->networks.empty()) {
                     const LinkNetwork& element = dice_.pick(set->networks);
                     if (m.key.of != SetKey::Of::network) {

@@ -148,6 +148,10 @@ Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups) 
     if (dice.chance(5)) {  // Of a boot that takes longer than the test.
         intents.open_until = Instant{"b", since_boot() + std::chrono::hours(1)};
     }
+    if (dice.chance(15)) {
+        intents.user_pauses.emplace(dice.pick(identities()),
+                                    Instant{"b", since_boot() + std::chrono::hours(1)});
+    }
     if (!cgroups.empty() && dice.chance(20)) {
         cgroups.erase(cgroups.begin());
     }

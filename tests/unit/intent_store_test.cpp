@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -163,6 +164,20 @@ TEST_CASE("a panic that can be read counts in any condition", "[intents][fail-cl
 
     CHECK(loaded.intents.panic);
     CHECK(loaded.problem);
+}
+
+TEST_CASE("as many users as can have a pause are remembered", "[intents]") {
+    const Directory dir;
+    Intents intents;
+    intents.engaged = true;
+    for (std::uint32_t user = 0; user < kMostUserPauses; ++user) {
+        const Instant end{std::string(32, 'b'), std::chrono::hours(24 * 365)};
+        intents.user_pauses.emplace(0xfffffff0 - user, end);
+    }
+
+    REQUIRE(IntentStore(dir.path).save(intents, kNow, "uid 4294967294 (pid 4194304)"));
+
+    CHECK(IntentStore(dir.path).load(kNow).intents == intents);
 }
 
 TEST_CASE("the name of a boot is kept as long as its directory", "[intents]") {

@@ -26,6 +26,7 @@ Result<Intents, Refusal> asked(const Intents& before, const Request& request) {
 const Intents kArmed{false, false, true};
 const Intents kDisarmed{true, false, false};
 const Intents kPanic{false, true, true};
+const Intents kTwoUsers{false, false, true, {}, {}, {{7, in(3s)}, {8, in(9s)}}};
 
 }  // namespace
 
@@ -58,6 +59,13 @@ TEST_CASE("each request leads to the intents that its name says", "[intents]") {
         {kArmed, request::Unlock{}, kArmed},
         {kArmed, request::Pause{600s}, {false, false, true, in(600s)}},
         {kArmed, request::Pause{1s}, {false, false, true, in(1s)}},
+        {kArmed, request::Pause{60s, 7}, {false, false, true, {}, {}, {{7, in(60s)}}}},
+        {kTwoUsers,
+         request::Pause{60s, 7},
+         {false, false, true, {}, {}, {{7, in(60s)}, {8, in(9s)}}}},
+        {kTwoUsers, request::Resume{}, kArmed},
+        {kTwoUsers, request::Arm{}, kArmed},
+        {kTwoUsers, request::Disarm{}, kDisarmed},
         {kArmed, request::Pause{24h}, {false, false, true, in(24h)}},
         {kDisarmed, request::Arm{1s}, {false, false, true, {}, in(1s)}},
         {kDisarmed, request::Arm{1h}, {false, false, true, {}, in(1h)}},
@@ -80,6 +88,9 @@ TEST_CASE("what makes no sense, or is not safe, is refused and says why", "[inte
         {kPanic, request::Disarm{}, "panic"},
         {kPanic, request::Pause{60s}, "panic"},
         {kDisarmed, request::Pause{60s}, "not armed"},
+        {kDisarmed, request::Pause{60s, 7}, "not armed"},
+        {kArmed, request::Pause{25h, 7}, "24 hours"},
+        {kArmed, request::Pause{60s, 0xffffffff}, "no such user"},
         {kArmed, request::Pause{0s}, "24 hours"},
         {kArmed, request::Pause{25h}, "24 hours"},
         {kArmed, request::Resume{}, "no pause"},
@@ -121,11 +132,27 @@ TEST_CASE("without a config only arming is refused", "[intents]") {
     CHECK(apply(kArmed, request::Lock{}, nullptr, kNow));
 }
 
+TEST_CASE("only so many users can have a pause", "[intents]") {
+    Intents intents = kArmed;
+    for (std::uint32_t user = 0; user < kMostUserPauses; ++user) {
+        intents.user_pauses[user] = in(60s);
+    }
+    CHECK(asked(intents, request::Pause{60s, 3}));
+    const auto one_more = asked(intents, request::Pause{60s, 1000});
+    REQUIRE_FALSE(one_more);
+    CHECK(one_more.error().text.find("no more than 16 users") == 0);
+}
+
 TEST_CASE("deadlines run out, in their own boot and in any other", "[intents]") {
     const Intents paused{false, false, true, in(10s)};
     CHECK(expire(paused, kNow) == paused);
     CHECK(expire(paused, in(10s)) == kArmed);
     CHECK(expire(paused, {"next", 0s}) == kArmed);
+
+    const Intents one_user{false, false, true, {}, {}, {{8, in(9s)}}};
+    CHECK(expire(kTwoUsers, in(3s)) == one_user);
+    CHECK(expire(kTwoUsers, in(9s)) == kArmed);
+    CHECK(expire(kTwoUsers, {"next", 0s}) == kArmed);
 
     const Intents unconfirmed{false, false, true, {}, in(10s)};
     CHECK(expire(unconfirmed, in(9s)) == unconfirmed);
@@ -140,6 +167,7 @@ TEST_CASE("the next deadline is the sooner one of this boot", "[intents]") {
     CHECK(next_deadline({false, false, true, in(9s), in(3s)}, kNow) == in(3s));
     CHECK(next_deadline({false, false, true, in(2s), in(3s)}, kNow) == in(2s));
     CHECK_FALSE(next_deadline({false, false, true, Instant{"next", 1s}}, kNow));
+    CHECK(next_deadline(kTwoUsers, kNow) == in(3s));
 }
 
 TEST_CASE("what lets more out is known", "[intents][fail-closed]") {
@@ -148,6 +176,9 @@ TEST_CASE("what lets more out is known", "[intents][fail-closed]") {
     CHECK(opens(kArmed, paused));
     CHECK(opens(kPanic, kArmed));
     CHECK(opens(kPanic, kDisarmed));
+    CHECK(opens(kArmed, kTwoUsers));
+    CHECK(opens({false, false, true, {}, {}, {{8, in(9s)}}}, kTwoUsers));
+    CHECK_FALSE(opens(kTwoUsers, {false, false, true, {}, {}, {{8, in(9s)}}}));
     CHECK_FALSE(opens(kDisarmed, kArmed));
     CHECK_FALSE(opens(paused, kArmed));
     CHECK_FALSE(opens(kArmed, kPanic));

@@ -5,6 +5,7 @@
 #include "killswitchd/differences.hpp"
 #include "killswitchd/ended.hpp"
 #include "killswitchd/evaluate.hpp"
+#include "killswitchd/paused_sets.hpp"
 #include "killswitchd/render_text.hpp"
 #include "policies.hpp"
 
@@ -102,6 +103,47 @@ TEST_CASE("everything passes in a pause, at every hook", "[pause]") {
             Verdict::accept);
 
     CHECK(evaluate(rules, packet).verdict == Verdict::accept);
+}
+
+TEST_CASE("a user's pause is nobody else's, and of no other family than the rest", "[pause]") {
+    Policy policy = wireguard_policy();
+    policy.ipv6 = GENERATE(Ipv6::block, Ipv6::tunnel);
+    Situation situation = locked(RawSupport::every_device);
+    PacketView packet;
+    packet.hook = GENERATE(Hook::output, Hook::postrouting, Hook::egress);
+    packet.out_interface = "eth0";
+    const bool v4 = GENERATE(true, false);
+    packet.source = *IpAddress::parse(v4 ? "192.0.2.2" : "2001:db8::2");
+    packet.destination = *IpAddress::parse(v4 ? "198.51.100.9" : "2001:db8:9::9");
+    packet.uid = 1000;
+    REQUIRE(evaluate(*compile(policy, situation), packet).verdict != Verdict::accept);
+
+    situation.user_pauses = {{1000, kEnd}};
+    const Ruleset rules = *compile(policy, situation);
+
+    const bool may = v4 || policy.ipv6 == Ipv6::tunnel;
+    CHECK((evaluate(rules, packet).verdict == Verdict::accept) == may);
+    packet.uid = 1001;
+    CHECK(evaluate(rules, packet).verdict != Verdict::accept);
+    packet.uid.reset();
+    CHECK(evaluate(rules, packet).verdict != Verdict::accept);
+    packet.uid = 1000;
+    situation.state = StateName::panic;
+    CHECK(evaluate(*compile(policy, situation), packet).verdict != Verdict::accept);
+}
+
+TEST_CASE("what a user's pause leaves in the kernel is not seen", "[pause][fail-closed]") {
+    Situation situation = locked(RawSupport::every_device);
+    const std::optional<Ruleset> wanted = rules_of(situation);
+    situation.user_pauses = {{1000, kEnd}, {1001, kEnd - 60s}};
+    ObservedTables left = tables_of(rules_of(situation));
+    REQUIRE_FALSE(differences(wanted, left).empty());
+
+    ObservedTables lasting = left;
+    drop_ended(lasting, wanted, kEnd - 1s);
+    CHECK_FALSE(differences(wanted, lasting).empty());
+    drop_ended(left, wanted, kEnd + 1s);
+    CHECK(differences(wanted, left).empty());
 }
 
 TEST_CASE("its text ends when it does, and opens nothing for who does not know the time",

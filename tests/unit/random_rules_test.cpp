@@ -196,6 +196,9 @@ bool well_formed(const Set& set) {
     if (key.of == SetKey::Of::packet_type) {
         return set.elements.empty() && set.networks.empty() && set.timed.size() == kPacketTypes;
     }
+    if (key.of == SetKey::Of::user) {
+        return set.elements.empty() && set.networks.empty() && !set.timed.empty();
+    }
     return sorted_and_unique(set.elements) && sorted_and_unique(set.networks) &&
            set.elements.empty() != of_addresses && set.networks.empty() == of_addresses &&
            std::ranges::all_of(set.elements,

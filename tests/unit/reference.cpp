@@ -84,8 +84,8 @@ class Reference {
         if (policy_.scope == Scope::apps && !confined()) {
             return true;
         }
-        if (guest_network(near_, far_) || guest_dhcp() || guest_discovery() || to_endpoint() ||
-            (locked() && asks_for_name()) || dhcp() || discovery() ||
+        if (guest_network(near_, far_) || guest_dhcp() || guest_discovery() || paused_user() ||
+            to_endpoint() || (locked() && asks_for_name()) || dhcp() || discovery() ||
             exceptions(/*with_ports=*/true)) {
             return true;
         }
@@ -117,6 +117,8 @@ class Reference {
         }
         return guest_network(near_, far_) || guest_dhcp() || from_endpoint() || is_told_name() ||
                dhcp() || discovery() || path_mtu() || exceptions(true) || from_lan() ||
+               (!situation_.user_pauses.empty() && packet_.ct_established &&
+                family_fits_tunnel()) ||
                exceptions(false);
     }
 
@@ -520,6 +522,9 @@ class Reference {
                std::ranges::any_of(policy_.inbound, [&](const AllowRule& rule) {
                    return of_kind(rule) && inbound(rule);
                });
+    }
+    bool paused_user() {
+        return packet_.uid && situation_.user_pauses.contains(*packet_.uid) && family_fits_tunnel();
     }
     bool in_place(const AllowRule& rule) {
         return (rule.interface.empty() || interface_matches(rule.interface, near_)) &&

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/ended.hpp"
 
+#include "killswitchd/paused_sets.hpp"
+#include "objects.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 namespace ks {
 
@@ -15,21 +16,25 @@ namespace {
 
 /// Whether every element of a set of ours has ended by itself.
 bool has_ended(const ObservedSet& set, std::chrono::nanoseconds now) {
-    const bool of_ours = set.name == kPausedSet;
+    const bool of_ours =
+        set.name == kPausedSet || set.name == kPausedUsersSet || set.name == kPausedAnswersSet;
     return of_ours && !set.by_rules && set.elements.empty() &&
            std::ranges::none_of(set.timed,
                                 [&](const auto& element) { return element.second > now; });
 }
 
-/// Whether the first that a rule asks is whether the set has something.
+/// The expressions of a rule that asks whether something is in a set.
+std::string question(SetKey::Of of, const std::string& set) {
+    const match::InSet in{match::InSet::Far::destination, {IpFamily::v4, of}, set};
+    const NftRule made = make_rule("", {{in}, {}, Verdict::next, {}, {}}, TableFamily::inet);
+    return made ? describe_expressions(made.get()) : std::string();
+}
+
+/// Whether a rule asks that first: then it does nothing where the set has no elements.
 bool asks_first(const ObservedRule& rule, const std::string& set) {
-    for (const char* const what : {"pkttype", "skuid"}) {
-        if (rule.expressions.starts_with(
-                fmt::format("[ meta load {} => reg 1 ] [ lookup reg 1 set {} 0x0 ]", what, set))) {
-            return true;
-        }
-    }
-    return false;
+    const auto of = set == kPausedUsersSet ? SetKey::Of::user : SetKey::Of::packet_type;
+    const std::string first = question(of, set);
+    return !first.empty() && rule.expressions.starts_with(first);
 }
 
 }  // namespace
