@@ -140,17 +140,22 @@ LinkTable random_links(Dice& dice) {
     return links;
 }
 
+/// The same all the time, so that it is the same for equal dice, and after the end of the test.
+static const Instant& end_of_pauses() {
+    static const Instant end{"b", since_boot() + std::chrono::hours(1)};
+    return end;
+}
+
 Situation random_situation(Dice& dice, const Policy& policy, CgroupIds cgroups) {
     const LinkTable links = random_links(dice);  // First: it is the same for every policy.
     Intents intents;
     intents.engaged = true;
     intents.panic = dice.chance(10);
-    if (dice.chance(5)) {  // Of a boot that takes longer than the test.
-        intents.open_until = Instant{"b", since_boot() + std::chrono::hours(1)};
+    if (dice.chance(5)) {
+        intents.open_until = end_of_pauses();
     }
     if (dice.chance(15)) {
-        intents.user_pauses.emplace(dice.pick(identities()),
-                                    Instant{"b", since_boot() + std::chrono::hours(1)});
+        intents.user_pauses.emplace(dice.pick(identities()), end_of_pauses());
     }
     if (!cgroups.empty() && dice.chance(20)) {
         cgroups.erase(cgroups.begin());
