@@ -251,6 +251,12 @@ class Program {
         const std::vector<std::string> unknown = app_.remaining();
         const bool no_command =
             app_.get_subcommands().empty() && !unknown.empty() && !unknown[0].starts_with('-');
+        if (const CLI::Option* const lacking = without_value(error)) {
+            complain(fmt::format("{} needs {} behind it", lacking->get_name(),
+                                 lacking->get_option_text()),
+                     "killswitchd --help lists the commands");
+            return kUsage;
+        }
         complain(no_command ? fmt::format("there is no command '{}'", unknown[0]) : error.what());
         for (const std::string& word : words) {
             if (const auto meant = suggestion(word)) {
@@ -260,6 +266,19 @@ class Program {
         }
         fmt::print(stderr, "hint: killswitchd --help lists the commands\n");
         return kUsage;
+    }
+
+    /// The option whose value is missing; the library's text names its own words for it.
+    [[nodiscard]] const CLI::Option* without_value(const CLI::ParseError& error) const {
+        if (error.get_name() != "ArgumentMismatch") {
+            return nullptr;
+        }
+        const std::string text = error.what();
+        const std::string name = text.substr(0, text.find(':'));
+        const CLI::App* const command =
+            app_.get_subcommands().empty() ? &app_ : app_.get_subcommands().front();
+        const CLI::Option* const own = command->get_option_no_throw(name);
+        return own != nullptr ? own : app_.get_option_no_throw(name);
     }
 
     [[nodiscard]] std::optional<std::string> suggestion(const std::string& word) const {

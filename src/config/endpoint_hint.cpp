@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "endpoint_hint.hpp"
 
+#include "killswitchd/net.hpp"
 #include "killswitchd/printable.hpp"
 #include "values.hpp"
 
@@ -58,6 +59,10 @@ std::string endpoint_hint(std::string_view text) {
     if (text.starts_with('/')) {
         return fmt::format("write - import: {}", printable(text));
     }
+    if (text.ends_with(".conf") || text.ends_with(".ovpn")) {
+        return fmt::format("write - import: /FOLDER/{}, with the folder that it is in",
+                           printable(text));
+    }
     std::string choice;
     for (const std::string& meaning :
          text.empty() ? std::vector<std::string>() : meanings(lower_case(text))) {
@@ -68,9 +73,16 @@ std::string endpoint_hint(std::string_view text) {
                 fmt::format("{}{}{}{}", choice.empty() ? "write " : " or ", quote, meaning, quote);
         }
     }
-    return choice.empty()
-               ? "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp, \"[IPV6]:PORT/udp\" or ADDRESS/esp"
-               : choice;
+    if (!choice.empty()) {
+        return choice;
+    }
+    const std::string address(text.substr(0, text.find('/')));
+    if (const auto parsed = IpAddress::parse(address); parsed && address.size() < text.size()) {
+        return parsed->family == IpFamily::v6
+                   ? fmt::format("write \"[{}]:PORT/udp\", with the server's port", address)
+                   : fmt::format("write {}:PORT/udp, with the server's port", address);
+    }
+    return "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp, \"[IPV6]:PORT/udp\" or ADDRESS/esp";
 }
 
 }  // namespace ks

@@ -293,10 +293,11 @@ Result<std::variant<Endpoint, NamedEndpoint>> parse_endpoint(std::string_view te
     if (is_path || text.ends_with(".conf") || text.ends_with(".ovpn")) {
         return refuse("endpoint {} is a file, not a server", in_quotes(text));
     }
-    if (Prefix::parse(text) && text.find('/') != std::string_view::npos) {
+    const auto slash = text.rfind('/');
+    if (slash != std::string_view::npos && is_all_of(text.substr(slash + 1), kDigits) &&
+        IpAddress::parse(text.substr(0, slash))) {
         return refuse("endpoint {} is a network, not a server", in_quotes(text));
     }
-    const auto slash = text.rfind('/');
     if (slash == std::string_view::npos) {
         return refuse("endpoint {} has no protocol", in_quotes(text));
     }

@@ -55,6 +55,11 @@ class Usage(Case):
             self.refused(words, "error: --color: '{}' is none of auto, always, never\n".format(
                 "maybe" if "maybe" in words else "2"))
 
+    def test_an_option_without_its_value_says_what_is_lacking(self):
+        self.refused(["arm", "--confirm"], "error: --confirm needs SECONDS behind it\n")
+        self.refused(["status", "--config"], "error: --config needs FILE behind it\n")
+        self.refused(["render", "--state"], "error: --state needs STATE behind it\n")
+
     def test_options_may_stand_before_and_behind_the_command(self):
         self.assertEqual(run(PROGRAM, "check", "--config", self.config).returncode, 0)
         self.assertEqual(run(PROGRAM, "--config", self.config, "check").returncode, 0)

@@ -241,9 +241,11 @@ TEST_CASE("the hint about an endpoint is the corrected line", "[config]") {
         {"2001:db8::7:51820/udp", "write \"[2001:db8::7]:51820/udp\""},
         {"203.0.113.7:51820/wireguard", "write 203.0.113.7:51820/udp"},
         {"203.0.113.7/ipsec", "write 203.0.113.7/esp"},
-        {"203.0.113.7/udp", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
+        {"203.0.113.7/udp", "write 203.0.113.7:PORT/udp, with the server's port"},
         {"", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
-        {"203.0.113.0/24", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
+        {"203.0.113.7/24", "write 203.0.113.7:PORT/udp, with the server's port"},
+        {"2001:db8::7/64", "write \"[2001:db8::7]:PORT/udp\", with the server's port"},
+        {"wg0.conf", "write - import: /FOLDER/wg0.conf, with the folder that it is in"},
         {"127.0.0.1:51820", "write ADDRESS:PORT/udp, ADDRESS:PORT/tcp"},
     }));
     const LoadedConfig loaded = parse_text(endpoint(text));
@@ -280,6 +282,7 @@ TEST_CASE("endpoints are an address, a port and a protocol, and nothing less", "
         {endpoint("203.0.113.7:500/esp"),
          "3:41: endpoint '203.0.113.7:500' has a port, but esp has none"},
         {endpoint("203.0.113.0/24"), "3:41: endpoint '203.0.113.0/24' is a network, not a server"},
+        {endpoint("203.0.113.7/24"), "3:41: endpoint '203.0.113.7/24' is a network, not a server"},
         {endpoint("wg0.conf"), "3:41: endpoint 'wg0.conf' is a file, not a server"},
         {endpoint("/etc/wireguard/wg0"),
          "3:41: endpoint '/etc/wireguard/wg0' is a file, not a server"},
