@@ -3,10 +3,12 @@
 // With --unknown: the keys whose values it cannot describe yet, one a line.
 #include "killswitchd/config_text.hpp"
 
+#include <cstddef>
 #include <cstdio>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>

@@ -7,6 +7,9 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 

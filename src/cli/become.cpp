@@ -5,6 +5,8 @@
 #include "terminal.hpp"
 
 #include <cerrno>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 

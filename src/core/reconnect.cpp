@@ -4,7 +4,10 @@
 #include "killswitchd/tunnels.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <set>
+#include <string>
 #include <string_view>
 
 namespace ks {

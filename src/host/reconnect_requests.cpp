@@ -7,6 +7,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 

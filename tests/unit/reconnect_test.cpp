@@ -4,7 +4,9 @@
 #include "policies.hpp"
 
 #include <chrono>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace ks;
