@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pause_rules.hpp"
 
-#include "killswitchd/paused_sets.hpp"
 #include "killswitchd/policy.hpp"
 #include "killswitchd/ruleset.hpp"
+#include "killswitchd/sets.hpp"
 #include "killswitchd/situation.hpp"
 
 #include <algorithm>

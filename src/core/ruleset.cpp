@@ -68,11 +68,6 @@ std::string_view word(TableFamily family) noexcept {
     return "?";
 }
 
-bool has_family(const SetKey& key) noexcept {
-    return key.of != SetKey::Of::interface && key.of != SetKey::Of::packet_type &&
-           key.of != SetKey::Of::user;
-}
-
 bool at_every_device(const Chain& chain) noexcept {
     return chain.hook && chain.device && chain.device->name.empty();
 }

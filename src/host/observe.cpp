@@ -10,7 +10,7 @@
 #include "killswitchd/differences.hpp"
 #include "killswitchd/ended.hpp"
 #include "killswitchd/link_monitor.hpp"
-#include "killswitchd/paused_sets.hpp"
+#include "killswitchd/sets.hpp"
 #include "killswitchd/time.hpp"
 #include "killswitchd/unconfirmed.hpp"
 #include "last_good.hpp"

@@ -5,8 +5,8 @@
 #include "killswitchd/differences.hpp"
 #include "killswitchd/ended.hpp"
 #include "killswitchd/evaluate.hpp"
-#include "killswitchd/paused_sets.hpp"
 #include "killswitchd/render_text.hpp"
+#include "killswitchd/sets.hpp"
 #include "policies.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #include "catch.hpp"
 #include "killswitchd/error.hpp"
 #include "killswitchd/evaluate.hpp"
-#include "killswitchd/paused_sets.hpp"
+#include "killswitchd/sets.hpp"
 #include "killswitchd/step.hpp"
 #include "policies.hpp"
 

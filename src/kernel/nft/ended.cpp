@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/ended.hpp"
 
-#include "killswitchd/paused_sets.hpp"
+#include "killswitchd/sets.hpp"
 #include "objects.hpp"
 
 #include <algorithm>
