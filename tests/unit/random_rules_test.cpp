@@ -260,7 +260,7 @@ TEST_CASE("the answer to whatever UDP may go into a tunnel may enter", "[random]
             if (live == world->situation.tunnels_up.end() || packet.protocol != proto::kUdp) {
                 continue;
             }
-            const Evaluation evaluation = evaluate(world->rules, packet);
+            const Evaluation evaluation = follow(world->rules, packet);
             if (evaluation.verdict == Verdict::accept) {
                 const PacketView answer = answer_by(*live, packet, evaluation.learned);
                 INFO(text(packet) << "\n" << text(answer) << "\n" << render_text(world->rules));

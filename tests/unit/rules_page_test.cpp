@@ -80,7 +80,8 @@ Seen seen_in_random_worlds() {
         }
         for (const Chain& chain : rules->chains) {
             for (const Rule& rule : chain.rules) {
-                if (rule.verdict == Verdict::accept) {
+                // Without a comment it is known by that of the rule which jumps there.
+                if (rule.verdict == Verdict::accept && !rule.comment.empty()) {
                     seen.accepted[situation.state].insert(plain(rule.comment));
                 }
                 if (!rule.counter.empty()) {
