@@ -204,8 +204,10 @@ NftSet make_set(const Set& set) {
         const std::chrono::milliseconds timeout = kAnswerTimeout;
         const std::chrono::milliseconds collected = kAnswersCollected;
         nftnl_set_set_u32(made.get(), NFTNL_SET_FLAGS, NFT_SET_EVAL | NFT_SET_TIMEOUT);
-        nftnl_set_set_u64(made.get(), NFTNL_SET_TIMEOUT, timeout.count());
-        nftnl_set_set_u32(made.get(), NFTNL_SET_GC_INTERVAL, collected.count());
+        nftnl_set_set_u64(made.get(), NFTNL_SET_TIMEOUT,
+                          static_cast<std::uint64_t>(timeout.count()));
+        nftnl_set_set_u32(made.get(), NFTNL_SET_GC_INTERVAL,
+                          static_cast<std::uint32_t>(collected.count()));
         nftnl_set_set_u32(made.get(), NFTNL_SET_DESC_SIZE, kMostAnswers);
     }
     if (!set.timed.empty()) {
