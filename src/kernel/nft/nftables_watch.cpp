@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "killswitchd/nftables_watch.hpp"
 
+#include "read.hpp"
 #include "socket.hpp"
 
 #include <cerrno>
@@ -15,8 +16,19 @@
 
 namespace ks {
 
+namespace {
+
+constexpr const char* kUnknown = "unknown";
+
+}  // namespace
+
 struct NftablesWatch::Impl {
+    /// Reads what is queued. \return the last program that a message names, "unknown" where none
+    /// does, or nothing without a message; ENOBUFS after an overrun.
+    [[nodiscard]] Result<std::optional<std::string>> take();
+
     NftSocket socket;
+    NftSocket asking;  ///< Hears no notifications.
     std::uint32_t own_port;
 };
 
@@ -33,21 +45,26 @@ Result<NftablesWatch> NftablesWatch::open(std::uint32_t own_port) {
     if (auto joined = socket->join(NFNLGRP_NFTABLES); !joined) {
         return std::move(joined).error().within("watching nftables");
     }
-    return NftablesWatch(std::make_unique<Impl>(Impl{*std::move(socket), own_port}));
+    auto asking = NftSocket::open();
+    if (!asking) {
+        return std::move(asking).error();
+    }
+    return NftablesWatch(
+        std::make_unique<Impl>(Impl{*std::move(socket), *std::move(asking), own_port}));
 }
 
 int NftablesWatch::fd() const noexcept {
     return impl_->socket.fd();
 }
 
-Result<std::optional<std::string>> NftablesWatch::drain() {
+Result<std::optional<std::string>> NftablesWatch::Impl::take() {
     std::optional<std::string> who;
-    auto read = impl_->socket.drain([&](const nlmsghdr* message) {
-        if (message->nlmsg_pid == impl_->own_port) {
+    auto read = socket.drain([&](const nlmsghdr* message) {
+        if (message->nlmsg_pid == own_port) {
             return;
         }
         if (!who) {
-            who = "unknown";  // A table that dies with its owner leaves no name.
+            who = kUnknown;  // A table that dies with its owner leaves no name.
         }
         if ((message->nlmsg_type & 0xff) != NFT_MSG_NEWGEN) {
             return;
@@ -59,12 +76,22 @@ Result<std::optional<std::string>> NftablesWatch::drain() {
         });
     });
     if (!read) {
-        if (read.error().sys_errno != ENOBUFS) {
-            return std::move(read).error();
-        }
-        who = "unknown";
+        return std::move(read).error();
     }
     return who;
+}
+
+Result<std::optional<std::string>> NftablesWatch::drain() {
+    auto who = impl_->take();
+    if (who && *who == kUnknown) {
+        // The name comes last of what the kernel says about a transaction.
+        await_transaction(impl_->asking);
+        if (auto more = impl_->take(); !more || *more) {
+            who = std::move(more);
+        }
+    }
+    const bool overrun = !who && who.error().sys_errno == ENOBUFS;
+    return overrun ? std::optional<std::string>(kUnknown) : std::move(who);
 }
 
 }  // namespace ks

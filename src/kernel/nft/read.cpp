@@ -67,18 +67,6 @@ std::uint16_t family_of(const nlmsghdr* message) {
     return static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(message))->nfgen_family;
 }
 
-/// Waits for a transaction under way: the kernel takes up the next, an empty one too, after it.
-/// Two moments of one are not of a single generation, though the number does not say so. One that
-/// is committed counts its generation before its objects are the ones seen. One that is still
-/// prepared has put its rules in the lists, which moves the position where the next part of a dump
-/// begins: rules come twice, or not at all. Source: Linux nf_tables_commit(),
-/// nf_tables_valid_genid(), __nf_tables_dump_rules().
-void await_transaction(NftSocket& socket) {
-    constexpr std::uint32_t kAnyGeneration = 0;
-    // Whoever may not send it may not read either, and hears so next.
-    static_cast<void>(Batch(socket, kAnyGeneration).commit());
-}
-
 /// Reads one consistent snapshot; `run` fails with EINTR or ENOENT when it changed on the way.
 class Reader {
   public:
@@ -318,6 +306,12 @@ class Reader {
 };
 
 }  // namespace
+
+void await_transaction(NftSocket& socket) {
+    constexpr std::uint32_t kAnyGeneration = 0;
+    // Whoever may not send it may not read either, and hears so next.
+    static_cast<void>(Batch(socket, kAnyGeneration).commit());
+}
 
 Result<std::uint32_t> read_generation(NftSocket& socket) {
     const Request request(socket, kEveryFamily, NFT_MSG_GETGEN, NLM_F_ACK);
