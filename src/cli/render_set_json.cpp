@@ -42,13 +42,6 @@ json type_json(const SetKey& key) {
 }  // namespace
 
 json set_json(const Set& set, TableFamily family, const Moment& now) {
-    if (set.key.of == SetKey::Of::answer) {  // nft itself adds that rules may fill it.
-        const std::chrono::seconds timeout = kAnswerTimeout;
-        return {{"family", word(family)},     {"table", kTable},
-                {"name", set.name},           {"type", type_json(set.key)},
-                {"size", kMostAnswers},       {"flags", json::array({"timeout"})},
-                {"timeout", timeout.count()}, {"gc-interval", kAnswersCollected.count()}};
-    }
     json elements = json::array();
     for (const TimedElement& element : set.timed) {
         if (const auto left = seconds_left(element, now); left > 0) {
@@ -73,7 +66,12 @@ json set_json(const Set& set, TableFamily family, const Moment& now) {
              {"table", kTable},
              {"name", set.name},
              {"type", type_json(set.key)}};
-    if (set.key.of == SetKey::Of::flow) {
+    if (set.key.of == SetKey::Of::answer) {
+        out["size"] = kMostAnswers;
+        out["flags"] = json::array({"timeout"});  // nft itself adds that rules may fill it.
+        out["timeout"] = std::chrono::seconds(kAnswerTimeout).count();
+        out["gc-interval"] = kAnswersCollected.count();
+    } else if (set.key.of == SetKey::Of::flow) {
         out["size"] = kMostFlows;
         out["flags"] = {"timeout"};  // nft 1.0 knows no word for `dynamic` here.
         out["timeout"] = std::chrono::duration_cast<std::chrono::seconds>(kFlowMemory).count();

@@ -89,6 +89,17 @@ inline PacketView v6(PacketView packet) {
     return packet;
 }
 
+/// DHCPv6 as a client asks it.
+inline PacketView dhcp6_request_by(const std::string& out_interface) {
+    PacketView request = v6(web_by(out_interface));
+    request.source = address("fe80::2");
+    request.destination = address("ff02::1:2");
+    request.protocol = proto::kUdp;
+    request.source_port = 546;
+    request.destination_port = 547;
+    return request;
+}
+
 inline bool accepted(const Ruleset& ruleset, const PacketView& packet) {
     return follow(ruleset, packet).verdict == Verdict::accept;
 }

@@ -383,6 +383,14 @@ void PacketMaker::make_routable(PacketView& packet) {
     packet.tcp_opening = packet.tcp_opening && packet.protocol == proto::kTcp;
 }
 
+void PacketMaker::finish(PacketView& packet) {
+    make_routable(packet);
+    packet.in_kind = kind_of(packet.in_interface);
+    packet.out_kind = kind_of(packet.out_interface);
+    packet.in_group = group_of(packet.in_interface);
+    packet.out_group = group_of(packet.out_interface);
+}
+
 PacketView PacketMaker::make() {
     PacketView packet = blank();
     if (dice_.chance(90)) {
@@ -398,11 +406,7 @@ PacketView PacketMaker::make() {
         packet.source = random_address(dice_, other(packet.source.family));
         packet.destination = random_address(dice_, packet.source.family);
     }
-    make_routable(packet);
-    packet.in_kind = kind_of(packet.in_interface);
-    packet.out_kind = kind_of(packet.out_interface);
-    packet.in_group = group_of(packet.in_interface);
-    packet.out_group = group_of(packet.out_interface);
+    finish(packet);
     return packet;
 }
 
@@ -419,11 +423,7 @@ PacketView PacketMaker::answer_to(const PacketView& sent) {
     if (dice_.chance(30)) {
         bend(packet);
     }
-    make_routable(packet);
-    packet.in_kind = kind_of(packet.in_interface);
-    packet.out_kind = kind_of(packet.out_interface);
-    packet.in_group = group_of(packet.in_interface);
-    packet.out_group = group_of(packet.out_interface);
+    finish(packet);
     return packet;
 }
 

@@ -44,6 +44,8 @@ class PacketMaker {
     void bend(IpAddress& where);
     /// Gives the packet what the kernel needs to carry it as far as the rules.
     void make_routable(PacketView& packet);
+    /// Makes it routable, and gives it what its interfaces are.
+    void finish(PacketView& packet);
     void make_routable_output(PacketView& packet);
     void make_arriving(PacketView& packet);
 

@@ -165,12 +165,7 @@ namespace {
 
 /// Whether IPv6 gets what a link needs before anything can leave by it.
 bool opens_ipv6_links(const Policy& policy, const Situation& situation) {
-    PacketView request = v6(web_by("eth0"));
-    request.source = address("fe80::2");
-    request.destination = address("ff02::1:2");
-    request.protocol = proto::kUdp;
-    request.source_port = 546;
-    request.destination_port = 547;
+    PacketView request = dhcp6_request_by("eth0");
     PacketView advert = request;
     advert.hook = Hook::input;
     advert.in_interface = "eth0";
@@ -219,12 +214,7 @@ TEST_CASE("DHCPv6 asks nobody in a tunnel that IPv6 may not enter", "[compile][f
     Policy policy = wireguard_policy();
     policy.tunnels[0].endpoints.push_back(udp("2001:db8::7", 51820));
     const Ruleset rules = rules_of(policy, StateName::protected_);
-    PacketView request = v6(web_by("eth0"));
-    request.source = address("fe80::2");
-    request.destination = address("ff02::1:2");
-    request.protocol = proto::kUdp;
-    request.source_port = 546;
-    request.destination_port = 547;
+    PacketView request = dhcp6_request_by("eth0");
     REQUIRE(accepted(rules, request));
 
     request.out_interface = "wg0";

@@ -4,6 +4,7 @@
 #include "policies.hpp"
 
 #include <chrono>
+#include <cstdint>
 
 using namespace ks;
 using namespace ks::test;

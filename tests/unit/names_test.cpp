@@ -9,6 +9,7 @@
 #include "killswitchd/situation.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -352,12 +352,7 @@ TEST_CASE("DHCPv6 leaves a device from an address of the link alone", "[raw][fai
     Situation situation = locked_at({kEth0});
     situation.endpoints = known_endpoints(policy);
     const Ruleset rules = *compile(policy, situation);
-    PacketView request = at_device(v6(web_by("eth0")));
-    request.source = address("fe80::2");
-    request.destination = address("ff02::1:2");
-    request.protocol = proto::kUdp;
-    request.source_port = 546;
-    request.destination_port = 547;
+    PacketView request = at_device(dhcp6_request_by("eth0"));
     REQUIRE(accepted(rules, request));
 
     request.source = address("2001:db8::2");

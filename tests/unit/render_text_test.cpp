@@ -5,6 +5,7 @@
 #include "killswitchd/ruleset.hpp"
 #include "policies.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
